@@ -1,0 +1,44 @@
+# Every target sets up .venv when it must; once that is done it costs nothing.
+PYTHON ?= python3
+ARGS   ?= experiment=quickstart
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help train test test-slow lint format tensorboard clean
+
+help:  ## show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo 'example: make train ARGS="model=resnet18 data=cifar10"'
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Trainyard needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12 train")'
+	@echo "Setting up $(VENV): a few minutes the first time, about 6 GB with torch's GPU libraries ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+train: $(READY)  ## train:  make train ARGS="model=resnet18 data=cifar10"
+	@$(BIN)/python train.py $(ARGS)
+
+test: $(READY)  ## run every test that takes seconds
+	@$(BIN)/python -m pytest -m "not slow" -n 2
+
+test-slow: $(READY)  ## run the tests that take minutes (the wheel, both counts of XOR)
+	@$(BIN)/python -m pytest -m slow
+
+lint: $(READY)  ## check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+
+format: $(READY)  ## put the code into its usual form
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+tensorboard: $(READY)  ## show every run in the browser
+	@$(BIN)/tensorboard --logdir outputs
+
+clean:  ## remove .venv and caches; runs under outputs/ stay
+	rm -rf $(VENV) .pytest_cache .ruff_cache dist build

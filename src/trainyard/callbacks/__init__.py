@@ -1,0 +1,1 @@
+"""Thin hooks into Lightning's Trainer."""

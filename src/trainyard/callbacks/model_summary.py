@@ -1,0 +1,40 @@
+"""The network at a glance."""
+
+import logging
+
+from lightning import Callback, LightningModule, Trainer
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+log = logging.getLogger(__name__)
+
+
+class ModelSummary(Callback):
+    """Shows the network's layers and their parameters when a training starts."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        net = pl_module.net
+        if trainer.is_global_zero and isinstance(net, nn.Module):
+            log.info(network_table(net))
+
+
+def network_table(net: nn.Module) -> str:
+    """The top layers of the network, each with its parameters, and the sum."""
+    table = Table(title=type(net).__name__, title_justify="left", title_style="bold", show_footer=True)
+    table.add_column("layer", "total")
+    table.add_column("type")
+    table.add_column("parameters", f"{count(net):,}", justify="right")
+    for name, child in net.named_children():
+        parts = list(child.named_children()) if isinstance(child, nn.Sequential) else []
+        for label, part in [(f"{name}.{k}", v) for k, v in parts] or [(name, child)]:
+            table.add_row(label, type(part).__name__, f"{count(part):,}" if count(part) else "")
+    console = Console(highlight=False)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get().rstrip()
+
+
+def count(module: nn.Module) -> int:
+    """Trainable and frozen parameters."""
+    return sum(p.numel() for p in module.parameters())

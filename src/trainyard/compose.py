@@ -1,0 +1,186 @@
+"""From words on the command line to one config: where the config folders lie, and what a typo is answered."""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, InterpolationKeyError, InterpolationResolutionError, MissingMandatoryValue
+
+from trainyard.errors import UserError, did_you_mean
+
+NAME = "train"
+_named = SimpleNamespace(folder=None)  # what --config-dir named
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A config, and how it came about."""
+
+    cfg: DictConfig
+    choices: dict[str, str] = field(default_factory=dict)  # config group -> chosen option
+    overrides: list[str] = field(default_factory=list)
+    folder: str | None = None  # where a sweep wants this run; None leaves it to the run
+
+
+def subfolders(path: str) -> list[str]:
+    """The names of the folders in `path`: an image folder's classes."""
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder; data.root should hold train/CLASS/*.png and test/CLASS/*.png")
+    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    if not names:
+        raise UserError(f"{folder} holds no folder: it should have one of images for each class")
+    return names
+
+
+OmegaConf.register_new_resolver("length", len, replace=True)
+OmegaConf.register_new_resolver("subfolders", subfolders, replace=True)
+
+
+def package_conf() -> Path:
+    """Trainyard's own conf/: inside the installed package, or at the top of a checkout."""
+    inside = Path(__file__).parent / "conf"
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "conf"
+
+
+def own_conf() -> Path | None:
+    """The user's conf folder: the one named with --config-dir, else ./conf if it is there and not Trainyard's."""
+    folder = Path(_named.folder or "conf").resolve()
+    return folder if folder.is_dir() and folder != package_conf().resolve() else None
+
+
+def run_hydra(task: Any, argv: list[str]) -> None:
+    """Hand the command line to Hydra, which calls `task` once, or once for each job of a sweep."""
+    sys.argv = [sys.argv[0], *_take_config_dir(argv)]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing: `explain` says it better
+    _import_beside_own_conf()
+    try:
+        hydra.main(version_base="1.3", config_path=str(package_conf()), config_name=NAME)(task)()
+    except (ConfigCompositionException, MissingConfigException, OverrideParseException) as error:
+        words = [word for word in sys.argv[1:] if "=" in word and not word.startswith("-")]
+        raise UserError(explain(error, words)) from error
+
+
+def _take_config_dir(argv: list[str]) -> list[str]:
+    """The words but for --config-dir DIR, which is remembered. (Hydra's own would let Trainyard's files win.)"""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-dir", "-cd")
+    options, rest = parser.parse_known_args(argv)
+    if options.config_dir and not Path(options.config_dir).is_dir():
+        raise UserError(f"--config-dir {options.config_dir} is not a folder")
+    _named.folder = options.config_dir
+    return rest
+
+
+def _import_beside_own_conf() -> None:
+    """Make the modules beside the user's conf folder importable, after everything that is installed."""
+    own = own_conf()
+    if own and str(own.parent) not in sys.path:
+        sys.path.append(str(own.parent))
+
+
+def from_hydra(cfg: DictConfig) -> Composed:
+    """What Hydra composed for the job that it is running."""
+    job = HydraConfig.get()
+    folder = job.runtime.output_dir if job.mode == RunMode.MULTIRUN else None
+    return Composed(cfg, dict(job.runtime.choices), list(job.overrides.task), folder)
+
+
+def compose(overrides: list[str]) -> Composed:
+    """Compose without a command line, as notebooks and tests do."""
+    _import_beside_own_conf()
+    GlobalHydra.instance().clear()
+    try:
+        with hydra.initialize_config_dir(str(package_conf()), version_base="1.3"):
+            cfg = hydra.compose(NAME, overrides, return_hydra_config=True)
+    except (ConfigCompositionException, MissingConfigException, OverrideParseException) as error:
+        raise UserError(explain(error, overrides)) from error
+    choices = dict(cfg.hydra.runtime.choices)
+    OmegaConf.set_struct(cfg, False)
+    del cfg["hydra"]
+    OmegaConf.set_struct(cfg, True)
+    return Composed(cfg, choices, list(overrides))
+
+
+def resolve(composed: Composed) -> DictConfig:
+    """The config with every interpolation replaced; UserError for a fact that a network needs and the data lacks."""
+    cfg, choices = composed.cfg, composed.choices
+    try:
+        return DictConfig(OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True))
+    except InterpolationKeyError as error:
+        fact = re.search(r"Interpolation key '([^']+)'", str(error))
+        group = str(error.full_key).split(".")[0]
+        if fact is None or group not in choices:
+            raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+        node, _, _ = fact[1].partition(".")
+        have = ", ".join(str(key) for key in cfg[node] if not str(key).startswith("_"))
+        raise UserError(
+            f"{group}={choices[group]} does not fit {node}={choices.get(node)}: it needs {fact[1]}, and "
+            f"{node}={choices.get(node)} has only {have}."
+        ) from error
+    except (MissingMandatoryValue, InterpolationResolutionError) as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, UserError):  # from a resolver of ours
+                raise cause from error
+            cause = cause.__cause__ or cause.__context__
+        missing = re.search(r"[Mm]issing mandatory value: (\S+)", str(error))
+        if missing is None:
+            raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+        raise UserError(f"{missing[1]} has no value yet: give it as {missing[1]}=...") from error
+
+
+def explain(error: Exception, overrides: list[str]) -> str:
+    """A sentence or two on why nothing could be composed, with what was probably meant."""
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, option = str(error.missing_cfg_file).rpartition("/")
+        options = [str(name) for name in error.options or []]
+        listed = f" Choose one of {', '.join(options)}." if options else ""
+        return f"{group}={option} is not a choice.{did_you_mean(option, options)}{listed}"
+    text = str(error)
+    refused = re.search(r"Could not (?:override|append|delete)[^']*'([^']+)'", text)
+    if isinstance(error, OverrideParseException):
+        return f"{error.override} cannot be read: {text.splitlines()[0]}; quote what holds commas, spaces or brackets"
+    if refused is None:
+        return text.splitlines()[0]
+    key = refused[1].lstrip("+~").split("@")[0]
+    known = list(_known_keys([word for word in overrides if word.lstrip("+~").split("=")[0].split("@")[0] != key]))
+    hint = did_you_mean(key, known)
+    parent = key.rpartition(".")[0]
+    beside = [name for name in known if name.rpartition(".")[0] == parent and "._" not in name]
+    listed = f" {parent} has {', '.join(beside)}." if parent and beside and not hint else ""
+    return f"{key} is not a key of the config.{hint}{listed} --cfg job shows all there are."
+
+
+def _known_keys(overrides: list[str]) -> Iterator[str]:
+    """Every dotted key that the config has with these overrides (those of groups alone, where one is wrong)."""
+    for words in (overrides, []):
+        try:
+            cfg = compose(words).cfg
+            break
+        except (UserError, ConfigKeyError):
+            continue
+    else:
+        return
+
+    def walk(node: DictConfig, prefix: str) -> Iterator[str]:
+        for key in node:
+            yield f"{prefix}{key}"
+            child = node._get_node(key)
+            if isinstance(child, DictConfig) and not child._is_none():
+                yield from walk(child, f"{prefix}{key}.")
+
+    yield from walk(cfg, "")
+    yield from (group.name for group in package_conf().iterdir() if group.is_dir())

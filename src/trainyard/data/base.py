@@ -1,0 +1,119 @@
+"""What every data set shares: three splits, whole batches by index, and one loader for all of them."""
+
+from typing import Any
+
+import torch
+from lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from trainyard.data.order import BatchOrder, Picked
+from trainyard.data.split import stratified
+
+
+class Samples(Dataset):
+    """Inputs and labels, read a whole batch of indices at once; `rows` are the samples that count, all by default.
+
+    `inputs` is a tensor, or anything that an index tensor reads like one (files that are decoded when asked for).
+    """
+
+    def __init__(self, inputs: Any, labels: Tensor, rows: Tensor | None = None) -> None:
+        self.inputs, self.all_labels = inputs, labels
+        self.rows = torch.arange(len(labels)) if rows is None else rows
+
+    @property
+    def labels(self) -> Tensor:
+        return self.all_labels[self.rows]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, picked: Picked) -> tuple[Any, Tensor, Tensor]:
+        rows = self.rows[picked.index]
+        return self.inputs[rows], self.all_labels[rows], picked.keys
+
+    def take(self, index: Tensor) -> "Samples":
+        """The samples of `index` alone; nothing is copied."""
+        return Samples(self.inputs, self.all_labels, self.rows[index])
+
+
+class DataModule(LightningDataModule):
+    """Subclasses write `read`, and `transform` if something is to happen to a batch on the device.
+
+    `batch_size` counts the samples of a step over all processes. `val_fraction` of train becomes the validation
+    split where the data has none of its own; `fraction` keeps that share of what is left to train on. Both choices
+    hang on `split_seed` alone, never on `seed`, which orders and augments the data.
+    """
+
+    def __init__(
+        self,
+        batch_size: int,
+        eval_batch_size: int = 500,
+        num_workers: int = 0,
+        seed: int = 0,
+        split_seed: int = 0,
+        val_fraction: float = 0.1,
+        fraction: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if not 0 < fraction <= 1:
+            raise ValueError(f"fraction={fraction} must be above 0 and at most 1")
+        if not 0 < val_fraction < 1:
+            raise ValueError(f"val_fraction={val_fraction} must lie between 0 and 1")
+        if batch_size < 1 or eval_batch_size < 1:
+            raise ValueError(f"batch_size={batch_size} and eval_batch_size={eval_batch_size} must be at least 1")
+        self.batch_size, self.eval_batch_size, self.num_workers = batch_size, eval_batch_size, num_workers
+        self.seed, self.split_seed, self.val_fraction, self.fraction = seed, split_seed, val_fraction, fraction
+        self.splits: dict[str, Samples] = {}
+
+    def read(self, split: str) -> Samples:
+        """The samples of `train` or `test`."""
+        raise NotImplementedError
+
+    def read_val(self) -> Samples | None:
+        """The validation samples, or None where they are to be cut out of train."""
+        return None
+
+    def transform(self, inputs: Any, keys: Tensor | None) -> Any:
+        """Make a batch on the device ready for the network. `keys` are given in training alone, for random draws."""
+        return inputs
+
+    def setup(self, stage: str) -> None:
+        if stage in ("fit", "validate") and "train" not in self.splits:
+            train, val = self.read("train"), self.read_val()
+            if val is None:
+                rest, chosen = stratified(train.labels, self.val_fraction, self.split_seed)
+                train, val = train.take(rest), train.take(chosen)
+            if self.fraction < 1:
+                train = train.take(stratified(train.labels, self.fraction, self.split_seed)[1])
+            self.splits |= {"train": train, "val": val}
+        if stage == "test" and "test" not in self.splits:
+            self.splits["test"] = self.read("test")
+
+    def loader(self, split: str, shuffle: bool = False) -> DataLoader:
+        """Batches of a split; each rank gets its share of every batch."""
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        size = self.batch_size if shuffle else self.eval_batch_size
+        order = BatchOrder(len(self.splits[split]), size, self.seed, shuffle, rank, world_size)
+        return DataLoader(
+            self.splits[split],
+            batch_size=None,  # the order yields whole batches
+            sampler=order,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def train_dataloader(self) -> DataLoader:
+        return self.loader("train", shuffle=True)
+
+    def val_dataloader(self) -> DataLoader:
+        return self.loader("val")
+
+    def test_dataloader(self) -> DataLoader:
+        return self.loader("test")
+
+    def on_after_batch_transfer(self, batch: tuple[Any, Tensor, Tensor], dataloader_idx: int) -> tuple[Any, Tensor]:
+        inputs, labels, keys = batch
+        training = self.trainer is not None and self.trainer.training
+        return self.transform(inputs, keys if training else None), labels

@@ -1,0 +1,73 @@
+"""CIFAR-10 (Krizhevsky, 2009): 60,000 photographs of 32x32 pixels in ten classes, from the published binary files."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainyard.data.base import Samples
+from trainyard.data.download import data_root, fetch, unpack
+from trainyard.data.images import Images
+
+URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
+FOLDER = "cifar-10-batches-bin"
+FILES = {"train": [f"data_batch_{i}.bin" for i in range(1, 6)], "test": ["test_batch.bin"]}
+RECORDS, PIXELS = 10_000, 3 * 32 * 32
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+
+class CIFAR10(Images):
+    """The published split: 50,000 to train (and validate) on, 10,000 to test.
+
+    Looked for as `root`/cifar-10-batches-bin, then as the archive beside it, then downloaded there if `download`.
+    """
+
+    def __init__(self, root: str | None = None, download: bool = True, **images: Any) -> None:
+        super().__init__(**images)
+        self.require_shape("CIFAR-10", 3, 32, 32)
+        self.root, self.download = data_root(root), download
+
+    def prepare_data(self) -> None:
+        folder, archive = self.root / FOLDER, self.root / Path(URL).name
+        if not folder.is_dir():
+            try:
+                if not self.download and not archive.exists():
+                    raise ConnectionError("data.download=false forbids a download")
+                unpack(fetch(URL, archive, SHA256), FOLDER)
+            except ConnectionError as error:
+                raise FileNotFoundError(
+                    f"CIFAR-10 is not in {self.root}, and {error}. Put {archive.name} from {URL}, or its unpacked "
+                    f"folder {FOLDER}, into {self.root} (data.root=... or TRAINYARD_DATA says where else to look), "
+                    "or choose data=shapes, which needs no network"
+                ) from error
+        for name in [*FILES["train"], *FILES["test"]]:
+            check_size(folder / name)
+
+    def read(self, split: str) -> Samples:
+        records = torch.cat([read_records(self.root / FOLDER / name) for name in FILES[split]])
+        images = records[:, 1:].reshape(-1, 3, 32, 32)
+        return self.only_classes(Samples(images, records[:, 0].long()), CLASSES)
+
+
+def check_size(path: Path) -> None:
+    """FileNotFoundError or ValueError unless the file is there with the published size."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; unpack the whole archive from {URL}")
+    expected, found = RECORDS * (1 + PIXELS), path.stat().st_size
+    if found != expected:
+        raise ValueError(f"{path} has {found:,} bytes instead of {expected:,}; delete its folder and unpack it again")
+
+
+def read_records(path: Path) -> torch.Tensor:
+    """The records of a file, (10000, 3073) uint8: a label, then the red, green and blue planes."""
+    check_size(path)
+    records = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8).view(RECORDS, 1 + PIXELS)
+    bad = (records[:, 0] >= len(CLASSES)).nonzero().flatten()
+    if len(bad):
+        record = int(bad[0])
+        raise ValueError(
+            f"{path}: record {record} has the label {int(records[record, 0])}, above {len(CLASSES) - 1}; "
+            "this is not a CIFAR-10 file"
+        )
+    return records

@@ -1,0 +1,74 @@
+"""Images of one's own: root/train/CLASS/*.png, root/test/CLASS/*.png and, if there is one, root/val/CLASS/*.png."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from trainyard.data.base import Samples
+from trainyard.data.images import Images
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+class ImageFolder(Images):
+    """Files of any size, scaled and centre-cropped to `shape`; one channel makes them grey.
+
+    A split that fits into `memory` bytes is decoded once, at the start; a larger one by the workers, batch by batch.
+    """
+
+    def __init__(self, root: str, memory: int = 2 << 30, **images: Any) -> None:
+        super().__init__(**images)
+        if len(self.shape) != 3 or self.shape[0] not in (1, 3):
+            raise ValueError(f"shape={list(self.shape)} must be (1 or 3 channels, height, width)")
+        self.root, self.memory = Path(root).expanduser(), memory
+
+    def prepare_data(self) -> None:
+        for split in ("train", "test"):
+            if not (self.root / split).is_dir():
+                raise FileNotFoundError(f"{self.root / split} is missing: it should hold a folder of images per class")
+
+    def read(self, split: str) -> Samples:
+        known = sorted(path.name for path in (self.root / split).iterdir() if path.is_dir())
+        missing = [name for name in self.classes if name not in known]
+        if missing:
+            raise ValueError(f"{self.root / split} has no folder for the classes {missing}; it has {known}")
+        paths, labels = [], []
+        for label, name in enumerate(self.classes):
+            folder = self.root / split / name
+            found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+            if not found:
+                raise ValueError(f"{folder} holds no image ({', '.join(SUFFIXES)})")
+            paths += found
+            labels += [label] * len(found)
+        files = Files(paths, self.shape)
+        small = len(paths) * int(np.prod(self.shape)) <= self.memory
+        return Samples(files[torch.arange(len(paths))] if small else files, torch.tensor(labels))
+
+    def read_val(self) -> Samples | None:
+        return self.read("val") if (self.root / "val").is_dir() else None
+
+
+class Files:
+    """Image files that an index tensor reads like the tensor (N, channels, height, width) uint8 they stand for."""
+
+    def __init__(self, paths: list[Path], shape: tuple[int, ...]) -> None:
+        self.paths, self.shape = paths, shape
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        with ThreadPoolExecutor() as pool:  # decoding leaves Python's lock
+            return torch.stack(list(pool.map(self.decode, rows.tolist())))
+
+    def decode(self, row: int) -> Tensor:
+        """One image, (channels, height, width) uint8."""
+        channels, height, width = self.shape
+        try:
+            with Image.open(self.paths[row]) as file:
+                image = ImageOps.fit(file.convert("RGB" if channels == 3 else "L"), (width, height))
+        except (OSError, SyntaxError, ValueError) as error:
+            raise ValueError(f"{self.paths[row]} cannot be read as an image ({error}); mend or delete it") from error
+        return torch.from_numpy(np.array(image)).view(height, width, channels).permute(2, 0, 1).contiguous()

@@ -1,0 +1,54 @@
+"""What every image data set shares: bytes in memory, classes by name, transforms on the device."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainyard.data.base import DataModule, Samples
+from trainyard.data.transforms import Pixels
+
+
+class Images(DataModule):
+    """Images of one `shape` (channels, height, width), as uint8; the network sees them normalised by `mean` and `std`.
+
+    `classes` are the names that count, in the order of their labels: naming fewer than there are takes a subset.
+    """
+
+    def __init__(
+        self,
+        shape: list[int],
+        classes: list[str],
+        num_classes: int,
+        mean: list[float],
+        std: list[float],
+        augment: str = "none",
+        **loading: Any,
+    ) -> None:
+        super().__init__(**loading)
+        if num_classes != len(classes):
+            raise ValueError(f"num_classes={num_classes}, but there are {len(classes)} classes: {', '.join(classes)}")
+        if len(mean) not in (1, shape[0]):
+            raise ValueError(f"mean={list(mean)} must have a value for each of the {shape[0]} channels, or one for all")
+        self.shape, self.classes, self.num_classes = tuple(shape), list(classes), num_classes
+        self.pixels = Pixels(mean, std, augment)
+
+    def transform(self, inputs: Tensor, keys: Tensor | None) -> Tensor:
+        return self.pixels.to(inputs.device)(inputs, keys)
+
+    def only_classes(self, samples: Samples, known: Sequence[str]) -> Samples:
+        """The samples of this module's classes, labelled by their place in `classes`; `known` names the old labels."""
+        unknown = [name for name in self.classes if name not in known]
+        if unknown:
+            raise ValueError(f"classes={unknown} are not among the data's classes: {', '.join(known)}")
+        if self.classes == list(known):
+            return samples
+        new = torch.tensor([self.classes.index(name) if name in self.classes else -1 for name in known])
+        labels = new[samples.all_labels]
+        return Samples(samples.inputs, labels, samples.rows[labels[samples.rows] >= 0])
+
+    def require_shape(self, name: str, *shape: int) -> None:
+        """ValueError unless the configured shape is the data's own."""
+        if self.shape != shape:
+            raise ValueError(f"{name} has images of shape {list(shape)}, not shape={list(self.shape)}")

@@ -1,0 +1,63 @@
+"""The order of the data: a pure function of (seed, epoch), split between ranks, able to start at any batch."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import Sampler
+
+from trainyard.data.draws import fold, sample_keys
+
+
+class Picked(NamedTuple):
+    """The samples of one batch, and the key of each sample's own random draws in this epoch."""
+
+    index: Tensor  # (B) int64
+    keys: Tensor  # (B) int64
+
+
+class BatchOrder(Sampler[Picked]):
+    """Yields whole batches of sample indices.
+
+    `batch_size` is the global one: each rank takes every `world_size`-th sample of each batch, so that the ranks'
+    batches together are the single process's batch. Nothing is padded or repeated. With several ranks a last batch
+    that would leave a rank empty-handed is dropped while shuffling (training).
+    """
+
+    def __init__(
+        self, size: int, batch_size: int, seed: int, shuffle: bool, rank: int = 0, world_size: int = 1
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size={batch_size} must be at least 1")
+        if batch_size % world_size:
+            raise ValueError(f"batch_size={batch_size} does not divide between {world_size} processes")
+        self.size, self.batch_size, self.seed, self.shuffle = size, batch_size, seed, shuffle
+        self.rank, self.world_size = rank, world_size
+        self.epoch, self.start = 0, 0
+
+    def seek(self, epoch: int, batch: int) -> None:
+        """Make the next pass the given epoch's, from the given batch on."""
+        self.epoch, self.start = epoch, batch
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before each epoch, in a resumed one after `iter`: the same epoch keeps its start."""
+        if epoch != self.epoch:
+            self.seek(epoch, 0)
+
+    def __len__(self) -> int:
+        full, rest = divmod(self.size, self.batch_size)
+        keep_rest = rest > 0 and (not self.shuffle or rest >= self.world_size)
+        return full + keep_rest
+
+    def __iter__(self) -> Iterator[Picked]:
+        epoch, start = self.epoch, self.start  # read at the first next(): torch calls iter() early with workers
+        if self.shuffle:
+            generator = torch.Generator().manual_seed(fold(self.seed, "order", epoch))
+            order = torch.randperm(self.size, generator=generator)
+        else:
+            order = torch.arange(self.size)
+        keys = sample_keys(self.seed, epoch, order)
+        for batch in range(start, len(self)):
+            mine = slice(batch * self.batch_size + self.rank, (batch + 1) * self.batch_size, self.world_size)
+            yield Picked(order[mine], keys[mine])

@@ -1,0 +1,1 @@
+"""Pictures: pure functions from tensors to an image."""

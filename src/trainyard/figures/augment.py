@@ -1,0 +1,18 @@
+"""Training images as the network sees them."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torchvision.utils import make_grid
+
+
+def augmented(
+    pixels: Callable[[Tensor, Tensor | None], Tensor], images: Tensor, keys: list[Tensor]
+) -> Tensor:  # (B, C, H, W) uint8, lists of (B) -> (3, height, width) in [0, 1]
+    """A row for each image: as it is, then as it comes out of `pixels` with each of the keys."""
+    columns = [pixels(images, None), *(pixels(images, key) for key in keys)]
+    rows = torch.stack(columns, dim=1).flatten(0, 1)
+    low, high = columns[0].amin(dim=(0, 2, 3)), columns[0].amax(dim=(0, 2, 3))
+    shown = (rows - low[:, None, None]) / (high - low)[:, None, None]
+    return make_grid(shown.clamp(0, 1), nrow=len(columns))

@@ -1,0 +1,71 @@
+"""The machine: checked, set up and named before a run starts."""
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainyard.errors import UserError
+
+WHERE = {"cpu": lambda: True, "gpu": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+
+
+def choose(accelerator: str) -> str:
+    """The accelerator meant: `auto` is the best there is. UserError for one that is not there."""
+    if accelerator == "auto":
+        return "gpu" if WHERE["gpu"]() else "mps" if WHERE["mps"]() else "cpu"
+    if accelerator == "cuda":
+        accelerator = "gpu"
+    if accelerator not in WHERE:
+        raise UserError(f"hardware.accelerator={accelerator} is unknown; choose one of auto, {', '.join(WHERE)}")
+    if not WHERE[accelerator]():
+        what = {"gpu": "a CUDA GPU", "mps": "Apple's GPU"}[accelerator]
+        raise UserError(
+            f"hardware.accelerator={accelerator} asks for {what}, but torch {torch.__version__} finds none on this "
+            "machine; use hardware=auto or hardware=cpu"
+        )
+    return accelerator
+
+
+def set_up(hardware: Any) -> None:
+    """Set torch's global switches as `hardware` (the config group) says."""
+    if hardware.threads:
+        torch.set_num_threads(hardware.threads)
+    torch.set_float32_matmul_precision(hardware.matmul_precision)
+    torch.backends.cudnn.allow_tf32 = hardware.matmul_precision != "highest"
+    if hardware.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def describe(hardware: Any) -> str:
+    """One line for the start of a run."""
+    words = [name(hardware.accelerator), f"precision {hardware.precision}", f"{hardware.memory_format} memory"]
+    if hardware.accelerator == "gpu":
+        words.append(
+            f"matmul {hardware.matmul_precision}" + (" (TF32)" if hardware.matmul_precision != "highest" else "")
+        )
+    if hardware.compile:
+        words.append("compiled")
+    if hardware.deterministic:
+        words.append("deterministic")
+    return ", ".join(words)
+
+
+def name(accelerator: str) -> str:
+    """The device in words: "NVIDIA H100 80GB HBM3" or "AMD EPYC (2 threads)"."""
+    if accelerator == "gpu":
+        return torch.cuda.get_device_name()
+    if accelerator == "mps":
+        return "Apple GPU"
+    return f"{cpu_name()} ({torch.get_num_threads()} threads)"
+
+
+def cpu_name() -> str:
+    """The processor's model, as the system names it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

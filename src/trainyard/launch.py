@@ -1,0 +1,37 @@
+"""From a config to a process that trains. Several processes on one machine or many start here, when they come."""
+
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+from trainyard.compose import Composed, compose, from_hydra
+from trainyard.errors import UserError, explained
+from trainyard.logs import log_to_console
+
+if TYPE_CHECKING:
+    from trainyard.run import Run
+
+
+def launch(composed: Composed) -> "Run | None":
+    """Train in this process; None if check=true asked for no more than a look."""
+    from trainyard.training import (
+        train as train_here,
+    )  # late: torch takes seconds to import, --help and typos need none
+
+    log_to_console()
+    return train_here(composed)
+
+
+def job(cfg: DictConfig) -> float | None:
+    """What Hydra calls, once or for each job of a sweep: the watched score, so that a sweep can rank the run."""
+    with explained(cfg.debug):
+        run = launch(from_hydra(cfg))
+    return run.summary["score"] if run else None
+
+
+def train(overrides: list[str]) -> "Run":
+    """Train from Python or a notebook: `train(["model=mlp", "data=xor"])`."""
+    run = launch(compose(overrides))
+    if run is None:
+        raise UserError("check=true trains nothing; leave it out")
+    return run

@@ -1,0 +1,56 @@
+"""What a run says: short lines on the console, everything in its run.log."""
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+# Said by Lightning or torch about things that are as they should be here.
+NOISE = (
+    ".*does not have many workers.*",  # data in memory needs none
+    ".*The number of training batches .* is smaller than the logging interval.*",
+    ".*Checkpoint directory .* exists and is not empty.*",
+    ".*LeafSpec.*is deprecated.*",
+    ".*Precision .* is not supported by the model summary.*",
+    ".*lr_scheduler.step.*before.*optimizer.step.*",
+)
+
+
+def log_to_console() -> None:
+    """Trainyard's own lines on stdout, as they are; others' only from a warning up, on stderr. Safe to call again."""
+    for message in NOISE:
+        warnings.filterwarnings("ignore", message=message)
+    own = logging.getLogger("trainyard")
+    if not own.handlers:
+        ours = logging.StreamHandler(sys.stdout)
+        ours.setFormatter(logging.Formatter("%(message)s"))
+        own.addHandler(ours)
+        own.setLevel(logging.INFO)
+    root = logging.getLogger()
+    if not root.handlers:  # a program or notebook that set up logging of its own keeps it
+        others = logging.StreamHandler(sys.stderr)
+        others.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        others.setLevel(logging.WARNING)
+        others.addFilter(lambda record: not record.name.startswith("trainyard"))
+        root.addHandler(others)
+    for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).handlers.clear()  # Lightning adds its own at import
+        logging.getLogger(name).propagate = True
+
+
+@contextmanager
+def log_to(file: Path) -> Iterator[None]:
+    """Add everything that is logged, or warned of, to `file`."""
+    handler = logging.FileHandler(file)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        root.removeHandler(handler)
+        handler.close()

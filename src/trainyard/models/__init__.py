@@ -1,0 +1,1 @@
+"""Networks: one architecture per file, plain torch, tensors in and logits out."""

@@ -1,0 +1,49 @@
+"""Small convolutional network (after LeCun et al., 1998), as the article builds it."""
+
+from torch import Tensor, nn
+
+from trainyard.models.activations import activation as make_activation
+from trainyard.models.checks import image_shape, probability
+from trainyard.models.heads import num_logits
+from trainyard.models.init import initialize
+
+
+class CNN(nn.Module):
+    """Stages of unpadded 3x3 convolutions, each stage closed by 2x2 max pooling and dropout; then two dense layers.
+
+    `stages` lists the output channels of each stage's convolutions: [[32, 32], [64, 64], [128]].
+    """
+
+    def __init__(
+        self,
+        shape: list[int],
+        num_classes: int,
+        stages: list[list[int]],
+        dense: int = 512,
+        stage_dropout: float = 0.25,
+        dense_dropout: float = 0.5,
+        activation: str = "relu",
+        init: str = "torch",
+    ) -> None:
+        super().__init__()
+        channels, height, width = image_shape("the CNN", shape)
+        probability("stage_dropout", stage_dropout)
+        probability("dense_dropout", dense_dropout)
+        layers: list[nn.Module] = []
+        for stage in stages:
+            for out in stage:
+                layers += [nn.Conv2d(channels, out, kernel_size=3), make_activation(activation)]
+                channels, height, width = out, height - 2, width - 2
+            layers += [nn.MaxPool2d(2), nn.Dropout(stage_dropout)]
+            height, width = height // 2, width // 2
+        if min(height, width) < 1:
+            raise ValueError(f"images of shape {list(shape)} are too small for the CNN's stages {stages}; drop a stage")
+        self.body = nn.Sequential(*layers, nn.Flatten())
+        self.neck = nn.Sequential(
+            nn.Linear(channels * height * width, dense), make_activation(activation), nn.Dropout(dense_dropout)
+        )
+        self.head = nn.Linear(dense, num_logits(num_classes))
+        initialize(self, init)
+
+    def forward(self, image: Tensor) -> Tensor:  # (B, C, H, W) -> (B, num_logits)
+        return self.head(self.neck(self.body(image)))

@@ -1,0 +1,20 @@
+"""Perceptron (Rosenblatt, 1958): one linear threshold unit."""
+
+from math import prod
+
+from torch import Tensor, nn
+
+
+class Perceptron(nn.Module):
+    """Flatten, then one weighted sum; the class is 1 where it is above zero. Weights start at zero."""
+
+    def __init__(self, shape: list[int], num_classes: int) -> None:
+        super().__init__()
+        if num_classes != 2:
+            raise ValueError(f"a perceptron tells 2 classes apart, not {num_classes}; use model=mlp")
+        self.unit = nn.Linear(prod(shape), 1)
+        nn.init.zeros_(self.unit.weight)
+        nn.init.zeros_(self.unit.bias)
+
+    def forward(self, x: Tensor) -> Tensor:  # (B, *shape) -> (B, 1)
+        return self.unit(x.flatten(1))

@@ -1,0 +1,30 @@
+"""Learning-rate schedules that torch does not have, as factors of the optimizer's own rate."""
+
+from math import cos, exp, pi
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+
+def cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.05) -> LambdaLR:
+    """Rise linearly over the first `warmup` share of all steps, then fall to zero along half a cosine.
+
+    Loshchilov & Hutter (2016), without restarts. Stepped every batch.
+    """
+    if not 0 <= warmup < 1:
+        raise ValueError(f"warmup={warmup} is not a share of the run in [0, 1)")
+    rise = round(warmup * total_steps)
+
+    def factor(step: int) -> float:
+        if step < rise:
+            return (step + 1) / rise
+        return 0.5 * (1 + cos(pi * min(1.0, (step - rise) / max(1, total_steps - rise))))
+
+    return LambdaLR(optimizer, factor)
+
+
+def exponential(optimizer: Optimizer, hold: int = 10, rate: float = 0.1) -> LambdaLR:
+    """Hold for `hold` epochs, then multiply by exp(-rate) each epoch. Stepped every epoch."""
+    if hold < 0 or rate < 0:
+        raise ValueError(f"hold={hold} epochs and rate={rate} must not be negative")
+    return LambdaLR(optimizer, lambda epoch: exp(-rate * max(0, epoch - hold + 1)))

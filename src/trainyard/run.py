@@ -1,0 +1,111 @@
+"""A run is a directory: its config, its provenance, its checkpoints, its curves. Every command starts from one."""
+
+import json
+import logging
+import secrets
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+
+from trainyard.build import build
+from trainyard.compose import Composed
+from trainyard.data.base import DataModule
+from trainyard.errors import UserError
+from trainyard.provenance import environment, git
+from trainyard.tasks.base import Task
+
+COMPOSED, RESOLVED, SUMMARY = "config.yaml", "config.resolved.yaml", "summary.json"
+log = logging.getLogger(__name__)
+
+
+class Run:
+    """A training run, opened for reading."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not (self.path / RESOLVED).is_file():
+            raise UserError(f"{self.path} is not a run: it has no {RESOLVED}")
+
+    @cached_property
+    def cfg(self) -> DictConfig:
+        """The resolved config."""
+        return DictConfig(yaml.safe_load((self.path / RESOLVED).read_text()))
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Best and test scores, time, speed. UserError if the run did not get that far."""
+        file = self.path / SUMMARY
+        if not file.is_file():
+            raise UserError(f"{self.path} has no {SUMMARY}: it did not finish")
+        return json.loads(file.read_text())
+
+    def data(self) -> DataModule:
+        """The data module of the run, nothing loaded yet."""
+        return build(self.cfg.data, "data")
+
+    def task(self, checkpoint: str = "best") -> Task:
+        """The task with trained weights, in evaluation mode."""
+        file = self.path / "checkpoints" / f"{checkpoint}.ckpt"
+        if not file.is_file():
+            raise UserError(f"{self.path} has no checkpoints/{checkpoint}.ckpt")
+        task = make_task(self.cfg)
+        task.load_state_dict(torch.load(file, map_location="cpu", weights_only=True)["state_dict"])
+        return task.eval()
+
+    @cached_property
+    def _predictor(self) -> tuple[Task, DataModule]:
+        return self.task(), self.data()
+
+    @torch.inference_mode()
+    def predict(self, inputs: Tensor) -> Tensor:  # (B, *shape) as the data has them (images: uint8) -> (B, num_classes)
+        """The probability of each class."""
+        task, data = self._predictor
+        logits = task(data.transform(inputs, None))
+        if logits.shape[-1] == 1:
+            return torch.cat((1 - logits.sigmoid(), logits.sigmoid()), dim=-1)
+        return logits.softmax(dim=-1)
+
+
+def make_task(cfg: DictConfig, choices: dict[str, str] | None = None) -> Task:
+    """Build network, optimizer, scheduler and the task around them; errors name the choice they come from."""
+    named = {group: f"{group}={choice}" for group, choice in (choices or {}).items()}
+    fits = f"{named.get('model', 'model')} with {named.get('data', 'data')}"
+    net = build(cfg.model, fits)
+    parts = {group: build(cfg[group], named.get(group, group)) for group in ("optimizer", "scheduler")}
+    task: Task = build(cfg.task, named.get("task", "task"), net=net, **parts)
+    try:
+        task.make_optimizer(total_steps=100, epochs=10)  # for their own checks: now, not when a run has begun
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{named.get('optimizer')} and {named.get('scheduler')}: {error}") from error
+    return task
+
+
+def name_run(composed: Composed) -> tuple[str, Path]:
+    """The run's name and the directory it is going to have."""
+    run, choices = composed.cfg.run, composed.choices
+    experiment = choices.get("experiment")
+    name = run.name or (experiment if experiment not in (None, "null") else f"{choices['model']}_{choices['data']}")
+    if chosen := run.dir or composed.folder:
+        return name, Path(chosen)
+    stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+    return name, Path(run.root) / name / f"{stamp}-{secrets.token_hex(3)}"
+
+
+def create(path: Path, composed: Composed, resolved: DictConfig) -> None:
+    """Make the directory and write down what is going to run; UserError if a run lies there already."""
+    path.mkdir(parents=True, exist_ok=True)
+    if (path / RESOLVED).exists():
+        raise UserError(f"{path} holds a run already; choose another run.dir, or none for a fresh directory")
+    (path / "checkpoints").mkdir(exist_ok=True)
+    (path / COMPOSED).write_text(OmegaConf.to_yaml(composed.cfg))
+    (path / RESOLVED).write_text(OmegaConf.to_yaml(resolved))
+    (path / "overrides.yaml").write_text(yaml.safe_dump(composed.overrides))
+    (path / "environment.json").write_text(json.dumps(environment(), indent=2) + "\n")
+    if diff := git("diff", "HEAD"):
+        (path / "diff.patch").write_text(diff + "\n")

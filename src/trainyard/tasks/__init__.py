@@ -1,0 +1,1 @@
+"""LightningModules: one file per way from a batch to a loss."""

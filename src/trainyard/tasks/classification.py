@@ -1,0 +1,45 @@
+"""Tell which of several classes a sample belongs to."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+
+from trainyard.tasks.base import Scored, Task
+
+
+class Classification(Task):
+    """Any network from samples to class logits: (B, num_classes), or (B, 1) for two classes.
+
+    A single logit z stands for the two logits (0, z): their cross-entropy is the binary cross-entropy of z.
+    Logged in each stage: loss and accuracy; in val and test also f1 (macro) and, above five classes, accuracy_top5.
+    """
+
+    def __init__(self, num_classes: int, label_smoothing: float = 0.0, **common: Any) -> None:
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(f"label_smoothing={label_smoothing} is not a share in [0, 1)")
+        self.num_classes, self.label_smoothing = num_classes, label_smoothing
+        super().__init__(**common)
+
+    def metrics(self, stage: str) -> dict[str, Metric]:
+        common: dict[str, Any] = {"num_classes": self.num_classes, "validate_args": False}
+        metrics: dict[str, Metric] = {"accuracy": MulticlassAccuracy(average="micro", **common)}
+        if stage != "train":
+            metrics["f1"] = MulticlassF1Score(average="macro", **common)
+            if self.num_classes > 5:
+                metrics["accuracy_top5"] = MulticlassAccuracy(average="micro", top_k=5, **common)
+        return metrics
+
+    def score(self, batch: tuple[Tensor, Tensor]) -> Scored:
+        inputs, labels = batch
+        logits = self.net(inputs)
+        if logits.shape[1] == 1:
+            logits = torch.cat((torch.zeros_like(logits), logits), dim=1)
+        return Scored(self.loss(logits, labels), len(labels), logits, labels)
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:  # (B, num_classes), (B) -> ()
+        """Cross-entropy; label smoothing is for training alone, so that val/loss compares between runs."""
+        return F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing if self.training else 0.0)

@@ -1,0 +1,18 @@
+"""Rosenblatt's learning rule (1958), written as a loss."""
+
+import torch
+from torch import Tensor
+
+from trainyard.tasks.classification import Classification
+
+
+class PerceptronRule(Classification):
+    """The gradient is -t x where the unit is wrong (t is -1 or +1), and zero where it is right.
+
+    With plain SGD and a batch of one this is Rosenblatt's rule to the bit. The article multiplies by labels 0 and 1
+    instead, so that its errors on class 0 never correct anything.
+    """
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:  # (B, 2), (B) -> ()
+        margin = (2 * labels - 1) * (logits[:, 1] - logits[:, 0])
+        return torch.where(margin <= 0, -margin, 0.0).mean()

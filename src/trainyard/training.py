@@ -1,0 +1,105 @@
+"""One training, whole: build, check, fit, test the best weights once, sum up."""
+
+import json
+import logging
+import time
+import warnings
+from typing import Any
+
+import lightning
+import torch
+from lightning import Callback, Trainer
+from lightning.pytorch.loggers import Logger
+from omegaconf import DictConfig
+
+from trainyard import hardware
+from trainyard.build import build
+from trainyard.check import check
+from trainyard.compose import Composed, resolve
+from trainyard.data.base import DataModule
+from trainyard.errors import UserError
+from trainyard.loggers.metrics_file import MetricsFile, read_metrics
+from trainyard.logs import log_to
+from trainyard.results import log_hparams, print_results, summarise
+from trainyard.run import SUMMARY, Run, create, make_task, name_run
+from trainyard.tasks.base import Task
+
+log = logging.getLogger(__name__)
+
+
+def train(composed: Composed) -> Run | None:
+    """Run the training that the config describes; None if it was only to be checked."""
+    composed.cfg.hardware.accelerator = hardware.choose(composed.cfg.hardware.accelerator)
+    composed.cfg.run.name, path = name_run(composed)
+    composed.cfg.run.dir = str(path)
+    cfg = resolve(composed)
+    check_monitor(cfg)
+    hardware.set_up(cfg.hardware)
+    log.info("hardware: %s", hardware.describe(cfg.hardware))
+    lightning.seed_everything(cfg.seed, workers=True, verbose=False)
+
+    task = make_task(cfg, composed.choices)
+    data: DataModule = build(cfg.data, f"data={composed.choices.get('data')}")
+    prepare(task, cfg)
+    data.prepare_data()
+    data.setup("fit")
+    if cfg.check:
+        check(task, data, make_trainer(cfg, [], [], fast_dev_run=True, enable_progress_bar=False))
+        return None
+
+    loggers = [MetricsFile(path), *build_all(cfg, "logger")]
+    trainer = make_trainer(cfg, callbacks=build_all(cfg, "callbacks"), logger=loggers)
+    create(path, composed, cfg)
+    with log_to(path / "run.log"):
+        log.info("run: %s", path)
+        started = time.time()
+        trainer.fit(task, datamodule=data)
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+        test_best(trainer, task, data)
+        summary = summarise(cfg, read_metrics(path), trainer, time.time() - started)
+        (path / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n")
+        log_hparams(cfg, composed.choices, summary, loggers)
+        print_results(summary, path)
+    return Run(path)
+
+
+def prepare(task: Task, cfg: DictConfig) -> None:
+    """Give the network the memory format and the compilation that the hardware asks for."""
+    formats = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+    if cfg.hardware.memory_format not in formats:
+        raise UserError(f"hardware.memory_format={cfg.hardware.memory_format} must be one of {', '.join(formats)}")
+    task.net.to(memory_format=formats[cfg.hardware.memory_format])
+    if cfg.hardware.compile:
+        task.net.compile()  # in place: the names in checkpoints stay as they are
+
+
+def build_all(cfg: DictConfig, group: str) -> list[Any]:
+    """The objects of a group whose entries are named; an entry that is null is left out."""
+    nodes = (cfg.get(group) or {}).items()
+    return [build(node, f"{group}.{name}") for name, node in nodes if node is not None]
+
+
+def make_trainer(cfg: DictConfig, callbacks: list[Callback], logger: list[Logger], **changes: Any) -> Trainer:
+    """Lightning's Trainer as the config has it, but for `changes`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return build(cfg.trainer, "trainer", callbacks=callbacks, logger=logger, **changes)
+
+
+def test_best(trainer: Trainer, task: Task, data: DataModule) -> None:
+    """Read the test set once, with the weights of the best checkpoint (the last weights, if none was kept)."""
+    best = getattr(trainer.checkpoint_callback, "best_model_path", "")
+    if not best:
+        log.warning("no checkpoint of the best weights was kept; the last weights are tested")
+    trainer.test(task, datamodule=data, ckpt_path=best or None, verbose=False, weights_only=True)
+
+
+def check_monitor(cfg: DictConfig) -> None:
+    """UserError where the watched score and its direction contradict each other."""
+    if cfg.mode not in ("min", "max"):
+        raise UserError(f"mode={cfg.mode} must be min or max")
+    lower_is_better = any(word in cfg.monitor for word in ("loss", "perplexity", "error"))
+    if lower_is_better != (cfg.mode == "min"):
+        want = "min" if lower_is_better else "max"
+        raise UserError(f"monitor={cfg.monitor} with mode={cfg.mode} would keep the worst weights; set mode={want}")

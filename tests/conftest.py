@@ -1,0 +1,83 @@
+"""What several test files share: runs that take a second, and data sets made on the spot."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import trainyard
+from trainyard.data import cifar10
+
+ROOT = Path(__file__).parents[1]
+torch.set_num_threads(1)  # the tests run beside each other
+
+
+def options(group: str) -> list[str]:
+    """The choices of a config group: a new YAML is tested the moment it exists."""
+    return sorted(file.stem for file in (ROOT / "conf" / group).glob("*.yaml"))
+
+
+@pytest.fixture(scope="session")
+def short(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Overrides that make a run of any kind a matter of two steps."""
+    limits = [f"trainer.limit_{split}_batches=2" for split in ("train", "val", "test")]
+    return [
+        *limits, "trainer.max_epochs=2", "hardware=cpu", "hardware.threads=1", "trainer.check_val_every_n_epoch=1",
+        "data.batch_size=8", "data.eval_batch_size=8", f"run.root={tmp_path_factory.mktemp('outputs')}",
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def run(short: list[str]) -> trainyard.Run:
+    """A finished run on the embedded shapes."""
+    return trainyard.train([*short, "model=mlp", "data=shapes", "data.size=200", "data.test_size=100"])
+
+
+@pytest.fixture(scope="session")
+def cifar10_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stand-in in CIFAR-10's published layout: each image one grey that tells its label."""
+    root = tmp_path_factory.mktemp("cifar")
+    folder = root / cifar10.FOLDER
+    folder.mkdir()
+    labels = np.arange(cifar10.RECORDS, dtype=np.uint8) % 10
+    records = np.repeat(20 * labels[:, None], 1 + cifar10.PIXELS, axis=1)
+    records[:, 0] = labels
+    for name in [*cifar10.FILES["train"], *cifar10.FILES["test"]]:
+        (folder / name).write_bytes(records.tobytes())
+    return root
+
+
+@pytest.fixture
+def image_root(tmp_path: Path) -> Path:
+    """A folder of images: two classes, two splits, sizes that differ."""
+    root = tmp_path / "images"
+    for split in ("train", "test"):
+        for label, name in enumerate(("dark", "light")):
+            (root / split / name).mkdir(parents=True)
+            for i in range(10):
+                image = np.full((20 + i, 30, 3), 40 + 160 * label, dtype=np.uint8)
+                Image.fromarray(image).save(root / split / name / f"{i}.{'png' if i % 2 else 'jpg'}")
+    return root
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess]:
+    """Run `python train.py ...` in a process of its own, its outputs below tmp_path."""
+
+    def call(*words: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, str(ROOT / "train.py"), *words],
+            cwd=cwd or tmp_path,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "150", **env},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return call

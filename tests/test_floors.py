@@ -1,0 +1,71 @@
+"""The house has floors: a package imports only from those below it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).parents[1] / "src" / "trainyard"
+FLOORS: dict[str, set[str]] = {
+    "models": set(), "data": set(), "optim": set(), "figures": set(), "loggers": set(), "errors": set(), "logs": set(),
+    "tasks": {"optim"},
+    "callbacks": {"figures"},
+    "hardware": {"errors"},
+    "provenance": {"hardware"},
+    "build": {"errors"},
+    "compose": {"errors"},
+    "run": {"build", "compose", "data", "errors", "provenance", "tasks"},
+    "results": set(),
+    "check": {"callbacks", "data", "tasks"},
+    "training": {
+        "build", "check", "compose", "data", "errors", "hardware", "loggers", "logs", "results", "run", "tasks",
+    },
+    "launch": {"compose", "errors", "logs", "run", "training"},
+    "commands": {"build", "compose", "data", "errors", "figures", "launch", "logs", "run", "training"},
+    "__main__": {"commands", "errors"},
+    "__init__": {"__main__", "launch", "run"},
+}  # fmt: skip
+KNOW_OMEGACONF = {
+    "build",
+    "compose",
+    "launch",
+    "run",
+    "training",
+    "results",
+}  # of these, build and compose alone know Hydra
+FILES = sorted(SRC.rglob("*.py"))
+
+
+def imported(file: Path) -> list[str]:
+    names = []
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.append(node.module)
+        elif isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+    return names
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SRC)))
+def test_imports_go_down(file: Path) -> None:
+    floor = file.relative_to(SRC).parts[0].removesuffix(".py")
+    for name in imported(file):
+        top, *rest = name.split(".")
+        assert top != "hydra" or floor in {"build", "compose"}, f"{file} imports {name}"
+        assert top != "omegaconf" or floor in KNOW_OMEGACONF, f"{file} imports {name}"
+        if top == "trainyard" and rest and rest[0] != floor:
+            assert rest[0] in FLOORS[floor], f"{file} imports {name}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SRC)))
+def test_files_and_functions_are_short(file: Path) -> None:
+    text = file.read_text()
+    assert len(text.splitlines()) <= 250, f"{file} is longer than 250 lines"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            length = (node.end_lineno or 0) - node.lineno + 1
+            assert length <= 45, f"{file}: {node.name} has {length} lines"
+
+
+def test_first_line_says_what_a_file_is() -> None:
+    assert not [file for file in FILES if not file.read_text().startswith('"""')]
