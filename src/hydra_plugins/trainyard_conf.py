@@ -1,4 +1,4 @@
-"""The door through which Hydra finds the user's own conf folder before Trainyard's. Hydra imports it in every program."""
+"""The door through which Hydra finds the user's own conf folder before Trainyard's; imported by every Hydra program."""
 
 import sys
 

@@ -1,7 +1,6 @@
 """The end of a training: best and test scores, as a summary, a table and TensorBoard's hparams."""
 
 import logging
-import math
 from pathlib import Path
 from typing import Any
 
@@ -64,36 +63,31 @@ def print_results(summary: dict[str, Any], path: Path) -> None:
     )
 
 
-def log_hparams(cfg: DictConfig, choices: dict[str, str], summary: dict[str, Any], loggers: list[Logger]) -> None:
-    """A row of TensorBoard's HPARAMS tab: choices and numbers of the run, with its real final scores."""
-    values = flat_hparams(cfg, choices)
+def log_hparams(values: dict[str, Any], summary: dict[str, Any], loggers: list[Logger]) -> None:
+    """A row of TensorBoard's HPARAMS tab: the run's `values` with its real final scores."""
     scores = {name: value for name, value in (summary["best"] | summary["test"]).items() if value is not None}
     for logger in loggers:
         if isinstance(logger, TensorBoardLogger):
             writer = logger.experiment
-            for part in hparams_summaries(values, scores):
+            for part in hparams_summaries(values, scores):  # writer.add_hparams would start a run of its own
                 writer._get_file_writer().add_summary(part)
             for name, value in scores.items():
                 writer.add_scalar(name, value, summary["steps"])
             writer.flush()
 
 
-def flat_hparams(cfg: DictConfig, choices: dict[str, str]) -> dict[str, Any]:
-    """What distinguishes one run from another, flat: the choices, then every plain number, word and flag."""
-    flat: dict[str, Any] = {
-        group: choices[group] for group in ("model", "data", "optimizer", "scheduler") if group in choices
+def flat_hparams(cfg: DictConfig, choices: dict[str, str], overrides: list[str]) -> dict[str, Any]:
+    """What tells runs apart: the choices, the few numbers that every run has, and what was changed by hand."""
+    flat: dict[str, Any] = {group: choices[group] for group in ("model", "data", "optimizer", "scheduler")}
+    flat |= {
+        "lr": cfg.optimizer.lr,
+        "batch_size": cfg.data.batch_size,
+        "max_epochs": cfg.trainer.max_epochs,
+        "precision": cfg.hardware.precision,
+        "seed": cfg.seed,
     }
-    flat |= {"seed": cfg.seed, "max_epochs": cfg.trainer.max_epochs, "precision": cfg.hardware.precision}
-
-    def walk(node: Any, prefix: str) -> None:
-        for key, value in node.items():
-            if isinstance(value, dict):
-                walk(value, f"{prefix}{key}.")
-            elif isinstance(value, list):
-                flat[f"{prefix}{key}"] = str(value)
-            elif not key.startswith("_") and value is not None and not (isinstance(value, float) and math.isnan(value)):
-                flat[f"{prefix}{key}"] = value
-
-    for group in ("model", "data", "task", "optimizer", "scheduler"):
-        walk(OmegaConf.to_container(cfg[group]), f"{group}.")
-    return flat
+    for word in overrides:
+        key = word.partition("=")[0].lstrip("+~")
+        if key not in choices and not key.startswith(("run.", "hydra.")):
+            flat[key] = OmegaConf.select(cfg, key)
+    return {key: value if isinstance(value, bool | int | float | str) else str(value) for key, value in flat.items()}

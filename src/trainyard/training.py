@@ -20,7 +20,7 @@ from trainyard.data.base import DataModule
 from trainyard.errors import UserError
 from trainyard.loggers.metrics_file import MetricsFile, read_metrics
 from trainyard.logs import log_to
-from trainyard.results import log_hparams, print_results, summarise
+from trainyard.results import flat_hparams, log_hparams, print_results, summarise
 from trainyard.run import SUMMARY, Run, create, make_task, name_run
 from trainyard.tasks.base import Task
 
@@ -59,7 +59,7 @@ def train(composed: Composed) -> Run | None:
         test_best(trainer, task, data)
         summary = summarise(cfg, read_metrics(path), trainer, time.time() - started)
         (path / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n")
-        log_hparams(cfg, composed.choices, summary, loggers)
+        log_hparams(flat_hparams(cfg, composed.choices, composed.overrides), summary, loggers)
         print_results(summary, path)
     return Run(path)
 

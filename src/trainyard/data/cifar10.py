@@ -7,7 +7,7 @@ import torch
 
 from trainyard.data.base import Samples
 from trainyard.data.download import data_root, fetch, unpack
-from trainyard.data.images import Images
+from trainyard.data.images import Images, require_shape
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
@@ -23,9 +23,9 @@ class CIFAR10(Images):
     Looked for as `root`/cifar-10-batches-bin, then as the archive beside it, then downloaded there if `download`.
     """
 
-    def __init__(self, root: str | None = None, download: bool = True, **images: Any) -> None:
-        super().__init__(**images)
-        self.require_shape("CIFAR-10", 3, 32, 32)
+    def __init__(self, shape: list[int], root: str | None = None, download: bool = True, **images: Any) -> None:
+        require_shape("CIFAR-10", shape, 3, 32, 32)
+        super().__init__(shape=shape, **images)
         self.root, self.download = data_root(root), download
 
     def prepare_data(self) -> None:

@@ -21,10 +21,10 @@ class ImageFolder(Images):
     A split that fits into `memory` bytes is decoded once, at the start; a larger one by the workers, batch by batch.
     """
 
-    def __init__(self, root: str, memory: int = 2 << 30, **images: Any) -> None:
-        super().__init__(**images)
-        if len(self.shape) != 3 or self.shape[0] not in (1, 3):
-            raise ValueError(f"shape={list(self.shape)} must be (1 or 3 channels, height, width)")
+    def __init__(self, root: str, shape: list[int], memory: int = 2 << 30, **images: Any) -> None:
+        if len(shape) != 3 or shape[0] not in (1, 3):
+            raise ValueError(f"shape={list(shape)} must be (1 or 3 channels, height, width)")
+        super().__init__(shape=shape, **images)
         self.root, self.memory = Path(root).expanduser(), memory
 
     def prepare_data(self) -> None:

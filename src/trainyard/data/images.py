@@ -48,7 +48,8 @@ class Images(DataModule):
         labels = new[samples.all_labels]
         return Samples(samples.inputs, labels, samples.rows[labels[samples.rows] >= 0])
 
-    def require_shape(self, name: str, *shape: int) -> None:
-        """ValueError unless the configured shape is the data's own."""
-        if self.shape != shape:
-            raise ValueError(f"{name} has images of shape {list(shape)}, not shape={list(self.shape)}")
+
+def require_shape(name: str, found: list[int], *expected: int) -> None:
+    """ValueError unless the configured shape is the data's own."""
+    if tuple(found) != expected:
+        raise ValueError(f"{name} has images of shape {list(expected)}, not shape={list(found)}")

@@ -30,15 +30,16 @@ CLASSES = (*FIGURES, *TEXTURES)
 
 
 class Shapes(Images):
-    """Ten classes: a figure on a plain ground, or a texture all over, in any colours, at any place, angle and size.
+    """Ten classes: a figure on a dark ground, or a texture all over, brighter than the ground, its place, size, angle
+    and colours drawn at random.
 
     `size` images to train and validate on and `test_size` to test, the same ones at every run.
     """
 
-    def __init__(self, size: int, test_size: int, noise: float = 0.1, **images: Any) -> None:
-        super().__init__(**images)
-        if len(self.shape) != 3 or self.shape[0] != 3:
-            raise ValueError(f"shapes are drawn in 3 channels, not in shape={list(self.shape)}")
+    def __init__(self, shape: list[int], size: int, test_size: int, noise: float = 0.1, **images: Any) -> None:
+        if len(shape) != 3 or shape[0] != 3:
+            raise ValueError(f"shapes are drawn in 3 channels, not in shape={list(shape)}")
+        super().__init__(shape=shape, **images)
         if min(size, test_size) < 10 * len(CLASSES):
             raise ValueError(f"size={size} and test_size={test_size} must both be at least {10 * len(CLASSES)}")
         self.sizes, self.noise = {"train": size, "test": test_size}, noise
@@ -58,17 +59,16 @@ def draw(labels: Tensor, shape: tuple[int, ...], noise: float, generator: torch.
         return low + (high - low) * torch.rand(count, *(rest or (1, 1)), generator=generator)
 
     y, x = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
-    x, y = x - between(-0.4, 0.4), y - between(-0.4, 0.4)  # (B, H, W)
-    angle = between(0, 2 * pi)
+    x, y = x - between(-0.3, 0.3), y - between(-0.3, 0.3)  # (B, H, W)
+    angle = between(-pi / 6, pi / 6)
     u, v = x * angle.cos() + y * angle.sin(), y * angle.cos() - x * angle.sin()
-    reach = torch.where((labels < len(FIGURES))[:, None, None], between(0.3, 0.7), between(0.35, 0.7))
+    reach = torch.where((labels < len(FIGURES))[:, None, None], between(0.4, 0.8), between(0.35, 0.7))
     u, v = u / reach, v / reach
     inside = torch.zeros(count, height, width, dtype=torch.bool)
     for label, figure in enumerate((FIGURES | TEXTURES).values()):
         mine = labels == label
         inside[mine] = figure(u[mine], v[mine])
-    ground = between(0, 1, channels, 1, 1)
-    colour = (ground + between(0.3, 0.7, channels, 1, 1)) % 1  # far from the ground in every channel
+    ground, colour = between(0, 0.4, channels, 1, 1), between(0.5, 1, channels, 1, 1)
     image = torch.where(inside[:, None], colour, ground)
     image = image + noise * torch.randn(image.shape, generator=generator)
     return (255 * image).round().clamp(0, 255).to(torch.uint8)

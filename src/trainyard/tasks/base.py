@@ -94,5 +94,5 @@ class Task(LightningModule):
         interval = "step" if "total_steps" in asked else "epoch"
         return {
             "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": interval, "monitor": self.monitor},
+            "lr_scheduler": {"scheduler": scheduler, "interval": interval, "monitor": self.monitor, "name": "lr"},
         }

@@ -1,0 +1,15 @@
+"""Train against validation in one chart."""
+
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+
+
+class Curves(Callback):
+    """Lays out TensorBoard's CUSTOM SCALARS tab: a chart for each score, train and validation in it together."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        names = [name for name in pl_module.meters["train/"] if name in pl_module.meters["val/"]]  # pyright: ignore
+        charts = {name: ["Multiline", [f"train/{name}", f"val/{name}"]] for name in names}
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_custom_scalars({"train against validation": charts})

@@ -1,0 +1,76 @@
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from trainyard.build import build
+from trainyard.compose import compose, resolve
+from trainyard.data.image_folder import ImageFolder
+
+
+def folder(root: Path, *words: str) -> ImageFolder:
+    config = ["data=image_folder", f"data.root={root}", "data.shape=[3,16,16]", "run.dir=x", *words]
+    return build(resolve(compose(config)).data, "data")
+
+
+@pytest.mark.parametrize("memory", [0, 1 << 30])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_of_any_size_are_read(image_root: Path, memory: int, channels: int) -> None:
+    words = [f"data.shape=[{channels},16,16]", f"data.memory={memory}", "data.mean=[0]", "data.std=[1]"]
+    data = folder(image_root, *words)
+    data.prepare_data()
+    data.setup("test")
+    inputs, labels, _ = next(iter(data.test_dataloader()))
+    assert inputs.shape == (20, channels, 16, 16) and inputs.dtype == torch.uint8
+    assert (inputs[labels == 0] < 60).all() and (inputs[labels == 1] > 180).all()
+
+
+def test_a_folder_of_ones_own_is_the_validation_split(image_root: Path) -> None:
+    shutil.copytree(image_root / "test", image_root / "val")
+    data = folder(image_root)
+    data.setup("fit")
+    assert (len(data.splits["train"]), len(data.splits["val"])) == (20, 20)
+
+
+def test_without_one_it_is_cut_out_of_train(image_root: Path) -> None:
+    data = folder(image_root, "data.val_fraction=0.2")
+    data.setup("fit")
+    assert (len(data.splits["train"]), len(data.splits["val"])) == (16, 4)
+
+
+@pytest.mark.parametrize("memory", [0, 1 << 30])
+def test_a_broken_file_is_named(image_root: Path, memory: int) -> None:
+    (image_root / "train" / "dark" / "3.png").write_bytes(b"not an image")
+    with pytest.raises(ValueError, match=r"train/dark/3.png cannot be read as an image .*mend or delete"):
+        data = folder(image_root, f"data.memory={memory}", "data.num_workers=0")
+        data.setup("fit")
+        list(data.train_dataloader())
+
+
+def test_a_truncated_file_is_named(image_root: Path) -> None:
+    file = image_root / "train" / "dark" / "2.jpg"
+    Image.effect_noise((200, 200), 50).save(file)
+    file.write_bytes(file.read_bytes()[:2000])
+    with pytest.raises(ValueError, match=r"train/dark/2.jpg cannot be read as an image"):
+        folder(image_root).setup("fit")
+
+
+def test_an_empty_class_is_named(image_root: Path) -> None:
+    shutil.rmtree(image_root / "train" / "dark")
+    (image_root / "train" / "dark").mkdir()
+    with pytest.raises(ValueError, match=r"train/dark holds no image \(.png, .jpg, .jpeg\)"):
+        folder(image_root).setup("fit")
+
+
+def test_a_class_without_a_test_folder_is_named(image_root: Path) -> None:
+    shutil.rmtree(image_root / "test" / "light")
+    with pytest.raises(ValueError, match=r"test has no folder for the classes \['light'\]; it has \['dark'\]"):
+        folder(image_root).setup("test")
+
+
+def test_a_missing_test_split_is_named_before_training(image_root: Path) -> None:
+    shutil.rmtree(image_root / "test")
+    with pytest.raises(FileNotFoundError, match="test is missing: it should hold a folder of images per class"):
+        folder(image_root).prepare_data()

@@ -1,0 +1,97 @@
+"""Shapes, sizes and refusals of the networks. That each trains is tested with its YAML, in test_conf.py."""
+
+import pytest
+import torch
+import torchvision
+
+from trainyard.models.activations import ACTIVATIONS
+from trainyard.models.cnn import CNN
+from trainyard.models.mlp import MLP
+from trainyard.models.perceptron import Perceptron
+from trainyard.models.resnet import ResNet
+
+ARTICLE = [[32, 32], [64, 64], [128]]
+IMAGE = [3, 32, 32]
+
+
+def count(net: torch.nn.Module) -> int:
+    return sum(p.numel() for p in net.parameters())
+
+
+@pytest.mark.parametrize(("classes", "logits"), [(2, 1), (3, 3), (10, 10)])
+@pytest.mark.parametrize(
+    "make",
+    [lambda n: MLP(IMAGE, n, [8]), lambda n: CNN(IMAGE, n, ARTICLE), lambda n: ResNet(IMAGE, n, [1, 1], width=4)],
+)
+def test_two_classes_take_one_logit_more_take_one_each(make, classes: int, logits: int) -> None:
+    assert make(classes)(torch.zeros(2, *IMAGE)).shape == (2, logits)
+
+
+def test_the_cnn_is_the_articles() -> None:
+    """Layer by layer: 32, 32, 64, 64, 128 channels of unpadded 3x3, then 512 and 10 units."""
+    sizes = [32 * (3 * 9 + 1), 32 * (32 * 9 + 1), 64 * (32 * 9 + 1), 64 * (64 * 9 + 1), 128 * (64 * 9 + 1)]
+    assert count(CNN(IMAGE, 10, ARTICLE)) == sum(sizes) + 512 * (128 + 1) + 10 * 513
+    dropouts = [m.p for m in CNN(IMAGE, 10, ARTICLE).modules() if isinstance(m, torch.nn.Dropout)]
+    assert dropouts == [0.25, 0.25, 0.25, 0.5]
+
+
+def test_the_imagenet_stem_is_the_papers() -> None:
+    """As many weights as torchvision's ResNet-18 and 34, and the same sizes on the way."""
+    ours = ResNet([3, 224, 224], 1000, [2, 2, 2, 2], stem="imagenet")
+    assert count(ours) == count(torchvision.models.resnet18()) == 11_689_512
+    assert count(ResNet([3, 224, 224], 1000, [3, 4, 6, 3])) == count(torchvision.models.resnet34())
+    assert ours.stem(torch.zeros(1, 3, 224, 224)).shape == (1, 64, 56, 56)
+
+
+def test_the_resnet_computes_what_torchvisions_does() -> None:
+    """With the same weights in the same order, the same logits."""
+    torch.manual_seed(0)
+    ours, theirs = ResNet([3, 64, 64], 10, [2, 2, 2, 2], stem="imagenet"), torchvision.models.resnet18(num_classes=10)
+    mine = dict(ours.state_dict())
+    # Both list each block as residual then shortcut, so that the orders agree.
+    theirs.load_state_dict(dict(zip(theirs.state_dict(), mine.values(), strict=True)))
+    x = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(ours.eval()(x), theirs.eval()(x))
+
+
+@pytest.mark.parametrize(("size", "stem"), [(32, "cifar"), (64, "cifar"), (96, "imagenet")])
+def test_the_stem_follows_the_size_of_the_images(size: int, stem: str) -> None:
+    auto, chosen = (ResNet([3, size, size], 10, [1], width=4, stem=name) for name in ("auto", stem))
+    assert [p.shape for p in auto.parameters()] == [p.shape for p in chosen.parameters()]
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_activation_can_be_chosen(name: str) -> None:
+    assert type(ACTIVATIONS[name]()) in {type(m) for m in MLP([2], 2, [4], activation=name).modules()}
+
+
+def test_glorot_draws_within_its_bound_and_zeroes_biases() -> None:
+    net = MLP([100], 10, [200], init="glorot")
+    bound = (6 / 300) ** 0.5
+    assert net.body[1].weight.abs().max() <= bound and net.body[1].weight.std() == pytest.approx(bound / 3**0.5, rel=0.05)
+    assert net.body[1].bias.abs().max() == 0
+
+
+def test_a_perceptron_starts_at_zero() -> None:
+    assert all(p.abs().max() == 0 for p in Perceptron([2], 2).parameters())
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: MLP([2], 2, [4], activation="rleu"), "activation=rleu is unknown; choose one of sigmoid"),
+        (lambda: MLP([2], 2, [4], init="xavier"), "init=xavier is unknown; choose one of torch, glorot"),
+        (lambda: MLP([2], 2, [0]), r"widths=\[0\]: every hidden layer needs at least 1 unit"),
+        (lambda: MLP([2], 1, [4]), "num_classes=1: a classifier needs at least 2"),
+        (lambda: CNN([2], 2, ARTICLE), r"the CNN takes images .*not samples of shape \[2\]"),
+        (lambda: CNN([3, 16, 16], 2, ARTICLE), r"shape \[3, 16, 16\] are too small for the CNN's stages"),
+        (lambda: CNN(IMAGE, 2, ARTICLE, stage_dropout=1.5), r"stage_dropout=1.5 is not a share in \[0, 1\)"),
+        (lambda: ResNet([2], 2, [1]), r"the ResNet takes images .*not samples of shape \[2\]"),
+        (lambda: ResNet(IMAGE, 2, [1], stem="cfiar"), "stem=cfiar is unknown; choose one of auto, cifar, imagenet"),
+        (lambda: ResNet(IMAGE, 2, []), r"width=64 and blocks=\[\]: all must be at least 1"),
+        (lambda: Perceptron([2], 3), "a perceptron tells 2 classes apart, not 3"),
+    ],
+)
+def test_wrong_values_are_refused(make, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()

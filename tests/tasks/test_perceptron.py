@@ -1,0 +1,37 @@
+import torch
+
+import trainyard
+from trainyard.models.perceptron import Perceptron
+from trainyard.tasks.perceptron import PerceptronRule
+
+PARTS = {"optimizer": torch.optim.SGD, "scheduler": torch.optim.lr_scheduler.ConstantLR}
+
+
+def test_sgd_on_the_loss_is_rosenblatts_rule_to_the_bit() -> None:
+    """On every mistake w += t x and b += t, with t in {-1, +1}; else nothing."""
+    torch.manual_seed(0)
+    task = PerceptronRule(num_classes=2, net=Perceptron([3], 2), **PARTS)
+    optimizer = torch.optim.SGD(task.net.parameters(), lr=1.0)
+    weight, bias = torch.zeros(3), torch.zeros(1)
+    for _ in range(200):
+        x, y = torch.randn(3), torch.randint(2, (1,))
+        loss = task.score((x[None], y)).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        t = 2 * y - 1
+        if t * (weight @ x + bias) <= 0:
+            weight, bias = weight + t * x, bias + t
+        assert torch.equal(task.net.unit.weight[0], weight) and torch.equal(task.net.unit.bias, bias)
+
+
+def test_and_is_learnt_exactly(short: list[str]) -> None:
+    run = trainyard.train(["experiment=and_perceptron", *(w for w in short if w.startswith(("run.", "hardware")))])
+    assert run.summary["test"]["test/accuracy"] == 1
+
+
+def test_xor_never_passes_three_of_four(short: list[str]) -> None:
+    words = [word for word in short if word.startswith(("run.", "hardware"))]
+    run = trainyard.train(["experiment=xor_perceptron", "trainer.max_epochs=50", *words])
+    assert run.summary["best"]["val/accuracy"] <= 0.75
+    assert run.summary["test"]["test/accuracy"] <= 0.75
