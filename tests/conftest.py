@@ -37,6 +37,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     limits = [f"trainer.limit_{split}_batches=2" for split in ("train", "val", "test")]
     return [
         *limits, "trainer.max_epochs=2", "hardware=cpu", "hardware.threads=1", "trainer.check_val_every_n_epoch=1",
+        "trainer.log_every_n_steps=1",
         "data.batch_size=8", "data.eval_batch_size=8", f"run.root={tmp_path_factory.mktemp('outputs')}",
     ]  # fmt: skip
 

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -46,6 +47,7 @@ def subfolders(path: str) -> list[str]:
 
 
 OmegaConf.register_new_resolver("length", len, replace=True)
+OmegaConf.register_new_resolver("product", prod, replace=True)
 OmegaConf.register_new_resolver("subfolders", subfolders, replace=True)
 
 
@@ -159,7 +161,7 @@ def explain(error: Exception, overrides: list[str]) -> str:
     known = list(_known_keys([word for word in overrides if word.lstrip("+~").split("=")[0].split("@")[0] != key]))
     hint = did_you_mean(key, known)
     parent = key.rpartition(".")[0]
-    beside = [name for name in known if name.rpartition(".")[0] == parent and "._" not in name]
+    beside = [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == parent and "._" not in name]
     listed = f" {parent} has {', '.join(beside)}." if parent and beside and not hint else ""
     return f"{key} is not a key of the config.{hint}{listed} --cfg job shows all there are."
 

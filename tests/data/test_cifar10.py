@@ -53,7 +53,9 @@ def test_classes_by_name_take_a_subset(cifar10_root: Path) -> None:
 
 
 def test_a_missing_folder_says_what_to_put_where(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="data.download=false forbids.* Put cifar-10-binary.tar.gz .*data=shapes"):
+    with pytest.raises(
+        FileNotFoundError, match="data.download=false forbids.* Put cifar-10-binary.tar.gz .*data=shapes"
+    ):
         cifar(tmp_path, "data.download=false").prepare_data()
 
 

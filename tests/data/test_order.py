@@ -1,3 +1,5 @@
+from itertools import chain
+
 import pytest
 import torch
 from torch.utils.data import DataLoader
@@ -13,7 +15,7 @@ def indices(order: BatchOrder) -> list[list[int]]:
 def test_the_order_is_a_function_of_seed_and_epoch() -> None:
     first, again = (BatchOrder(50, 8, seed=1, shuffle=True) for _ in range(2))
     assert indices(first) == indices(again)
-    assert sorted(sum(indices(first), [])) == list(range(50))
+    assert sorted(chain.from_iterable(indices(first))) == list(range(50))
     again.set_epoch(1)
     assert indices(first) != indices(again)
     assert indices(first) != indices(BatchOrder(50, 8, seed=2, shuffle=True))
@@ -48,7 +50,7 @@ def test_the_ranks_batches_together_are_the_single_process_batch(size: int, shuf
     for alone, left, right in zip(indices(single), *ranks, strict=False):
         assert sorted(left + right) == sorted(alone)
     if not shuffle:  # evaluation sees every sample once
-        assert sorted(sum(ranks[0] + ranks[1], [])) == list(range(size))
+        assert sorted(chain.from_iterable(ranks[0] + ranks[1])) == list(range(size))
 
 
 def test_a_batch_that_does_not_divide_is_refused() -> None:

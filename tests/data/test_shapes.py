@@ -8,7 +8,9 @@ from trainyard.errors import UserError
 
 
 def shapes(*words: str) -> Shapes:
-    return build(resolve(compose(["data=shapes", "data.size=400", "data.test_size=100", "run.dir=x", *words])).data, "data")
+    return build(
+        resolve(compose(["data=shapes", "data.size=400", "data.test_size=100", "run.dir=x", *words])).data, "data"
+    )
 
 
 def test_they_are_the_same_at_every_run_and_test_differs_from_train() -> None:

@@ -65,11 +65,12 @@ def test_every_activation_can_be_chosen(name: str) -> None:
     assert type(ACTIVATIONS[name]()) in {type(m) for m in MLP([2], 2, [4], activation=name).modules()}
 
 
-def test_glorot_draws_within_its_bound_and_zeroes_biases() -> None:
-    net = MLP([100], 10, [200], init="glorot")
-    bound = (6 / 300) ** 0.5
-    assert net.body[1].weight.abs().max() <= bound and net.body[1].weight.std() == pytest.approx(bound / 3**0.5, rel=0.05)
-    assert net.body[1].bias.abs().max() == 0
+@pytest.mark.parametrize(("init", "variance"), [("torch", 1 / 300), ("glorot", 2 / 300), ("he", 2 / 100)])
+def test_initial_weights_have_their_published_variance(init: str, variance: float) -> None:
+    torch.manual_seed(0)
+    layer = MLP([100], 10, [200], init=init).body[1]
+    assert layer.weight.detach().var().item() == pytest.approx(variance, rel=0.05)
+    assert (layer.bias.detach().abs().max() == 0) == (init != "torch")
 
 
 def test_a_perceptron_starts_at_zero() -> None:
@@ -80,7 +81,7 @@ def test_a_perceptron_starts_at_zero() -> None:
     ("make", "message"),
     [
         (lambda: MLP([2], 2, [4], activation="rleu"), "activation=rleu is unknown; choose one of sigmoid"),
-        (lambda: MLP([2], 2, [4], init="xavier"), "init=xavier is unknown; choose one of torch, glorot"),
+        (lambda: MLP([2], 2, [4], init="xavier"), "init=xavier is unknown; choose one of torch, glorot, he"),
         (lambda: MLP([2], 2, [0]), r"widths=\[0\]: every hidden layer needs at least 1 unit"),
         (lambda: MLP([2], 1, [4]), "num_classes=1: a classifier needs at least 2"),
         (lambda: CNN([2], 2, ARTICLE), r"the CNN takes images .*not samples of shape \[2\]"),

@@ -44,17 +44,16 @@ def test_label_smoothing_is_for_training_alone() -> None:
 
 @pytest.mark.parametrize(("classes", "top5"), [(2, False), (5, False), (6, True)])
 def test_top5_is_told_above_five_classes_alone(classes: int, top5: bool) -> None:
-    assert ("accuracy_top5" in task(classes, classes).meters["test/"]) == top5
+    assert ("accuracy_top5" in task(classes, classes).stage_meters("test")) == top5
 
 
 def test_meters_are_exact_whatever_the_batch_sizes() -> None:
     many = task(3, 3).eval()
-    many.log = lambda *args, **kwargs: None
     inputs, labels = torch.randn(17, 4), torch.randint(3, (17,))
     for start, end in ((0, 5), (5, 16), (16, 17)):
         many.step("val", (inputs[start:end], labels[start:end]))
     logits = many.net(inputs)
-    meters = many.meters["val/"]
+    meters = many.stage_meters("val")
     torch.testing.assert_close(meters["loss"].compute(), F.cross_entropy(logits, labels))
     assert meters["accuracy"].compute().item() == pytest.approx((logits.argmax(1) == labels).float().mean().item())
 

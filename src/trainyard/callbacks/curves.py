@@ -8,7 +8,7 @@ class Curves(Callback):
     """Lays out TensorBoard's CUSTOM SCALARS tab: a chart for each score, train and validation in it together."""
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        names = [name for name in pl_module.meters["train/"] if name in pl_module.meters["val/"]]  # pyright: ignore
+        names = [name for name in pl_module.stage_meters("train") if name in pl_module.stage_meters("val")]  # pyright: ignore
         charts = {name: ["Multiline", [f"train/{name}", f"val/{name}"]] for name in names}
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):

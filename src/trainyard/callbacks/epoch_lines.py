@@ -10,24 +10,36 @@ log = logging.getLogger(__name__)
 
 
 class EpochLines(Callback):
-    """Writes the epoch's scores; of a long training no more than `most` lines, evenly spread."""
+    """Writes the epoch's scores; of a long training no more than `most` lines, evenly spread.
+
+    The line comes when all scores are there: as the next epoch starts, or at the end.
+    """
 
     def __init__(self, most: int = 50) -> None:
         self.most = most
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.since = perf_counter()
+        self.since, self.ended = perf_counter(), 0
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        epoch, last = trainer.current_epoch + 1, trainer.max_epochs or -1
-        shown_anyway = epoch in (1, last) or trainer.should_stop
-        if not shown_anyway and epoch % max(1, ceil(last / self.most)):
+        self.ended = trainer.current_epoch + 1
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.ended:
+            self.write(trainer, self.ended, is_last=False)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.write(trainer, self.ended, is_last=True)
+
+    def write(self, trainer: Trainer, epoch: int, is_last: bool) -> None:
+        """The line of `epoch` (counted from 1), if it is its turn."""
+        planned = trainer.max_epochs or -1
+        if not is_last and epoch != 1 and epoch % max(1, ceil(planned / self.most)):
             return
         scores = {name: float(value) for name, value in trainer.callback_metrics.items()}
         both = [name[6:] for name in scores if name.startswith("train/") and f"val/{name[6:]}" in scores]
         shown = [f"{stage}/{name} {scores[f'{stage}/{name}']:.4f}" for stage in ("train", "val") for name in both]
         if (speed := scores.get("throughput/samples_per_second")) is not None:
             shown.append(f"{speed:,.0f} samples/s")
-        now = perf_counter()
-        log.info("epoch %s  %s  %.1f s", f"{epoch}/{last}" if last > 0 else epoch, "  ".join(shown), now - self.since)
-        self.since = now
+        seconds, self.since = perf_counter() - self.since, perf_counter()
+        log.info("epoch %s  %s  %.1f s", f"{epoch}/{planned}" if planned > 0 else epoch, "  ".join(shown), seconds)

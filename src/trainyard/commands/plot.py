@@ -25,10 +25,10 @@ def augment(overrides: list[str], out: str) -> None:
     from trainyard.data.images import Images
     from trainyard.figures.augment import augmented
 
-    composed = compose(
-        overrides if any("augment" in word for word in overrides) else ["data.augment=article", *overrides]
-    )
-    data = build(resolve(composed).data, "data")
+    composed = compose(overrides)
+    if composed.cfg.data.get("augment") == "none":
+        composed = compose([*overrides, "data.augment=article"])
+    data = build(resolve(composed).data, f"data={composed.choices['data']}")
     if not isinstance(data, Images):
         raise UserError(f"data={composed.choices['data']} has no images to augment; choose an image data set")
     data.prepare_data()

@@ -58,9 +58,10 @@ class Task(LightningModule):
         return self.net(x)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        scored = self.step("train", batch)
-        self.log("train/step_loss", scored.loss.detach(), on_step=True, on_epoch=False)
-        return scored.loss
+        loss = self.step("train", batch).loss
+        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:  # pyright: ignore
+            self.log("train/step_loss", loss.detach(), on_step=True, on_epoch=False)
+        return loss
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         self.step("val", batch)
@@ -71,13 +72,31 @@ class Task(LightningModule):
     def step(self, stage: str, batch: Any) -> Scored:
         """Score a batch and add it to the stage's meters, which give exact means whatever the batch sizes."""
         scored = self.score(batch)
-        for name, meter in self.meters[f"{stage}/"].items():  # pyright: ignore[reportCallIssue]
+        for name, meter in self.stage_meters(stage).items():
             if name == "loss":
                 meter.update(scored.loss.detach(), weight=scored.count)
             else:
                 meter.update(scored.predictions.detach(), scored.targets)
-            self.log(f"{stage}/{name}", meter, on_step=False, on_epoch=True, batch_size=scored.count)
         return scored
+
+    def stage_meters(self, stage: str) -> dict[str, Metric]:
+        """The meters of `train`, `val` or `test` by name."""
+        return dict(self.meters[f"{stage}/"].items())  # pyright: ignore
+
+    def on_train_epoch_end(self) -> None:
+        self.report("train")
+
+    def on_validation_epoch_end(self) -> None:
+        self.report("val")
+
+    def on_test_epoch_end(self) -> None:
+        self.report("test")
+
+    def report(self, stage: str) -> None:
+        """Log what the meters hold, and empty them. (Handing them to self.log would cost milliseconds each step.)"""
+        for name, meter in self.stage_meters(stage).items():
+            self.log(f"{stage}/{name}", meter.compute(), on_step=False, on_epoch=True)
+            meter.reset()
 
     def configure_optimizers(self) -> dict[str, Any]:
         total = self.trainer.estimated_stepping_batches

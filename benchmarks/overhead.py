@@ -1,0 +1,97 @@
+"""Trainyard against a plain loop:  python benchmarks/overhead.py [--rounds 5] [--steps 10] [group=choice key=value ...]
+
+The same network, optimizer, data and batches, in one process, by turns: once through Lightning's Trainer with all of
+Trainyard's callbacks and loggers, once through the shortest loop that trains. Prints samples/s of both and the ratio.
+"""
+
+import argparse
+import logging
+import statistics
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from lightning import Callback
+
+from trainyard import hardware
+from trainyard.build import build
+from trainyard.compose import compose, resolve
+from trainyard.loggers.metrics_file import MetricsFile
+from trainyard.run import make_task
+from trainyard.training import build_all, make_trainer, prepare
+
+logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+
+
+class Clock(Callback):
+    """Times a training from the first to the last step."""
+
+    def on_train_start(self, *_) -> None:
+        self.start = perf_counter()
+
+    def on_train_end(self, *_) -> None:
+        self.seconds = perf_counter() - self.start
+
+
+def plain(task, data, steps: int) -> float:
+    """Seconds for `steps` steps of a hand-written loop."""
+    optimizer = task.optimizer(task.net.parameters())
+    bf16 = task.precision == "bf16-mixed"
+    task.train()
+    loader = iter(data.train_dataloader())
+    start = perf_counter()
+    for _ in range(steps):
+        images, labels, keys = next(loader)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            loss = torch.nn.functional.cross_entropy(task.net(data.transform(images, keys)), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return perf_counter() - start
+
+
+def trainyard(cfg, task, data, steps: int, folder: Path) -> float:
+    """Seconds for `steps` steps through the Trainer, with the callbacks and loggers of a usual run."""
+    cfg.run.dir = str(folder)
+    clock = Clock()
+    callbacks = [clock, *build_all(cfg, "callbacks")]
+    loggers = [MetricsFile(folder), *build_all(cfg, "logger")]
+    trainer = make_trainer(cfg, callbacks, loggers, max_steps=steps, limit_val_batches=0, enable_checkpointing=False)
+    trainer.fit(task, datamodule=data)
+    return clock.seconds
+
+
+def main() -> None:
+    """Print the medians."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=10)
+    options, overrides = parser.parse_known_args()
+    folder = Path(tempfile.mkdtemp())
+    without = ["callbacks.best=null", "callbacks.last=null", f"run.dir={folder}"]
+    composed = compose(["model=resnet18", "data=cifar10", "hardware=cpu", *without, *overrides])
+    cfg = resolve(composed)
+    hardware.set_up(cfg.hardware)
+    task, data = make_task(cfg, composed.choices), build(cfg.data, "data")
+    prepare(task, cfg)
+    task.precision = cfg.hardware.precision
+    data.prepare_data()
+    data.setup("fit")
+    rows = []
+    for turn in range(options.rounds + 1):  # the first one warms up
+        ours, theirs = trainyard(cfg, task, data, options.steps, folder), plain(task, data, options.steps)
+        rows.append((theirs / ours, ours, theirs))
+        if turn:
+            print(f"round {turn}: ratio {theirs / ours:.3f}", flush=True)
+    ratio, ours, theirs = (statistics.median(column) for column in zip(*rows[1:], strict=True))
+    samples = options.steps * cfg.data.batch_size
+    print(
+        f"{hardware.describe(cfg.hardware)}; {cfg.model._target_.rpartition('.')[2]}, batches of {cfg.data.batch_size}"
+    )
+    print(f"trainyard {samples / ours:,.1f} samples/s, plain loop {samples / theirs:,.1f}, median ratio {ratio:.3f}")
+    print(f"overhead of a step: {1000 * (ours - theirs) / options.steps:.2f} ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+import logging
+import time
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+import trainyard
+from trainyard.callbacks.model_summary import network_table
+from trainyard.callbacks.throughput import Throughput
+from trainyard.loggers.metrics_file import read_metrics
+
+WORDS = ["model=mlp", "model.widths=[8]", "data=shapes", "data.size=200", "data.test_size=100", "logger=none"]
+
+
+def test_throughput_counts_samples_and_the_wait_for_data() -> None:
+    """Three steps of which a fifth is waiting; the first belongs to the warm-up."""
+    logged: dict[str, float] = {}
+    trainer = SimpleNamespace(world_size=1)
+    module = SimpleNamespace(log_dict=lambda values, **_: logged.update(values))
+    batch = (torch.zeros(10, 2), torch.zeros(10))
+    throughput = Throughput(warmup=1)
+    for step in range(4):
+        time.sleep(0.02)
+        throughput.on_train_batch_start(trainer, module, batch, step)
+        time.sleep(0.08)
+        throughput.on_train_batch_end(trainer, module, None, batch, step)
+    throughput.on_train_epoch_end(trainer, module)
+    assert logged["throughput/samples_per_second"] == pytest.approx(100, rel=0.3)
+    assert logged["throughput/step_ms"] == pytest.approx(100, rel=0.3)
+    assert 0.1 < logged["throughput/data_share"] < 0.4
+
+
+def test_every_epoch_logs_its_throughput(short: list[str]) -> None:
+    run = trainyard.train([*short, *WORDS, "trainer.limit_train_batches=10"])
+    rows = [row for row in read_metrics(run.path) if "throughput/samples_per_second" in row]
+    assert len(rows) == 2
+    assert run.summary["samples_per_second"] > 0
+
+
+def test_a_long_training_prints_a_line_now_and_then(short: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="trainyard")
+    trainyard.train([*short, *WORDS, "trainer.max_epochs=20", "callbacks.epoch_lines.most=5"])
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("epoch ")]
+    assert [line.split()[1] for line in lines] == ["1/20", "4/20", "8/20", "12/20", "16/20", "20/20"]
+    assert "train/loss" in lines[0] and "val/accuracy" in lines[0]
+
+
+def test_early_stopping_ends_a_training_that_gets_no_better(short: list[str]) -> None:
+    words = [
+        "callbacks=early_stopping",
+        "callbacks.early_stopping.patience=2",
+        "optimizer.lr=0",
+        "trainer.max_epochs=20",
+    ]
+    run = trainyard.train([*short, *WORDS, *words])
+    assert run.summary["epochs"] == 3
+    assert run.summary["best_epoch"] == 0
+
+
+def test_a_callback_is_left_out_by_null(short: list[str]) -> None:
+    run = trainyard.train([*short, *WORDS, "callbacks.last=null"])
+    assert [file.name for file in (run.path / "checkpoints").iterdir()] == ["best.ckpt"]
+
+
+def test_the_network_table_counts_every_layer() -> None:
+    table = network_table(nn.Sequential(nn.Linear(10, 5), nn.ReLU(), nn.Linear(5, 2)))
+    assert "55" in table and "12" in table and "67" in table

@@ -1,0 +1,85 @@
+"""A model and a data set from outside the package: the README's own example, run as it stands there."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Path:
+    """The files that the README shows, each a code block under its name."""
+    blocks = re.findall(r"`([\w/.]+)`:\n\n```(?:python|yaml)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    for name, text in blocks:
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return tmp_path
+
+
+def trainyard(folder: Path, *words: str, **env: str) -> subprocess.CompletedProcess:
+    call = [sys.executable, "-m", "trainyard", "train", *words, "trainer.max_epochs=2", "hardware.threads=1"]
+    return subprocess.run(
+        call, cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, timeout=120
+    )  # fmt: skip
+
+
+def test_the_readmes_model_and_data_set_train(example: Path) -> None:
+    assert (example / "conf" / "model").is_dir() and (example / "conf" / "data").is_dir()
+    model, data = (next((example / "conf" / group).glob("*.yaml")).stem for group in ("model", "data"))
+    done = trainyard(example, f"model={model}", f"data={data}")
+    assert done.returncode == 0, done.stderr
+    assert "test" in done.stdout
+    assert trainyard(example, f"model={model}", "data=shapes", "data.size=200", "data.test_size=100").returncode == 0
+    assert trainyard(example, "model=mlp", f"data={data}").returncode == 0
+
+
+def test_a_conf_folder_elsewhere_can_be_named(example: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    model = next((example / "conf" / "model").glob("*.yaml")).stem
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    words = [
+        "--config-dir",
+        str(example / "conf"),
+        f"model={model}",
+        "data=shapes",
+        "data.size=200",
+        "data.test_size=100",
+    ]
+    done = trainyard(elsewhere, *words)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_wheel_brings_the_same_config_and_takes_ones_own(example: Path, tmp_path_factory) -> None:
+    """Built, installed into a folder of its own, used from another."""
+    place = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(place), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True, timeout=300)
+    (wheel,) = place.glob("*.whl")
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--target",
+        str(place / "site"),
+        str(wheel),
+    ]
+    subprocess.run(install, check=True, capture_output=True, timeout=300)
+    shipped = {
+        str(file.relative_to(place / "site/trainyard/conf")) for file in (place / "site/trainyard/conf").rglob("*.yaml")
+    }
+    assert shipped == {str(file.relative_to(ROOT / "conf")) for file in (ROOT / "conf").rglob("*.yaml")}
+    model, data = (next((example / "conf" / group).glob("*.yaml")).stem for group in ("model", "data"))
+    words = [f"model={model}", f"data={data}", "trainer.max_epochs=1", "hardware.threads=1"]
+    env = {**os.environ, "PYTHONPATH": str(place / "site")}
+    script = [sys.executable, str(place / "site" / "bin" / "trainyard"), "train"]
+    done = subprocess.run([*script, *words], cwd=example, env=env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    where = [sys.executable, "-c", "import trainyard; print(trainyard.__file__)"]
+    assert str(place) in subprocess.run(where, env=env, cwd=example, capture_output=True, text=True).stdout
