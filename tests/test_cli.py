@@ -1,5 +1,10 @@
 """The command line, in processes of its own: what it prints, what it leaves, how it ends."""
 
+import contextlib
+import os
+import pty
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -99,6 +104,36 @@ def test_evaluate_and_plot_from_the_command_line(tmp_path: Path, run) -> None:
     assert "evalute is not a command. Did you mean evaluate?" in trainyard("evalute").stderr
     assert "error: nowhere is not a run" in trainyard("evaluate", "nowhere").stderr
     assert "data=xor has no images" in trainyard("plot", "augment", "data=xor").stderr
+
+
+def test_on_a_terminal_the_epoch_lines_stand_beside_the_progress_bar(tmp_path: Path) -> None:
+    terminal, inside = pty.openpty()
+    words = [sys.executable, str(ROOT / "train.py"), *TINY, "trainer.max_epochs=3"]
+    process = subprocess.Popen(words, cwd=tmp_path, stdout=inside, stderr=inside, env={**os.environ, "COLUMNS": "200"})
+    os.close(inside)
+    shown = b""
+    with contextlib.suppress(OSError):  # raised when the program closes its end
+        while chunk := os.read(terminal, 10_000):
+            shown += chunk
+    assert process.wait(timeout=60) == 0
+    text = shown.decode()
+    assert "Epoch 0/2" in text  # the bar
+    assert all(re.search(rf"epoch {epoch}/3  train/loss .* val/accuracy", text) for epoch in (1, 2, 3))
+
+
+def test_ctrl_c_ends_a_training_at_once(tmp_path: Path) -> None:
+    words = [*TINY, "trainer.max_epochs=100000", "run.dir=here"]
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "train.py"), *words],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while "epoch" not in (line := process.stdout.readline()):
+        assert line or process.poll() is None, process.stderr.read()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.strip().endswith("interrupted") and "Traceback" not in errors
+    assert not (tmp_path / "here" / "summary.json").exists()
 
 
 def test_train_py_is_short() -> None:

@@ -16,6 +16,7 @@ def explained(debug: bool) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
         if debug:

@@ -1,5 +1,7 @@
 """From a config to a process that trains. Several processes on one machine or many start here, when they come."""
 
+import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
@@ -11,6 +13,8 @@ from trainyard.logs import log_to_console
 if TYPE_CHECKING:
     from trainyard.run import Run
 
+log = logging.getLogger(__name__)
+
 
 def launch(composed: Composed) -> "Run | None":
     """Train in this process; None if check=true asked for no more than a look."""
@@ -19,6 +23,8 @@ def launch(composed: Composed) -> "Run | None":
     )  # late: torch takes seconds to import, --help and typos need none
 
     log_to_console()
+    if composed.folder:
+        log.info("\njob %s: %s", Path(composed.folder).name, " ".join(composed.overrides))
     return train_here(composed)
 
 

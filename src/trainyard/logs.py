@@ -18,13 +18,20 @@ NOISE = (
 )
 
 
+class Printer(logging.Handler):
+    """Prints to whatever sys.stdout is at the time: a progress bar puts itself there, to be moved out of the way."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), flush=True)
+
+
 def log_to_console() -> None:
     """Trainyard's own lines on stdout, as they are; others' only from a warning up, on stderr. Safe to call again."""
     for message in NOISE:
         warnings.filterwarnings("ignore", message=message)
     own = logging.getLogger("trainyard")
     if not own.handlers:
-        ours = logging.StreamHandler(sys.stdout)
+        ours = Printer()
         ours.setFormatter(logging.Formatter("%(message)s"))
         own.addHandler(ours)
         own.setLevel(logging.INFO)

@@ -53,9 +53,7 @@ def train(composed: Composed) -> Run | None:
     with log_to(path / "run.log"):
         log.info("run: %s", path)
         started = time.time()
-        trainer.fit(task, datamodule=data)
-        if trainer.interrupted:
-            raise KeyboardInterrupt
+        fit(trainer, task, data)
         test_best(trainer, task, data)
         summary = summarise(cfg, read_metrics(path), trainer, time.time() - started)
         (path / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n")
@@ -85,6 +83,16 @@ def make_trainer(cfg: DictConfig, callbacks: list[Callback], logger: list[Logger
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return build(cfg.trainer, "trainer", callbacks=callbacks, logger=logger, **changes)
+
+
+def fit(trainer: Trainer, task: Task, data: DataModule) -> None:
+    """Train. A Ctrl-C, which Lightning turns into an exit, stays one."""
+    try:
+        trainer.fit(task, datamodule=data)
+    except SystemExit as error:
+        if trainer.interrupted:
+            raise KeyboardInterrupt from error
+        raise
 
 
 def test_best(trainer: Trainer, task: Task, data: DataModule) -> None:

@@ -80,7 +80,7 @@ def test_affine_rotates_without_stretching() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([0.5], [0.3], "strongg"), "augment=strongg is unknown; choose one of none, standard"),
+        (([0.5], [0.3], "strongg"), "augment=strongg is unknown; choose one of none, flip, standard"),
         (([0.5], [0.0], "none"), r"mean=\[0.5\] and std=\[0.0\] must be as many, and every std above 0"),
     ],
 )

@@ -24,7 +24,8 @@ def evaluate(run: Run, split: str = "test") -> dict[str, float]:
     """The scores of the best weights on `split`, by the names they are logged by."""
     from trainyard.training import make_trainer
 
-    trainer = make_trainer(run.cfg, callbacks=[], logger=[], enable_progress_bar=False, enable_checkpointing=False)
+    here = {"accelerator": "auto", "enable_progress_bar": False, "enable_checkpointing": False}
+    trainer = make_trainer(run.cfg, callbacks=[], logger=[], **here)
     data = run.data()
     data.prepare_data()
     score = {"test": trainer.test, "val": trainer.validate}[split]

@@ -60,6 +60,7 @@ def affine(
 Augmentation = Callable[[Tensor, Tensor], Tensor]
 AUGMENTATIONS: dict[str, tuple[Augmentation, ...]] = {
     "none": (),
+    "flip": (flip,),
     "standard": (crop, flip),
     "article": (partial(affine, degrees=20, shift=0.2, zoom=0.2), flip),
     "strong": (crop, flip, cutout),
