@@ -25,7 +25,7 @@ train: $(READY)  ## train:  make train ARGS="model=resnet18 data=cifar10"
 test: $(READY)  ## run every test that takes seconds
 	@$(BIN)/python -m pytest -m "not slow" -n 2
 
-test-slow: $(READY)  ## run the tests that take minutes (the wheel, both counts of XOR)
+test-slow: $(READY)  ## run the tests that take minutes (the stated results)
 	@$(BIN)/python -m pytest -m slow
 
 lint: $(READY)  ## check style and types

@@ -22,6 +22,7 @@ class Printer(logging.Handler):
     """Prints to whatever sys.stdout is at the time: a progress bar puts itself there, to be moved out of the way."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Called by logging for each line."""
         print(self.format(record), flush=True)
 
 
