@@ -117,6 +117,14 @@ def test_a_monitor_that_is_better_when_lower_needs_min(short: list[str]) -> None
         trainyard.train([*short, *WORDS, "monitor=val/loss"])
 
 
+@pytest.mark.parametrize(
+    "words", [["monitor=val/acuracy"], ["callbacks=early_stopping", "callbacks.early_stopping.monitor=x"]]
+)
+def test_a_monitor_that_nothing_logs_is_refused_before_training(words: list[str], short: list[str]) -> None:
+    with pytest.raises(UserError, match=r"monitor=(val/acuracy|x) is not a score of this task. .*It has train/loss"):
+        trainyard.train([*short, *WORDS, *words])
+
+
 def test_a_refusal_leaves_no_directory(short: list[str], tmp_path: Path) -> None:
     for word in ("optimizer.lr=-1", "hardware.precision=8", "data.augment=x", "callbacks.best.mode=x"):
         with pytest.raises(UserError):

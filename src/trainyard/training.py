@@ -17,7 +17,7 @@ from trainyard.build import build
 from trainyard.check import check
 from trainyard.compose import Composed, resolve
 from trainyard.data.base import DataModule
-from trainyard.errors import UserError
+from trainyard.errors import UserError, did_you_mean
 from trainyard.loggers.metrics_file import MetricsFile, read_metrics
 from trainyard.logs import log_to
 from trainyard.results import flat_hparams, log_hparams, print_results, summarise
@@ -33,13 +33,13 @@ def train(composed: Composed) -> Run | None:
     composed.cfg.run.name, path = name_run(composed)
     composed.cfg.run.dir = str(path)
     cfg = resolve(composed)
-    check_monitor(cfg)
     hardware.set_up(cfg.hardware)
     log.info("hardware: %s", hardware.describe(cfg.hardware))
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
 
     task = make_task(cfg, composed.choices)
     data: DataModule = build(cfg.data, f"data={composed.choices.get('data')}")
+    check_monitor(cfg, task)
     prepare(task, cfg)
     data.prepare_data()
     data.setup("fit")
@@ -103,11 +103,16 @@ def test_best(trainer: Trainer, task: Task, data: DataModule) -> None:
     trainer.test(task, datamodule=data, ckpt_path=best or None, verbose=False, weights_only=True)
 
 
-def check_monitor(cfg: DictConfig) -> None:
-    """UserError where the watched score and its direction contradict each other."""
+def check_monitor(cfg: DictConfig, task: Task) -> None:
+    """UserError for a watched score that nothing logs, or whose direction would keep the worst weights."""
     if cfg.mode not in ("min", "max"):
         raise UserError(f"mode={cfg.mode} must be min or max")
     lower_is_better = any(word in cfg.monitor for word in ("loss", "perplexity", "error"))
     if lower_is_better != (cfg.mode == "min"):
         want = "min" if lower_is_better else "max"
         raise UserError(f"monitor={cfg.monitor} with mode={cfg.mode} would keep the worst weights; set mode={want}")
+    watched = [node.get("monitor") for node in (cfg.get("callbacks") or {}).values() if node is not None]
+    for name in [cfg.monitor, *filter(None, watched)]:
+        if name not in task.scores():
+            hint = did_you_mean(name, task.scores())
+            raise UserError(f"monitor={name} is not a score of this task.{hint} It has {', '.join(task.scores())}.")

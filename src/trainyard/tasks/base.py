@@ -83,6 +83,10 @@ class Task(LightningModule):
         """The meters of `train`, `val` or `test` by name."""
         return dict(self.meters[f"{stage}/"].items())  # pyright: ignore
 
+    def scores(self) -> list[str]:
+        """The names of all that the meters log once an epoch: what can be monitored."""
+        return [f"{stage}/{name}" for stage in STAGES for name in self.stage_meters(stage)]
+
     def on_train_epoch_end(self) -> None:
         self.report("train")
 
