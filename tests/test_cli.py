@@ -79,6 +79,14 @@ def test_a_mistake_is_one_sentence(command: Command, tmp_path: Path, words: list
     assert not list(tmp_path.iterdir())
 
 
+def test_a_broken_file_met_by_a_worker_is_one_sentence(command: Command, image_root: Path, tmp_path: Path) -> None:
+    (image_root / "train" / "dark" / "3.png").write_bytes(b"not an image")
+    words = ["data=image_folder", f"data.root={image_root}", "data.memory=0", "model=mlp", "data.num_workers=2"]
+    done = command(*words, "hardware.threads=1", "run.dir=here")
+    assert "train/dark/3.png cannot be read as an image" in done.stderr and "Traceback" not in done.stderr
+    assert "Traceback" in (tmp_path / "here" / "run.log").read_text()
+
+
 @pytest.mark.parametrize("word", ["model=resnet19", "optimizer.lr=-1"])
 def test_debug_shows_the_traceback(command: Command, word: str) -> None:
     done = command(word, "debug=true")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from trainyard.compose import compose, resolve
+from trainyard.compose import check_types, compose, resolve
 from trainyard.errors import UserError
 
 
@@ -20,11 +20,30 @@ from trainyard.errors import UserError
         (["modle=mlp", "optimizer.lrr=1"], r"is not a key of the config. Did you mean"),
         (["model.stages=[[32,,]"], r"model.stages=\[\[32,,\] cannot be read: .*quote"),
         (["experiment=xor_mpl"], r"Did you mean xor_mlp"),
+        (["model=mlp,cnn"], r"Ambiguous value.*--multirun"),
     ],
 )
 def test_typos_are_answered(words: list[str], answer: str) -> None:
-    with pytest.raises(UserError, match=answer):
+    with pytest.raises(UserError, match=f"(?s){answer}"):
         compose(words)
+
+
+@pytest.mark.parametrize(
+    ("word", "answer"),
+    [
+        ("optimizer.lr=abc", "optimizer.lr=abc is not a number like its default 0.001"),
+        ("seed=abc", "seed=abc is not a number like its default 0"),
+        ("model.widths=5", r"model.widths=5 is not a list like its default \[512, 256\]"),
+        ("trainer.max_epochs=ten", "trainer.max_epochs=ten is not a number like its default 10"),
+    ],
+)
+def test_a_word_for_a_number_is_refused_by_its_key(word: str, answer: str) -> None:
+    with pytest.raises(UserError, match=answer):
+        check_types(compose(["model=mlp", word]))
+
+
+def test_values_of_their_own_kind_pass() -> None:
+    check_types(compose(["model=mlp", "model.widths=[3]", "optimizer.lr=1", "trainer.max_time=00:01:00:00"]))
 
 
 def test_a_missing_value_is_asked_for() -> None:

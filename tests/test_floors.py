@@ -21,7 +21,7 @@ FLOORS: dict[str, set[str]] = {
         "build", "check", "compose", "data", "errors", "hardware", "loggers", "logs", "results", "run", "tasks",
     },
     "launch": {"compose", "errors", "logs", "run", "training"},
-    "commands": {"build", "compose", "data", "errors", "figures", "launch", "logs", "run", "training"},
+    "commands": {"build", "compose", "data", "errors", "figures", "hardware", "launch", "logs", "run", "training"},
     "__main__": {"commands", "errors"},
     "__init__": {"__main__", "launch", "run"},
 }  # fmt: skip

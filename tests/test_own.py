@@ -34,6 +34,12 @@ def test_the_readmes_model_and_data_set_train(example: Path) -> None:
     done = trainyard(example, f"model={model}", f"data={data}")
     assert done.returncode == 0, done.stderr
     assert "test" in done.stdout
+    (run,) = example.glob("outputs/*/*")
+    again = subprocess.run(
+        [sys.executable, "-m", "trainyard", "evaluate", str(run), "debug=true"],
+        cwd=example, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert "test/accuracy" in again.stdout, again.stderr
     assert trainyard(example, f"model={model}", "data=shapes", "data.size=200", "data.test_size=100").returncode == 0
     assert trainyard(example, "model=mlp", f"data={data}").returncode == 0
 

@@ -92,13 +92,31 @@ def test_predict_gives_probabilities(run: trainyard.Run, short: list[str]) -> No
     assert gate.predict(torch.tensor([[0.0, 1.0], [1.0, 1.0]])).shape == (2, 2)
 
 
+def test_last_is_the_last_epoch_even_without_a_validation(short: list[str]) -> None:
+    run = trainyard.train([*short, *WORDS, "trainer.check_val_every_n_epoch=2", "trainer.max_epochs=3"])
+    assert torch.load(run.path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 6
+
+
+def test_a_training_that_ends_before_its_first_validation_is_validated(short: list[str]) -> None:
+    run = trainyard.train([*short, *WORDS, "trainer.max_steps=1"])
+    assert run.summary["score"] is not None and run.summary["steps"] == 1
+    assert evaluate(run, "val").keys() == run.summary["best"].keys()
+
+
+def test_a_training_without_lr_in_its_config_has_a_row_of_hparams(short: list[str]) -> None:
+    assert trainyard.train([*short, *WORDS, "~optimizer.lr"]).summary["steps"] > 0
+
+
 def test_tensorboard_shows_scalars_and_one_row_of_hparams_with_real_scores(run: trainyard.Run) -> None:
     events = EventMultiplexer().AddRunsFromDirectory(str(run.path.parents[1])).Reload()
     (name,) = [name for name in events.Runs() if run.path.name in name]  # no run beside it: not one for hparams
     tags = set(events.Runs()[name]["scalars"])
     assert {"train/loss", "train/accuracy", "val/loss", "val/accuracy", "test/accuracy", "lr/matrices"} <= tags
     assert "hp_metric" not in tags
-    assert events.Scalars(name, "test/accuracy")[-1].value == pytest.approx(run.summary["test"]["test/accuracy"])
+    (tested,) = events.Scalars(name, "test/accuracy")
+    assert tested.value == pytest.approx(run.summary["test"]["test/accuracy"])
+    assert len(events.Scalars(name, "val/accuracy")) == run.summary["epochs"]
+    assert events.Scalars(name, "best/val/accuracy")[0].value == pytest.approx(run.summary["score"])
     assert {"experiment", "session_start_info", "session_end_info"} <= {
         tag.rsplit("/", 1)[-1].strip("_") for tag in events.GetAccumulator(name).summary_metadata if "hparams" in tag
     }
@@ -126,7 +144,9 @@ def test_a_monitor_that_nothing_logs_is_refused_before_training(words: list[str]
 
 
 def test_a_refusal_leaves_no_directory(short: list[str], tmp_path: Path) -> None:
-    for word in ("optimizer.lr=-1", "hardware.precision=8", "data.augment=x", "callbacks.best.mode=x"):
+    words = ["trainer.overfit_batches=2", "trainer.max_epochs=abc", "hardware.devices=2", "optimizer.lr=-1"]
+    words += ["hardware.precision=8", "data.augment=x", "callbacks.best.mode=x"]
+    for word in words:
         with pytest.raises(UserError):
             trainyard.train([*short, *WORDS, f"run.root={tmp_path}", word])
     assert not list(tmp_path.iterdir())

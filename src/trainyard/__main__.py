@@ -25,7 +25,9 @@ def main(argv: list[str] | None = None) -> None:
             raise UserError(
                 f"{name} is not a command.{did_you_mean(name, COMMANDS)} Choose one of {', '.join(COMMANDS)}."
             )
-        import_module(f"trainyard.commands.{name}").main(rest)
+        import_module(f"trainyard.commands.{name}").main(
+            [word for word in rest if name == "train" or word != "debug=true"]
+        )
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
+from secrets import token_hex
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,7 +41,7 @@ def subfolders(path: str) -> list[str]:
     folder = Path(path).expanduser()
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder; data.root should hold train/CLASS/*.png and test/CLASS/*.png")
-    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != ".")
     if not names:
         raise UserError(f"{folder} holds no folder: it should have one of images for each class")
     return names
@@ -49,12 +50,20 @@ def subfolders(path: str) -> list[str]:
 OmegaConf.register_new_resolver("length", len, replace=True)
 OmegaConf.register_new_resolver("product", prod, replace=True)
 OmegaConf.register_new_resolver("subfolders", subfolders, replace=True)
+OmegaConf.register_new_resolver("token", lambda: token_hex(3), use_cache=True, replace=True)
 
 
 def package_conf() -> Path:
     """Trainyard's own conf/: inside the installed package, or at the top of a checkout."""
     inside = Path(__file__).parent / "conf"
     return inside if inside.is_dir() else Path(__file__).parents[2] / "conf"
+
+
+def name_own_conf(folder: str | None) -> None:
+    """Take `folder` as the user's own conf folder; UserError if it is not there."""
+    if folder and not Path(folder).is_dir():
+        raise UserError(f"--config-dir {folder} is not a folder")
+    _named.folder = folder
 
 
 def own_conf() -> Path | None:
@@ -67,7 +76,7 @@ def run_hydra(task: Any, argv: list[str]) -> None:
     """Hand the command line to Hydra, which calls `task` once, or once for each job of a sweep."""
     sys.argv = [sys.argv[0], *_take_config_dir(argv)]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing: `explain` says it better
-    _import_beside_own_conf()
+    import_beside_own_conf()
     try:
         hydra.main(version_base="1.3", config_path=str(package_conf()), config_name=NAME)(task)()
     except (ConfigCompositionException, MissingConfigException, OverrideParseException) as error:
@@ -80,13 +89,11 @@ def _take_config_dir(argv: list[str]) -> list[str]:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--config-dir", "-cd")
     options, rest = parser.parse_known_args(argv)
-    if options.config_dir and not Path(options.config_dir).is_dir():
-        raise UserError(f"--config-dir {options.config_dir} is not a folder")
-    _named.folder = options.config_dir
+    name_own_conf(options.config_dir)
     return rest
 
 
-def _import_beside_own_conf() -> None:
+def import_beside_own_conf() -> None:
     """Make the modules beside the user's conf folder importable, after everything that is installed."""
     own = own_conf()
     if own and str(own.parent) not in sys.path:
@@ -102,7 +109,7 @@ def from_hydra(cfg: DictConfig) -> Composed:
 
 def compose(overrides: list[str]) -> Composed:
     """Compose without a command line, as notebooks and tests do."""
-    _import_beside_own_conf()
+    import_beside_own_conf()
     GlobalHydra.instance().clear()
     try:
         with hydra.initialize_config_dir(str(package_conf()), version_base="1.3"):
@@ -144,6 +151,21 @@ def resolve(composed: Composed) -> DictConfig:
         raise UserError(f"{missing[1]} has no value yet: give it as {missing[1]}=...") from error
 
 
+def check_types(composed: Composed) -> None:
+    """UserError for an override whose kind differs from its default's: a word for a number, a number for a list."""
+    chosen = [word for word in composed.overrides if word.partition("=")[0] in composed.choices]
+    usual = compose(chosen).cfg
+    for word in composed.overrides:
+        key = word.partition("=")[0]
+        value, default = (OmegaConf.select(cfg, key, default=None) for cfg in (composed.cfg, usual))
+        if word in chosen or value is None or default is None:
+            continue
+        number = isinstance(default, int | float) and not isinstance(default, bool)
+        if (number and isinstance(value, str)) or (OmegaConf.is_list(default) and not OmegaConf.is_list(value)):
+            shown = OmegaConf.to_container(default) if OmegaConf.is_list(default) else default
+            raise UserError(f"{key}={value} is not {'a number' if number else 'a list'} like its default {shown}")
+
+
 def explain(error: Exception, overrides: list[str]) -> str:
     """A sentence or two on why nothing could be composed, with what was probably meant."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
@@ -156,7 +178,7 @@ def explain(error: Exception, overrides: list[str]) -> str:
     if isinstance(error, OverrideParseException):
         return f"{error.override} cannot be read: {text.splitlines()[0]}; quote what holds commas, spaces or brackets"
     if refused is None:
-        return text.splitlines()[0]
+        return text
     key = refused[1].lstrip("+~").split("@")[0]
     known = list(_known_keys([word for word in overrides if word.lstrip("+~").split("=")[0].split("@")[0] != key]))
     hint = did_you_mean(key, known)

@@ -27,6 +27,8 @@ def explained(debug: bool) -> Iterator[None]:
 def say(error: Exception) -> str:
     """A user's mistake as its sentence; anything else with its kind and place."""
     text = str(error).strip()
+    if text.startswith("Caught ") and "Original Traceback" in text:  # torch's way to pass on a data worker's error
+        text = text.splitlines()[-1].partition(": ")[2]
     if isinstance(error, UserError | FileNotFoundError | ValueError):
         return text
     trace = error.__traceback__

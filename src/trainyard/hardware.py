@@ -29,8 +29,17 @@ def choose(accelerator: str) -> str:
     return accelerator
 
 
+MATMUL = ("highest", "high", "medium")
+
+
 def set_up(hardware: Any) -> None:
-    """Set torch's global switches as `hardware` (the config group) says."""
+    """Set torch's global switches as `hardware` (the config group) says; UserError for what cannot be."""
+    if hardware.devices not in (1, "1"):
+        raise UserError(f"hardware.devices={hardware.devices}: training on several devices is not there yet; use 1")
+    if hardware.accelerator == "cpu" and str(hardware.precision).startswith("16"):
+        raise UserError(f"hardware.precision={hardware.precision} needs a GPU; on a CPU use bf16-mixed or 32-true")
+    if hardware.matmul_precision not in MATMUL:
+        raise UserError(f"hardware.matmul_precision={hardware.matmul_precision} must be one of {', '.join(MATMUL)}")
     if hardware.threads:
         torch.set_num_threads(hardware.threads)
     torch.set_float32_matmul_precision(hardware.matmul_precision)

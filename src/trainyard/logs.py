@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import format_exc
 
 # Said by Lightning or torch about things that are as they should be here.
 NOISE = (
@@ -58,6 +59,9 @@ def log_to(file: Path) -> Iterator[None]:
     logging.captureWarnings(True)
     try:
         yield
+    except BaseException:
+        handler.emit(logging.makeLogRecord({"name": "trainyard", "levelname": "ERROR", "msg": format_exc()}))
+        raise
     finally:
         logging.captureWarnings(False)
         root.removeHandler(handler)

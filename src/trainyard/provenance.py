@@ -5,7 +5,6 @@ import platform
 import subprocess
 import sys
 from importlib.metadata import distributions
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,8 +16,9 @@ def environment() -> dict[str, Any]:
     """Command, code, machine and the version of every installed package; plain values only."""
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return {
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "git_commit": git("rev-parse", "HEAD"),
+        "command": sys.orig_argv,
+        "git_commit": git("rev-parse", "HEAD").decode().strip() or None,
+        "git_status": git("status", "--porcelain").decode(errors="replace").splitlines(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": cpu_name(),
@@ -29,10 +29,9 @@ def environment() -> dict[str, Any]:
     }
 
 
-def git(*words: str) -> str | None:
-    """What git prints in the working directory, or None outside a checkout or without git."""
+def git(*words: str) -> bytes:
+    """What git prints in the working directory; nothing outside a checkout or without git."""
     try:
-        done = subprocess.run(["git", *words], capture_output=True, text=True, timeout=30, check=True)
+        return subprocess.run(["git", *words], capture_output=True, timeout=30, check=True).stdout
     except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
+        return b""

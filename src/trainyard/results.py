@@ -38,7 +38,7 @@ def summarise(cfg: DictConfig, rows: list[dict[str, Any]], trainer: Trainer, sec
     }
 
 
-def print_results(summary: dict[str, Any], path: Path) -> None:
+def print_results(summary: dict[str, Any], path: Path, root: Path) -> None:
     """A small table, the directory and how to see the curves."""
     table = Table(title=summary["name"], title_justify="left", title_style="bold")
     table.add_column("score")
@@ -59,19 +59,20 @@ def print_results(summary: dict[str, Any], path: Path) -> None:
         summary["seconds"],
         f", {speed:,.0f} samples/s" if speed else "",
         path,
-        path.parents[1] if len(path.parents) > 2 else path,
+        root if path.resolve().is_relative_to(root.resolve()) else path,
     )
 
 
 def log_hparams(values: dict[str, Any], summary: dict[str, Any], loggers: list[Logger]) -> None:
     """A row of TensorBoard's HPARAMS tab: the run's `values` with its real final scores."""
-    scores = {name: value for name, value in (summary["best"] | summary["test"]).items() if value is not None}
+    best = {f"best/{name}": value for name, value in summary["best"].items() if value is not None}
+    scores = best | {name: value for name, value in summary["test"].items() if value is not None}
     for logger in loggers:
         if isinstance(logger, TensorBoardLogger):
             writer = logger.experiment
             for part in hparams_summaries(values, scores):  # writer.add_hparams would start a run of its own
                 writer._get_file_writer().add_summary(part)
-            for name, value in scores.items():
+            for name, value in best.items():  # the test scores are there already
                 writer.add_scalar(name, value, summary["steps"])
             writer.flush()
 
@@ -80,8 +81,8 @@ def flat_hparams(cfg: DictConfig, choices: dict[str, str], overrides: list[str])
     """What tells runs apart: the choices, the few numbers that every run has, and what was changed by hand."""
     flat: dict[str, Any] = {group: choices[group] for group in ("model", "data", "optimizer", "scheduler")}
     flat |= {
-        "lr": cfg.optimizer.lr,
-        "batch_size": cfg.data.batch_size,
+        "lr": OmegaConf.select(cfg, "optimizer.lr"),
+        "batch_size": OmegaConf.select(cfg, "data.batch_size"),
         "max_epochs": cfg.trainer.max_epochs,
         "precision": cfg.hardware.precision,
         "seed": cfg.seed,

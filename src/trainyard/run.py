@@ -3,6 +3,7 @@
 import json
 import logging
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from trainyard.build import build
-from trainyard.compose import Composed
+from trainyard.compose import Composed, import_beside_own_conf
 from trainyard.data.base import DataModule
 from trainyard.errors import UserError
 from trainyard.provenance import environment, git
@@ -25,17 +26,20 @@ log = logging.getLogger(__name__)
 
 
 class Run:
-    """A training run, opened for reading."""
+    """A training run, opened for reading; `overrides` (key=value) change its config, as data.root=... elsewhere."""
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, overrides: Sequence[str] = ()) -> None:
+        self.path, self.overrides = Path(path), list(overrides)
+        import_beside_own_conf()  # a network of one's own
         if not (self.path / RESOLVED).is_file():
             raise UserError(f"{self.path} is not a run: it has no {RESOLVED}")
 
     @cached_property
     def cfg(self) -> DictConfig:
         """The resolved config."""
-        return DictConfig(yaml.safe_load((self.path / RESOLVED).read_text()))
+        cfg = DictConfig(yaml.safe_load((self.path / RESOLVED).read_text()))
+        cfg.merge_with_dotlist(self.overrides)
+        return cfg
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -80,7 +84,7 @@ def make_task(cfg: DictConfig, choices: dict[str, str] | None = None) -> Task:
     parts = {group: build(cfg[group], named.get(group, group)) for group in ("optimizer", "scheduler")}
     task: Task = build(cfg.task, named.get("task", "task"), net=net, **parts)
     try:
-        task.make_optimizer(total_steps=100, epochs=10)  # for their own checks: now, not when a run has begun
+        task.make_optimizer(total_steps=100)  # for their own checks: now, not when a run has begun
     except (TypeError, ValueError) as error:
         raise UserError(f"{named.get('optimizer')} and {named.get('scheduler')}: {error}") from error
     return task
@@ -108,4 +112,4 @@ def create(path: Path, composed: Composed, resolved: DictConfig) -> None:
     (path / "overrides.yaml").write_text(yaml.safe_dump(composed.overrides))
     (path / "environment.json").write_text(json.dumps(environment(), indent=2) + "\n")
     if diff := git("diff", "HEAD"):
-        (path / "diff.patch").write_text(diff + "\n")
+        (path / "diff.patch").write_bytes(diff)

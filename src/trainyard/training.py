@@ -4,6 +4,9 @@ import json
 import logging
 import time
 import warnings
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import lightning
@@ -15,7 +18,7 @@ from omegaconf import DictConfig
 from trainyard import hardware
 from trainyard.build import build
 from trainyard.check import check
-from trainyard.compose import Composed, resolve
+from trainyard.compose import Composed, check_types, resolve
 from trainyard.data.base import DataModule
 from trainyard.errors import UserError, did_you_mean
 from trainyard.loggers.metrics_file import MetricsFile, read_metrics
@@ -27,11 +30,13 @@ from trainyard.tasks.base import Task
 log = logging.getLogger(__name__)
 
 
-def train(composed: Composed) -> Run | None:
-    """Run the training that the config describes; None if it was only to be checked."""
+def train(asked: Composed) -> Run | None:
+    """Run the training that the config asks for; None if it was only to be checked."""
+    composed = replace(asked, cfg=deepcopy(asked.cfg))
     composed.cfg.hardware.accelerator = hardware.choose(composed.cfg.hardware.accelerator)
     composed.cfg.run.name, path = name_run(composed)
     composed.cfg.run.dir = str(path)
+    check_types(asked)
     cfg = resolve(composed)
     hardware.set_up(cfg.hardware)
     log.info("hardware: %s", hardware.describe(cfg.hardware))
@@ -41,15 +46,15 @@ def train(composed: Composed) -> Run | None:
     data: DataModule = build(cfg.data, f"data={composed.choices.get('data')}")
     check_monitor(cfg, task)
     prepare(task, cfg)
+    loggers = [MetricsFile(path), *build_all(cfg, "logger")]
+    trainer = make_trainer(cfg, build_all(cfg, "callbacks"), loggers)
     data.prepare_data()
     data.setup("fit")
     if cfg.check:
         check(task, data, make_trainer(cfg, [], [], fast_dev_run=True, enable_progress_bar=False))
         return None
 
-    loggers = [MetricsFile(path), *build_all(cfg, "logger")]
-    trainer = make_trainer(cfg, callbacks=build_all(cfg, "callbacks"), logger=loggers)
-    create(path, composed, cfg)
+    create(path, asked, cfg)
     with log_to(path / "run.log"):
         log.info("run: %s", path)
         started = time.time()
@@ -58,7 +63,7 @@ def train(composed: Composed) -> Run | None:
         summary = summarise(cfg, read_metrics(path), trainer, time.time() - started)
         (path / SUMMARY).write_text(json.dumps(summary, indent=2) + "\n")
         log_hparams(flat_hparams(cfg, composed.choices, composed.overrides), summary, loggers)
-        print_results(summary, path)
+        print_results(summary, path, Path(cfg.run.root))
     return Run(path)
 
 
@@ -74,14 +79,18 @@ def prepare(task: Task, cfg: DictConfig) -> None:
 
 def build_all(cfg: DictConfig, group: str) -> list[Any]:
     """The objects of a group whose entries are named; an entry that is null is left out."""
-    nodes = (cfg.get(group) or {}).items()
-    return [build(node, f"{group}.{name}") for name, node in nodes if node is not None]
+    nodes = {name: node for name, node in (cfg.get(group) or {}).items() if node is not None}
+    if cfg.trainer.enable_progress_bar is False:
+        nodes.pop("progress_bar", None)
+    return [build(node, f"{group}.{name}") for name, node in nodes.items()]
 
 
 def make_trainer(cfg: DictConfig, callbacks: list[Callback], logger: list[Logger], **changes: Any) -> Trainer:
     """Lightning's Trainer as the config has it, but for `changes`."""
+    if cfg.trainer.overfit_batches:
+        raise UserError("trainer.overfit_batches would undo the order of the data; use data.fraction=... instead")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.filterwarnings("ignore", message=".*GPU available but not used.*|.*MPS available but not used.*")
         return build(cfg.trainer, "trainer", callbacks=callbacks, logger=logger, **changes)
 
 
@@ -96,10 +105,17 @@ def fit(trainer: Trainer, task: Task, data: DataModule) -> None:
 
 
 def test_best(trainer: Trainer, task: Task, data: DataModule) -> None:
-    """Read the test set once, with the weights of the best checkpoint (the last weights, if none was kept)."""
-    best = getattr(trainer.checkpoint_callback, "best_model_path", "")
+    """Read the test set once, with the weights of the best checkpoint.
+
+    A training that ended before its first validation is validated now, and its last weights are the best there are.
+    """
+    keeper = trainer.checkpoint_callback
+    best = getattr(keeper, "best_model_path", "")
     if not best:
-        log.warning("no checkpoint of the best weights was kept; the last weights are tested")
+        log.warning("no best weights were kept: the last ones are validated and tested")
+        trainer.validate(task, datamodule=data, verbose=False)
+        if keeper is not None:
+            trainer.save_checkpoint(Path(keeper.dirpath) / "best.ckpt")  # pyright: ignore
     trainer.test(task, datamodule=data, ckpt_path=best or None, verbose=False, weights_only=True)
 
 

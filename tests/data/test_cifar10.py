@@ -44,6 +44,13 @@ def test_the_seed_leaves_the_split_alone(cifar10_root: Path) -> None:
     assert not torch.equal(next(iter(one.train_dataloader()))[1], next(iter(two.train_dataloader()))[1])
 
 
+def test_a_subset_of_classes_validates_on_the_same_samples(cifar10_root: Path) -> None:
+    whole, part = cifar(cifar10_root), cifar(cifar10_root, "data.classes=[cat,truck]")
+    for data in (whole, part):
+        data.setup("fit")
+    assert set(part.splits["val"].rows.tolist()) < set(whole.splits["val"].rows.tolist())
+
+
 def test_classes_by_name_take_a_subset(cifar10_root: Path) -> None:
     data = cifar(cifar10_root, "data.classes=[truck,cat]")
     data.setup("test")
@@ -95,10 +102,21 @@ def test_a_wrong_label_is_named(damaged: Path) -> None:
         cifar(damaged.parents[1]).setup("fit")
 
 
+def test_a_wrong_label_in_test_is_named_before_training(damaged: Path) -> None:
+    file = damaged.with_name("test_batch.bin")
+    content = bytearray(file.read_bytes())
+    content[0] = 200
+    file.unlink()
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"test_batch.bin: record 0 has the label 200, above 9"):
+        cifar(damaged.parents[1]).prepare_data()
+
+
 @pytest.mark.parametrize(
     ("word", "message"),
     [
         ("data.shape=[1,28,28]", r"CIFAR-10 has images of shape \[3, 32, 32\], not shape=\[1, 28, 28\]"),
+        ("data.classes=[cat,cat]", r"classes=\['cat', 'cat'\] names a class twice"),
         ("data.num_classes=7", "num_classes=7, but there are 10 classes"),
         ("data.mean=[0.5,0.5]", r"mean=\[0.5, 0.5\] must have a value for each of the 3 channels|must be as many"),
         ("data.val_fraction=1.5", "val_fraction=1.5 must lie between 0 and 1"),

@@ -1,6 +1,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -18,7 +19,7 @@ def folder(root: Path, *words: str) -> ImageFolder:
 @pytest.mark.parametrize("memory", [0, 1 << 30])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_of_any_size_are_read(image_root: Path, memory: int, channels: int) -> None:
-    words = [f"data.shape=[{channels},16,16]", f"data.memory={memory}", "data.mean=[0]", "data.std=[1]"]
+    words = [f"data.shape=[{channels},16,16]", f"data.memory={memory}"]
     data = folder(image_root, *words)
     data.prepare_data()
     data.setup("test")
@@ -64,10 +65,29 @@ def test_an_empty_class_is_named(image_root: Path) -> None:
         folder(image_root).setup("fit")
 
 
-def test_a_class_without_a_test_folder_is_named(image_root: Path) -> None:
+def test_a_class_without_a_test_folder_is_named_before_training(image_root: Path) -> None:
     shutil.rmtree(image_root / "test" / "light")
     with pytest.raises(ValueError, match=r"test has no folder for the classes \['light'\]; it has \['dark'\]"):
-        folder(image_root).setup("test")
+        folder(image_root).prepare_data()
+
+
+def test_a_broken_test_file_is_named_before_training(image_root: Path) -> None:
+    (image_root / "test" / "dark" / "3.png").write_bytes(b"not an image")
+    with pytest.raises(ValueError, match=r"test/dark/3.png cannot be read as an image"):
+        folder(image_root).prepare_data()
+
+
+def test_sixteen_bits_are_scaled_not_cut_off(image_root: Path) -> None:
+    ramp = np.linspace(0, 65535, 16 * 16, dtype=np.uint16).reshape(16, 16)
+    Image.fromarray(ramp).save(image_root / "test" / "dark" / "0.png")
+    files, _ = folder(image_root).find("test")
+    pixels = files.decode([path.name for path in files.paths].index("0.png"))
+    assert pixels.float().mean().item() == pytest.approx(127, abs=3)
+
+
+def test_hidden_folders_are_no_class(image_root: Path) -> None:
+    (image_root / "train" / ".ipynb_checkpoints").mkdir()
+    assert folder(image_root).classes == ["dark", "light"]
 
 
 def test_a_missing_test_split_is_named_before_training(image_root: Path) -> None:

@@ -1,11 +1,17 @@
 from itertools import chain
+from pathlib import Path
 
 import pytest
 import torch
+from lightning import Callback
 from torch.utils.data import DataLoader
 
+from trainyard.build import build
+from trainyard.compose import compose, resolve
 from trainyard.data.base import Samples
 from trainyard.data.order import BatchOrder
+from trainyard.run import make_task
+from trainyard.training import make_trainer
 
 
 def indices(order: BatchOrder) -> list[list[int]]:
@@ -58,3 +64,43 @@ def test_a_batch_that_does_not_divide_is_refused() -> None:
         BatchOrder(50, 9, seed=0, shuffle=True, world_size=2)
     with pytest.raises(ValueError, match="batch_size=0 must be at least 1"):
         BatchOrder(50, 0, seed=0, shuffle=True)
+
+
+class Seen(Callback):
+    """Notes the labels of every training batch."""
+
+    def __init__(self) -> None:
+        self.labels: list[list[int]] = []
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
+        self.labels.append(batch[1].tolist())
+
+
+@pytest.mark.parametrize("scheduler", ["constant", "cosine"])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_resumed_epoch_has_its_own_order(workers: int, scheduler: str, tmp_path: Path) -> None:
+    """Two epochs at a stretch, and two with a new Trainer between them, see the same batches."""
+    words = ["model=mlp", "model.widths=[4]", "data=shapes", "data.size=200", "data.test_size=100", "hardware=cpu"]
+    composed = compose([*words, f"data.num_workers={workers}", f"run.dir={tmp_path}", f"scheduler={scheduler}"])
+    cfg = resolve(composed)
+
+    def fit(epochs: int, checkpoint: Path | None = None) -> list[list[int]]:
+        seen = Seen()
+        task, data = make_task(cfg, composed.choices), build(cfg.data, "data")
+        trainer = make_trainer(cfg, [seen], [], max_epochs=epochs, enable_progress_bar=False)
+        trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        trainer.save_checkpoint(tmp_path / f"{epochs}.ckpt")
+        return seen.labels
+
+    whole = fit(2)
+    assert fit(1) + fit(2, tmp_path / "1.ckpt") == whole
+    assert whole[0] != whole[len(whole) // 2]
+
+
+def test_loading_leaves_torchs_own_random_numbers_alone() -> None:
+    """Or validating more often would change dropout, and with it the training."""
+    data = build(resolve(compose(["data=shapes", "data.size=200", "data.test_size=100", "run.dir=x"])).data, "data")
+    data.setup("fit")
+    before = torch.get_rng_state()
+    next(iter(data.val_dataloader()))
+    assert torch.equal(torch.get_rng_state(), before)

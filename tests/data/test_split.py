@@ -3,21 +3,35 @@ import torch
 
 from trainyard.data.split import stratified
 
+LABELS = torch.tensor([0] * 100 + [1] * 40 + [2] * 2)
+ROWS = torch.arange(142)
+
 
 def test_each_class_gives_its_share() -> None:
-    labels = torch.tensor([0] * 100 + [1] * 40 + [2] * 2)
-    kept, chosen = stratified(labels, 0.1, seed=0)
-    assert labels[chosen].bincount().tolist() == [10, 4, 1]
+    kept, chosen = stratified(LABELS, ROWS, 0.1, 0)
+    assert LABELS[chosen].bincount().tolist() == [10, 4, 1]
     assert sorted(kept.tolist() + chosen.tolist()) == list(range(142))
 
 
 def test_the_seed_decides() -> None:
-    labels = torch.arange(1000) % 10
-    assert torch.equal(stratified(labels, 0.1, 1)[1], stratified(labels, 0.1, 1)[1])
-    assert not torch.equal(stratified(labels, 0.1, 1)[1], stratified(labels, 0.1, 2)[1])
+    assert torch.equal(stratified(LABELS, ROWS, 0.1, "val", 1)[1], stratified(LABELS, ROWS, 0.1, "val", 1)[1])
+    assert not torch.equal(stratified(LABELS, ROWS, 0.1, "val", 1)[1], stratified(LABELS, ROWS, 0.1, "val", 2)[1])
+
+
+def test_a_subset_of_classes_is_split_as_the_whole_is() -> None:
+    """So that a run on some classes never trains on samples that another run validates on."""
+    whole = ROWS[stratified(LABELS, ROWS, 0.1, 0)[1]]
+    part = ROWS[LABELS == 1]
+    alone = part[stratified(LABELS[LABELS == 1], part, 0.1, 0)[1]]
+    assert set(alone.tolist()) == {row for row in whole.tolist() if LABELS[row] == 1}
+
+
+def test_a_smaller_share_is_part_of_a_larger() -> None:
+    small, large = (set(stratified(LABELS, ROWS, share, 0)[1].tolist()) for share in (0.1, 0.5))
+    assert small < large
 
 
 @pytest.mark.parametrize("share", [0, 1, -1, 2])
 def test_a_share_out_of_range_is_refused(share: float) -> None:
     with pytest.raises(ValueError, match="must lie between 0 and 1"):
-        stratified(torch.tensor([0, 1]), share, 0)
+        stratified(LABELS, ROWS, share, 0)

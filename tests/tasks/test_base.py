@@ -1,12 +1,15 @@
 import pytest
 import torch
+from lightning import Callback
 
 import trainyard
+from trainyard.build import build
 from trainyard.compose import compose, resolve
 from trainyard.errors import UserError
 from trainyard.loggers.metrics_file import read_metrics
 from trainyard.run import make_task
 from trainyard.tasks.base import Task
+from trainyard.training import make_trainer
 
 
 def task(*words: str) -> Task:
@@ -20,12 +23,12 @@ def task(*words: str) -> Task:
      ("plateau", "epoch")],
 )  # fmt: skip
 def test_a_schedule_is_stepped_at_its_own_interval(scheduler: str, interval: str) -> None:
-    made = task(f"scheduler={scheduler}").make_optimizer(total_steps=50, epochs=5)
+    made = task(f"scheduler={scheduler}").make_optimizer(total_steps=50)
     assert made["lr_scheduler"]["interval"] == interval
 
 
 def test_a_plateau_watches_the_monitor() -> None:
-    made = task("scheduler=plateau", "monitor=val/loss", "mode=min").make_optimizer(50, 5)
+    made = task("scheduler=plateau", "monitor=val/loss", "mode=min").make_optimizer(50)
     assert made["lr_scheduler"]["monitor"] == "val/loss"
     assert made["lr_scheduler"]["scheduler"].mode == "min"
 
@@ -54,3 +57,46 @@ def test_a_schedule_without_an_end_is_refused(short: list[str]) -> None:
 def test_checkpoints_hold_plain_values_alone(run: trainyard.Run) -> None:
     state = torch.load(run.path / "checkpoints" / "last.ckpt", weights_only=True)
     assert all(key.startswith("net.") for key in state["state_dict"])
+
+
+def test_a_schedule_that_needs_no_end_trains_without_one(short: list[str]) -> None:
+    words = ["model=mlp", "data=xor", "scheduler=constant", "trainer.max_epochs=-1", "trainer.max_steps=5"]
+    run = trainyard.train([*(word for word in short if "max_epochs" not in word), *words])
+    assert run.summary["steps"] == 5
+
+
+def test_a_plateau_waits_for_the_validation_it_watches(short: list[str]) -> None:
+    words = ["model=mlp", "data=xor", "scheduler=plateau", "trainer.check_val_every_n_epoch=2", "trainer.max_epochs=4"]
+    assert trainyard.train([*short, *words]).summary["epochs"] == 4
+
+
+def test_a_loss_that_is_nan_is_told(short: list[str]) -> None:
+    words = ["model=mlp", "data=shapes", "data.size=200", "data.test_size=100", "optimizer=sgd", "optimizer.lr=1e30"]
+    run = trainyard.train([*short, *words])
+    rows = [row for row in read_metrics(run.path) if "val/loss" in row]
+    assert rows[-1]["val/loss"] is None  # as metrics.jsonl writes NaN
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["max_steps=3"],
+        ["max_epochs=-1", "max_steps=7"],
+        ["limit_train_batches=0.5"],
+        ["accumulate_grad_batches=3", "limit_train_batches=10"],
+    ],
+)
+def test_the_length_of_a_run_is_lightnings(words: list[str], tmp_path) -> None:
+    base = ["model=mlp", "data=shapes", "data.size=200", "data.batch_size=7", "hardware=cpu", f"run.dir={tmp_path}"]
+    composed = compose([*base, "trainer.max_epochs=2", *(f"trainer.{word}" for word in words)])
+    cfg = resolve(composed)
+
+    class Compare(Callback):
+        def on_train_start(self, trainer, pl_module) -> None:
+            self.lengths = pl_module.total_steps(), trainer.estimated_stepping_batches
+
+    compare = Compare()
+    trainer = make_trainer(cfg, [compare], [], enable_progress_bar=False, enable_checkpointing=False)
+    trainer.fit(make_task(cfg, composed.choices), datamodule=build(cfg.data, "data"))
+    assert compare.lengths[0] == compare.lengths[1]

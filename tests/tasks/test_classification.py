@@ -66,3 +66,12 @@ def test_smoothing_out_of_range_is_refused() -> None:
 def test_the_first_loss_of_many_classes_is_near_its_logarithm() -> None:
     scored = task(10, 10).score((torch.zeros(8, 4), torch.randint(10, (8,))))
     assert scored.loss.item() == pytest.approx(math.log(10), rel=0.2)
+
+
+def test_a_share_without_samples_changes_nothing() -> None:
+    """With several processes the last batch may leave one empty-handed."""
+    many = task(3, 3).eval()
+    many.step("val", (torch.randn(4, 4), torch.tensor([0, 1, 2, 0])))
+    before = {name: meter.compute() for name, meter in many.stage_meters("val").items()}
+    many.step("val", (torch.empty(0, 4), torch.empty(0, dtype=torch.long)))
+    assert {name: meter.compute() for name, meter in many.stage_meters("val").items()} == before

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 import trainyard
@@ -35,3 +36,8 @@ def test_xor_never_passes_three_of_four(short: list[str]) -> None:
     run = trainyard.train(["experiment=xor_perceptron", "trainer.max_epochs=50", *words])
     assert run.summary["best"]["val/accuracy"] <= 0.75
     assert run.summary["test"]["test/accuracy"] <= 0.75
+
+
+def test_more_than_two_classes_are_refused() -> None:
+    with pytest.raises(ValueError, match="the perceptron rule tells 2 classes apart, not 10"):
+        PerceptronRule(num_classes=10, net=torch.nn.Linear(2, 10), **PARTS)

@@ -10,8 +10,8 @@ class Throughput(Callback):
     """Logs, for each epoch, throughput/samples_per_second, throughput/step_ms and throughput/data_share.
 
     The clock runs while training alone, not during validation. `data_share` is the share of it between the end of a
-    step and the start of the next: loading, the transfer to the device and the augmentation there. The first steps
-    of a run (`warmup`) are left out. On a GPU, single steps overlap; the means over an epoch are right.
+    step and the start of the next: loading, transfer to the device and augmentation there (and what loggers take). The
+    first steps of a run (`warmup`) are left out. On a GPU, single steps overlap; the means over an epoch are right.
     """
 
     def __init__(self, warmup: int = 3) -> None:

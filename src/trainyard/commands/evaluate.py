@@ -3,6 +3,8 @@
 import argparse
 import logging
 
+from trainyard import hardware
+from trainyard.compose import name_own_conf
 from trainyard.logs import log_to_console
 from trainyard.run import Run
 
@@ -10,24 +12,31 @@ log = logging.getLogger(__name__)
 
 
 def main(argv: list[str]) -> None:
-    """trainyard evaluate RUN [--split test|val]"""
+    """trainyard evaluate RUN [--split test|val] [key=value ...]"""
     parser = argparse.ArgumentParser(prog="trainyard evaluate", description=__doc__)
     parser.add_argument("run", help="a run directory, outputs/...")
     parser.add_argument("--split", choices=("test", "val"), default="test")
+    parser.add_argument("--config-dir", help="the conf folder beside which a network of one's own lies")
+    parser.add_argument("overrides", nargs="*", help="changes of the run's config, as data.root=...")
     options = parser.parse_args(argv)
+    name_own_conf(options.config_dir)
     log_to_console()
-    for name, value in evaluate(Run(options.run), options.split).items():
+    for name, value in evaluate(Run(options.run, options.overrides), options.split).items():
         log.info("%-20s %.4f", name, value)
 
 
 def evaluate(run: Run, split: str = "test") -> dict[str, float]:
     """The scores of the best weights on `split`, by the names they are logged by."""
-    from trainyard.training import make_trainer
+    from trainyard.training import make_trainer, prepare
 
-    here = {"accelerator": "auto", "enable_progress_bar": False, "enable_checkpointing": False}
+    run.cfg.hardware.accelerator = hardware.choose("auto")
+    hardware.set_up(run.cfg.hardware)
+    task = run.task()
+    prepare(task, run.cfg)
+    here = {"accelerator": run.cfg.hardware.accelerator, "enable_progress_bar": False, "enable_checkpointing": False}
     trainer = make_trainer(run.cfg, callbacks=[], logger=[], **here)
     data = run.data()
     data.prepare_data()
     score = {"test": trainer.test, "val": trainer.validate}[split]
-    (scores,) = score(run.task(), datamodule=data, verbose=False)
+    (scores,) = score(task, datamodule=data, verbose=False)
     return dict(scores)

@@ -33,7 +33,7 @@ def augment(overrides: list[str], out: str) -> None:
         raise UserError(f"data={composed.choices['data']} has no images to augment; choose an image data set")
     data.prepare_data()
     data.setup("fit")
-    index = torch.arange(6)
+    index = torch.arange(min(6, len(data.splits["train"])))
     images = data.splits["train"].inputs[data.splits["train"].rows[index]]
     keys = [sample_keys(data.seed, epoch, index) for epoch in range(9)]
     save_image(augmented(data.pixels, images, keys), out)

@@ -82,10 +82,10 @@ class DataModule(LightningDataModule):
         if stage in ("fit", "validate") and "train" not in self.splits:
             train, val = self.read("train"), self.read_val()
             if val is None:
-                rest, chosen = stratified(train.labels, self.val_fraction, self.split_seed)
+                rest, chosen = stratified(train.labels, train.rows, self.val_fraction, "val", self.split_seed)
                 train, val = train.take(rest), train.take(chosen)
             if self.fraction < 1:
-                train = train.take(stratified(train.labels, self.fraction, self.split_seed)[1])
+                train = train.take(stratified(train.labels, train.rows, self.fraction, "fraction", self.split_seed)[1])
             self.splits |= {"train": train, "val": val}
         if stage == "test" and "test" not in self.splits:
             self.splits["test"] = self.read("test")
@@ -95,13 +95,16 @@ class DataModule(LightningDataModule):
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         size = self.batch_size if shuffle else self.eval_batch_size
         order = BatchOrder(len(self.splits[split]), size, self.seed, shuffle, rank, world_size)
+        if shuffle and (trainer := self.trainer):
+            order.current_epoch = lambda: trainer.current_epoch
         return DataLoader(
             self.splits[split],
             batch_size=None,  # the order yields whole batches
             sampler=order,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
+            generator=torch.Generator(),  # or each pass would draw a number from the one that dropout uses
         )
 
     def train_dataloader(self) -> DataLoader:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock
 
 from trainyard.data.base import Samples
 from trainyard.data.download import data_root, fetch, unpack
@@ -31,18 +32,26 @@ class CIFAR10(Images):
     def prepare_data(self) -> None:
         folder, archive = self.root / FOLDER, self.root / Path(URL).name
         if not folder.is_dir():
-            try:
-                if not self.download and not archive.exists():
-                    raise ConnectionError("data.download=false forbids a download")
-                unpack(fetch(URL, archive, SHA256), FOLDER)
-            except ConnectionError as error:
-                raise FileNotFoundError(
-                    f"CIFAR-10 is not in {self.root}, and {error}. Put {archive.name} from {URL}, or its unpacked "
-                    f"folder {FOLDER}, into {self.root} (data.root=... or TRAINYARD_DATA says where else to look), "
-                    "or choose data=shapes, which needs no network"
-                ) from error
-        for name in [*FILES["train"], *FILES["test"]]:
+            self.obtain(folder, archive)
+        for name in FILES["train"]:
             check_size(folder / name)
+        read_records(folder / FILES["test"][0])  # its labels are looked at now: after a training it is late to complain
+
+    def obtain(self, folder: Path, archive: Path) -> None:
+        """Unpack the archive, downloaded if it must be and may; FileNotFoundError that says what to put where."""
+        try:
+            if not self.download and not archive.exists():
+                raise ConnectionError("data.download=false forbids a download")
+            self.root.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.root / f".{FOLDER}.lock"):  # of several first runs at once, one downloads
+                if not folder.is_dir():
+                    unpack(fetch(URL, archive, SHA256), FOLDER)
+        except ConnectionError as error:
+            raise FileNotFoundError(
+                f"CIFAR-10 is not in {self.root}, and {error}. Put {archive.name} from {URL}, or its unpacked "
+                f"folder {FOLDER}, into {self.root} (data.root=... or TRAINYARD_DATA says where else to look), "
+                "or choose data=shapes, which needs no network"
+            ) from error
 
     def read(self, split: str) -> Samples:
         records = torch.cat([read_records(self.root / FOLDER / name) for name in FILES[split]])

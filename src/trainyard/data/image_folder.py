@@ -32,8 +32,15 @@ class ImageFolder(Images):
             if not (self.root / split).is_dir():
                 raise FileNotFoundError(f"{self.root / split} is missing: it should hold a folder of images per class")
 
-    def read(self, split: str) -> Samples:
-        known = sorted(path.name for path in (self.root / split).iterdir() if path.is_dir())
+        for split in ("train", "test", *(["val"] if (self.root / "val").is_dir() else [])):
+            files, _ = self.find(split)
+            if split == "test":  # train and val are read before training, test only after it
+                for row in range(len(files.paths)):
+                    files.decode(row, header_only=True)
+
+    def find(self, split: str) -> tuple["Files", Tensor]:
+        """The files of a split and their labels, (N) int64; ValueError for a class that has none."""
+        known = sorted(path.name for path in (self.root / split).iterdir() if path.is_dir() and path.name[0] != ".")
         missing = [name for name in self.classes if name not in known]
         if missing:
             raise ValueError(f"{self.root / split} has no folder for the classes {missing}; it has {known}")
@@ -45,9 +52,14 @@ class ImageFolder(Images):
                 raise ValueError(f"{folder} holds no image ({', '.join(SUFFIXES)})")
             paths += found
             labels += [label] * len(found)
-        files = Files(paths, self.shape)
-        small = len(paths) * int(np.prod(self.shape)) <= self.memory
-        return Samples(files[torch.arange(len(paths))] if small else files, torch.tensor(labels))
+        return Files(paths, self.shape), torch.tensor(labels)
+
+    def read(self, split: str) -> Samples:
+        files, labels = self.find(split)
+        if len(labels) * int(np.prod(self.shape)) > self.memory:
+            return Samples(files, labels)
+        self.num_workers = 0  # nothing is left to decode
+        return Samples(files[torch.arange(len(labels))], labels)
 
     def read_val(self) -> Samples | None:
         return self.read("val") if (self.root / "val").is_dir() else None
@@ -63,12 +75,22 @@ class Files:
         with ThreadPoolExecutor() as pool:  # decoding leaves Python's lock
             return torch.stack(list(pool.map(self.decode, rows.tolist())))
 
-    def decode(self, row: int) -> Tensor:
-        """One image, (channels, height, width) uint8."""
+    def decode(self, row: int, header_only: bool = False) -> Tensor:
+        """One image, (channels, height, width) uint8; ValueError naming a file that is none."""
         channels, height, width = self.shape
         try:
             with Image.open(self.paths[row]) as file:
-                image = ImageOps.fit(file.convert("RGB" if channels == 3 else "L"), (width, height))
+                if header_only:
+                    return torch.empty(0)
+                image = ImageOps.exif_transpose(eight_bits(file)).convert("RGB" if channels == 3 else "L")
+                image = ImageOps.fit(image, (width, height))
         except (OSError, SyntaxError, ValueError) as error:
             raise ValueError(f"{self.paths[row]} cannot be read as an image ({error}); mend or delete it") from error
         return torch.from_numpy(np.array(image)).view(height, width, channels).permute(2, 0, 1).contiguous()
+
+
+def eight_bits(image: Image.Image) -> Image.Image:
+    """A 16-bit grey image scaled to 8 bits (Pillow's own conversion would cut it off at 255); others as they are."""
+    if not image.mode.startswith("I"):
+        return image
+    return Image.fromarray((np.asarray(image) / 256).clip(0, 255).astype(np.uint8))

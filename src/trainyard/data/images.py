@@ -29,6 +29,8 @@ class Images(DataModule):
         super().__init__(**loading)
         if num_classes != len(classes):
             raise ValueError(f"num_classes={num_classes}, but there are {len(classes)} classes: {', '.join(classes)}")
+        if len(set(classes)) < len(classes):
+            raise ValueError(f"classes={list(classes)} names a class twice")
         if len(mean) not in (1, shape[0]):
             raise ValueError(f"mean={list(mean)} must have a value for each of the {shape[0]} channels, or one for all")
         self.shape, self.classes, self.num_classes = tuple(shape), list(classes), num_classes

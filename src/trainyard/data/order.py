@@ -1,6 +1,6 @@
 """The order of the data: a pure function of (seed, epoch), split between ranks, able to start at any batch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -23,7 +23,11 @@ class BatchOrder(Sampler[Picked]):
     `batch_size` is the global one: each rank takes every `world_size`-th sample of each batch, so that the ranks'
     batches together are the single process's batch. Nothing is padded or repeated. With several ranks a last batch
     that would leave a rank empty-handed is dropped while shuffling (training).
+
+    `current_epoch` is asked as a pass begins: with workers, batches are fetched before Lightning calls `set_epoch`.
     """
+
+    current_epoch: Callable[[], int] | None = None
 
     def __init__(
         self, size: int, batch_size: int, seed: int, shuffle: bool, rank: int = 0, world_size: int = 1
@@ -51,7 +55,9 @@ class BatchOrder(Sampler[Picked]):
         return full + keep_rest
 
     def __iter__(self) -> Iterator[Picked]:
-        epoch, start = self.epoch, self.start  # read at the first next(): torch calls iter() early with workers
+        if self.current_epoch:
+            self.set_epoch(self.current_epoch())
+        epoch, start = self.epoch, self.start
         if self.shuffle:
             generator = torch.Generator().manual_seed(fold(self.seed, "order", epoch))
             order = torch.randperm(self.size, generator=generator)

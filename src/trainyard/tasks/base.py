@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from inspect import signature
+from math import ceil
 from typing import Any, NamedTuple
 
 from lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torchmetrics import MeanMetric, Metric
 
 from trainyard.optim.groups import decay_groups
@@ -27,9 +28,8 @@ class Scored(NamedTuple):
 class Task(LightningModule):
     """A network, a way to score it and a way to improve it.
 
-    Subclasses write `score` and `metrics`. `scheduler` is called with the optimizer and with those of `total_steps`,
-    `steps_per_epoch` and `epochs` that its signature names; one that asks for `total_steps` is stepped every batch,
-    any other every epoch (`monitor` is what a plateau schedule watches).
+    Subclasses write `score` and `metrics`. `scheduler` is called with the optimizer; one whose signature names
+    `total_steps` is given those too and stepped every batch, any other every epoch. A plateau watches `monitor`.
     """
 
     def __init__(
@@ -43,7 +43,10 @@ class Task(LightningModule):
         self.net, self.optimizer, self.scheduler, self.monitor = net, optimizer, scheduler, monitor
         # One set of meters for each stage, so that none mixes with another. (ModuleDict refuses the name "train".)
         self.meters = nn.ModuleDict(
-            {f"{stage}/": nn.ModuleDict({"loss": MeanMetric(), **self.metrics(stage)}) for stage in STAGES}
+            {
+                f"{stage}/": nn.ModuleDict({"loss": MeanMetric(nan_strategy="disable"), **self.metrics(stage)})
+                for stage in STAGES
+            }
         )
 
     def metrics(self, stage: str) -> dict[str, Metric]:
@@ -59,7 +62,8 @@ class Task(LightningModule):
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         loss = self.step("train", batch).loss
-        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:  # pyright: ignore
+        often: int = self.trainer.log_every_n_steps  # pyright: ignore
+        if often and (self.global_step + 1) % often == 0:
             self.log("train/step_loss", loss.detach(), on_step=True, on_epoch=False)
         return loss
 
@@ -72,9 +76,11 @@ class Task(LightningModule):
     def step(self, stage: str, batch: Any) -> Scored:
         """Score a batch and add it to the stage's meters, which give exact means whatever the batch sizes."""
         scored = self.score(batch)
+        if not len(scored.targets):  # this process has no share of a short last batch
+            return scored
         for name, meter in self.stage_meters(stage).items():
             if name == "loss":
-                meter.update(scored.loss.detach(), weight=scored.count)
+                meter.update(scored.loss.detach().expand(scored.count))  # with its NaN check off it ignores weights
             else:
                 meter.update(scored.predictions.detach(), scored.targets)
         return scored
@@ -103,19 +109,41 @@ class Task(LightningModule):
             meter.reset()
 
     def configure_optimizers(self) -> dict[str, Any]:
-        total = self.trainer.estimated_stepping_batches
-        if total == float("inf"):
-            raise ValueError("a schedule needs an end: set trainer.max_epochs or trainer.max_steps")
-        return self.make_optimizer(int(total), max(1, self.trainer.max_epochs or 1))
+        made = self.make_optimizer(self.total_steps() if self.wants_total_steps else 0)
+        if isinstance(made["lr_scheduler"]["scheduler"], ReduceLROnPlateau):  # it waits for what it watches
+            made["lr_scheduler"]["frequency"] = self.trainer.check_val_every_n_epoch or 1
+        return made
 
-    def make_optimizer(self, total_steps: int, epochs: int) -> dict[str, Any]:
+    def total_steps(self) -> int:
+        """Optimizer steps of the whole run; ValueError where nothing ends it.
+
+        Lightning's own `estimated_stepping_batches` would start the loader before a resumed run's epoch is known.
+        """
+        trainer, data = self.trainer, getattr(self.trainer, "datamodule", None)
+        steps, epochs = trainer.max_steps, trainer.max_epochs
+        if epochs is None or epochs < 0:
+            if steps < 0:
+                raise ValueError("this schedule needs an end: set trainer.max_epochs or trainer.max_steps")
+            return steps
+        if data is None:
+            return int(trainer.estimated_stepping_batches)
+        batches, limit = len(data.train_dataloader()), trainer.limit_train_batches
+        batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+        total = ceil(batches / trainer.accumulate_grad_batches) * epochs
+        return total if steps < 0 else min(total, steps)
+
+    def make_optimizer(self, total_steps: int) -> dict[str, Any]:
         """Optimizer and schedule of a run of that length, as Lightning takes them."""
         optimizer = self.optimizer(decay_groups(self.net))
-        horizon = {"total_steps": total_steps, "epochs": epochs, "steps_per_epoch": max(1, total_steps // epochs)}
-        asked = signature(self.scheduler).parameters
-        scheduler = self.scheduler(optimizer, **{name: value for name, value in horizon.items() if name in asked})
-        interval = "step" if "total_steps" in asked else "epoch"
+        length = {"total_steps": total_steps} if self.wants_total_steps else {}
+        scheduler = self.scheduler(optimizer, **length)
+        interval = "step" if length else "epoch"
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": interval, "monitor": self.monitor, "name": "lr"},
         }
+
+    @property
+    def wants_total_steps(self) -> bool:
+        """Whether the schedule asks how long the run is going to be."""
+        return "total_steps" in signature(self.scheduler).parameters

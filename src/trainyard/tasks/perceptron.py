@@ -1,5 +1,7 @@
 """Rosenblatt's learning rule (1958), written as a loss."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -12,6 +14,11 @@ class PerceptronRule(Classification):
     With plain SGD and a batch of one this is Rosenblatt's rule to the bit. The article multiplies by labels 0 and 1
     instead, so that its errors on class 0 never correct anything.
     """
+
+    def __init__(self, num_classes: int, **common: Any) -> None:
+        if num_classes != 2:
+            raise ValueError(f"the perceptron rule tells 2 classes apart, not {num_classes}; use task=classification")
+        super().__init__(num_classes, **common)
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:  # (B, 2), (B) -> ()
         margin = (2 * labels - 1) * (logits[:, 1] - logits[:, 0])

@@ -1,0 +1,59 @@
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+import trainyard
+from trainyard.compose import compose, resolve
+from trainyard.errors import UserError
+from trainyard.hardware import choose, describe, set_up
+
+WORDS = ["model=mlp", "model.widths=[8]", "data=shapes", "data.size=200", "data.test_size=100"]
+
+
+def test_auto_is_the_best_there_is() -> None:
+    best = "gpu" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    assert choose("auto") == best
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("hardware.accelerator=tpu", "hardware.accelerator=tpu is unknown; choose one of auto, cpu, gpu, mps"),
+        ("hardware.precision=16-mixed", "hardware.precision=16-mixed needs a GPU; on a CPU use bf16-mixed"),
+        ("hardware.matmul_precision=foo", "hardware.matmul_precision=foo must be one of highest, high, medium"),
+        ("hardware.memory_format=nhwc", "hardware.memory_format=nhwc must be one of contiguous, channels_last"),
+        ("hardware.devices=2", "hardware.devices=2: training on several devices is not there yet"),
+    ],
+)
+def test_what_cannot_be_is_refused(word: str, message: str, short: list[str]) -> None:
+    with pytest.raises(UserError, match=message):
+        trainyard.train([*short, *WORDS, word])
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("memory_format", ["contiguous", "channels_last"])
+def test_precision_and_memory_format_train(precision: str, memory_format: str, short: list[str]) -> None:
+    words = ["model=resnet18", "model.width=4", f"hardware.precision={precision}"]
+    run = trainyard.train([*short, *WORDS[2:], *words, f"hardware.memory_format={memory_format}"])
+    assert {p.dtype for p in run.task().net.parameters()} == {torch.float32}
+    assert f"precision {precision}, {memory_format} memory" in describe(run.cfg.hardware)
+
+
+def test_a_deterministic_run_trains(short: list[str]) -> None:
+    try:
+        run = trainyard.train([*short, *WORDS, "hardware.deterministic=true"])
+        assert torch.are_deterministic_algorithms_enabled()
+        assert "deterministic" in describe(run.cfg.hardware)
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize(("value", "tf32"), [("highest", False), ("high", True)])
+def test_the_tf32_switch_is_set(value: str, tf32: bool) -> None:
+    hardware = resolve(compose(["hardware=cpu", f"hardware.matmul_precision={value}", "run.dir=x"])).hardware
+    try:
+        set_up(OmegaConf.merge(hardware, {"threads": None}))
+        assert torch.get_float32_matmul_precision() == value
+        assert torch.backends.cudnn.allow_tf32 == tf32
+    finally:
+        torch.set_float32_matmul_precision("highest")
