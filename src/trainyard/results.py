@@ -67,6 +67,8 @@ def log_hparams(values: dict[str, Any], summary: dict[str, Any], loggers: list[L
     """A row of TensorBoard's HPARAMS tab: the run's `values` with its real final scores."""
     best = {f"best/{name}": value for name, value in summary["best"].items() if value is not None}
     scores = best | {name: value for name, value in summary["test"].items() if value is not None}
+    watched = summary["monitor"].rpartition("/")[2]
+    scores = dict(sorted(scores.items(), key=lambda item: not item[0].endswith(f"/{watched}")))  # its columns first
     for logger in loggers:
         if isinstance(logger, TensorBoardLogger):
             writer = logger.experiment
