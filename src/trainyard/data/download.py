@@ -80,9 +80,21 @@ def unpack(archive: Path, folder: str) -> Path:
     partial = archive.parent / f"{folder}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     with tarfile.open(archive) as tar:
-        tar.extractall(partial, filter="data")
+        for member in tar:
+            if member.isfile():  # folders come with their files; links and devices do not come at all
+                _extract(tar, member, partial)
     if not (partial / folder).is_dir():
         raise ValueError(f"{archive} holds no folder {folder}")
     (partial / folder).rename(target)
     shutil.rmtree(partial)
     return target
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Write a file of the archive below `folder`. (Python's own extraction filters came with 3.11.4.)"""
+    target, source = (folder / member.name).resolve(), tar.extractfile(member)
+    if source is None or not target.is_relative_to(folder.resolve()):
+        raise ValueError(f"{tar.name} would write {member.name} outside its folder; it is not the published archive")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with source, target.open("wb") as file:
+        shutil.copyfileobj(source, file)
