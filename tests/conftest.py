@@ -12,9 +12,10 @@ import torch
 from PIL import Image
 
 import trainyard
-from trainyard.data import cifar10
+from trainyard.data import cifar10, imdb
 
 ROOT = Path(__file__).parents[1]
+SMALL_REVIEWS = 20
 torch.set_num_threads(1)  # the tests run beside each other
 
 
@@ -60,6 +61,28 @@ def cifar10_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in [*cifar10.FILES["train"], *cifar10.FILES["test"]]:
         (folder / name).write_bytes(records.tobytes())
     return root
+
+
+@pytest.fixture(scope="session")
+def imdb_root(cifar10_root: Path) -> Path:
+    """A stand-in in IMDB's published layout: twenty short reviews a class, beside that of CIFAR-10."""
+    for split in ("train", "test"):
+        for word, name in (("bad", "neg"), ("good", "pos")):
+            folder = cifar10_root / imdb.FOLDER / split / name
+            folder.mkdir(parents=True)
+            for i in range(SMALL_REVIEWS):
+                (folder / f"{i}_7.txt").write_text(
+                    f"This film is {word}!<br />A {word} one, number {i}. " + "So it is. " * i
+                )
+    return cifar10_root
+
+
+@pytest.fixture
+def small_imdb(imdb_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The stand-in, with its own size taken for the published one."""
+    monkeypatch.setattr(imdb, "REVIEWS", SMALL_REVIEWS)
+    monkeypatch.setenv("TRAINYARD_DATA", str(imdb_root))
+    return imdb_root
 
 
 @pytest.fixture

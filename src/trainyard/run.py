@@ -17,11 +17,13 @@ from torch import Tensor
 from trainyard.build import build
 from trainyard.compose import Composed, import_beside_own_conf
 from trainyard.data.base import DataModule
+from trainyard.data.text import Text
 from trainyard.errors import UserError
 from trainyard.provenance import environment, git
 from trainyard.tasks.base import Task
 
 COMPOSED, RESOLVED, SUMMARY = "config.yaml", "config.resolved.yaml", "summary.json"
+TOKENIZER = "tokenizer.json"  # of a run on text
 log = logging.getLogger(__name__)
 
 
@@ -51,7 +53,10 @@ class Run:
 
     def data(self) -> DataModule:
         """The data module of the run, nothing loaded yet."""
-        return build(self.cfg.data, "data")
+        data = build(self.cfg.data, "data")
+        if isinstance(data, Text):
+            data.tokenizer_file = self.path / TOKENIZER
+        return data
 
     def task(self, checkpoint: str = "best") -> Task:
         """The task with trained weights, in evaluation mode."""
@@ -67,9 +72,13 @@ class Run:
         return self.task(), self.data()
 
     @torch.inference_mode()
-    def predict(self, inputs: Tensor) -> Tensor:  # (B, *shape) as the data has them (images: uint8) -> (B, num_classes)
-        """The probability of each class."""
+    def predict(self, inputs: Tensor | list[str]) -> Tensor:  # (B, *shape) as the data has them -> (B, num_classes)
+        """The probability of each class; images are uint8, texts are strings (or their tokens)."""
         task, data = self._predictor
+        if isinstance(inputs, list):
+            if not isinstance(data, Text):
+                raise UserError(f"{self.path} was not trained on text: it takes a tensor, not strings")
+            inputs = data.encode(inputs)
         logits = task(data.transform(inputs, None))
         if logits.shape[-1] == 1:
             return torch.cat((1 - logits.sigmoid(), logits.sigmoid()), dim=-1)

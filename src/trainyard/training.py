@@ -20,11 +20,12 @@ from trainyard.build import build
 from trainyard.check import check
 from trainyard.compose import Composed, check_types, resolve
 from trainyard.data.base import DataModule
+from trainyard.data.text import Text
 from trainyard.errors import UserError, did_you_mean
 from trainyard.loggers.metrics_file import MetricsFile, read_metrics
 from trainyard.logs import log_to
 from trainyard.results import flat_hparams, log_hparams, print_results, summarise
-from trainyard.run import SUMMARY, Run, create, make_task, name_run
+from trainyard.run import SUMMARY, TOKENIZER, Run, create, make_task, name_run
 from trainyard.tasks.base import Task
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,8 @@ def train(asked: Composed) -> Run | None:
         return None
 
     create(path, asked, cfg)
+    if isinstance(data, Text):
+        (path / TOKENIZER).write_text(data.tokenizer_json())
     with log_to(path / "run.log"):
         log.info("run: %s", path)
         started = time.time()

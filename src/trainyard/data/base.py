@@ -78,6 +78,10 @@ class DataModule(LightningDataModule):
         """Make a batch on the device ready for the network. `keys` are given in training alone, for random draws."""
         return inputs
 
+    def lengths(self, split: str) -> Tensor | None:
+        """How long each sample is, (N), where batches are to hold samples of like length."""
+        return None
+
     def setup(self, stage: str) -> None:
         if stage in ("fit", "validate") and "train" not in self.splits:
             train, val = self.read("train"), self.read_val()
@@ -94,7 +98,8 @@ class DataModule(LightningDataModule):
         """Batches of a split; each rank gets its share of every batch."""
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         size = self.batch_size if shuffle else self.eval_batch_size
-        order = BatchOrder(len(self.splits[split]), size, self.seed, shuffle, rank, world_size)
+        lengths = self.lengths(split)
+        order = BatchOrder(len(self.splits[split]), size, self.seed, shuffle, rank, world_size, lengths)
         if shuffle and (trainer := self.trainer):
             order.current_epoch = lambda: trainer.current_epoch
         return DataLoader(

@@ -10,6 +10,9 @@ from torch.utils.data import Sampler
 from trainyard.data.draws import fold, sample_keys
 
 
+POOL = 50  # batches whose samples are sorted by length among themselves
+
+
 class Picked(NamedTuple):
     """The samples of one batch, and the key of each sample's own random draws in this epoch."""
 
@@ -24,20 +27,32 @@ class BatchOrder(Sampler[Picked]):
     batches together are the single process's batch. Nothing is padded or repeated. With several ranks a last batch
     that would leave a rank empty-handed is dropped while shuffling (training).
 
+    With `lengths`, samples of like length share a batch: drawn at random into pools of POOL batches, sorted there, and
+    the batches shuffled; outside training all samples are sorted.
+
+    The keys are each sample's own random draws: of this seed and epoch while shuffling, always the same ones otherwise.
+
     `current_epoch` is asked as a pass begins: with workers, batches are fetched before Lightning calls `set_epoch`.
     """
 
     current_epoch: Callable[[], int] | None = None
 
     def __init__(
-        self, size: int, batch_size: int, seed: int, shuffle: bool, rank: int = 0, world_size: int = 1
+        self,
+        size: int,
+        batch_size: int,
+        seed: int,
+        shuffle: bool,
+        rank: int = 0,
+        world_size: int = 1,
+        lengths: Tensor | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size={batch_size} must be at least 1")
         if batch_size % world_size:
             raise ValueError(f"batch_size={batch_size} does not divide between {world_size} processes")
         self.size, self.batch_size, self.seed, self.shuffle = size, batch_size, seed, shuffle
-        self.rank, self.world_size = rank, world_size
+        self.rank, self.world_size, self.lengths = rank, world_size, lengths
         self.epoch, self.start = 0, 0
 
     def seek(self, epoch: int, batch: int) -> None:
@@ -58,12 +73,22 @@ class BatchOrder(Sampler[Picked]):
         if self.current_epoch:
             self.set_epoch(self.current_epoch())
         epoch, start = self.epoch, self.start
-        if self.shuffle:
-            generator = torch.Generator().manual_seed(fold(self.seed, "order", epoch))
-            order = torch.randperm(self.size, generator=generator)
-        else:
-            order = torch.arange(self.size)
-        keys = sample_keys(self.seed, epoch, order)
+        order = self.order(epoch)
+        keys = sample_keys(self.seed, epoch, order) if self.shuffle else sample_keys(0, 0, order)
         for batch in range(start, len(self)):
             mine = slice(batch * self.batch_size + self.rank, (batch + 1) * self.batch_size, self.world_size)
             yield Picked(order[mine], keys[mine])
+
+    def order(self, epoch: int) -> Tensor:  # -> (size) int64
+        """All samples in the order of that epoch."""
+        if not self.shuffle:
+            return torch.arange(self.size) if self.lengths is None else self.lengths.argsort(stable=True)
+        generator = torch.Generator().manual_seed(fold(self.seed, "order", epoch))
+        order = torch.randperm(self.size, generator=generator)
+        if self.lengths is None:
+            return order
+        pools = order.split(POOL * self.batch_size)
+        order = torch.cat([pool[self.lengths[pool].argsort(stable=True)] for pool in pools])
+        *batches, last = order.split(self.batch_size)  # the last one may be short and stays where it is
+        shuffled = torch.randperm(len(batches), generator=generator)
+        return torch.cat([*(batches[i] for i in shuffled), last])

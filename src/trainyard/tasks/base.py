@@ -41,6 +41,7 @@ class Task(LightningModule):
     ) -> None:
         super().__init__()
         self.net, self.optimizer, self.scheduler, self.monitor = net, optimizer, scheduler, monitor
+        self.counts: list[int] = []  # samples of each batch since the last step, where gradients are accumulated
         # One set of meters for each stage, so that none mixes with another. (ModuleDict refuses the name "train".)
         self.meters = nn.ModuleDict(
             {
@@ -61,11 +62,30 @@ class Task(LightningModule):
         return self.net(x)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        loss = self.step("train", batch).loss
+        scored = self.step("train", batch)
+        loss = scored.loss
         often: int = self.trainer.log_every_n_steps  # pyright: ignore
         if often and (self.global_step + 1) % often == 0:
             self.log("train/step_loss", loss.detach(), on_step=True, on_epoch=False)
-        return loss
+        return self.weigh(loss, scored.count) if self.trainer.accumulate_grad_batches > 1 else loss
+
+    def weigh(self, loss: Tensor, count: int) -> Tensor:
+        """One of several losses that make a step together, weighted by its samples (or tokens).
+
+        Lightning divides each by their number; `on_before_optimizer_step` makes of it the mean over all samples.
+        """
+        self.counts.append(count)
+        return loss * (count / max(1, self.counts[0]))
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        if not self.counts:
+            return
+        factor = self.trainer.accumulate_grad_batches * self.counts[0] / max(1, sum(self.counts))
+        self.counts.clear()
+        for group in optimizer.param_groups:
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    weight.grad.mul_(factor)
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         self.step("val", batch)

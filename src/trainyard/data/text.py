@@ -1,0 +1,144 @@
+"""What every text data set shares: a tokenizer learned from train alone, tokens on disk, padded batches."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from trainyard.data.base import DataModule, Samples
+from trainyard.data.download import data_root
+from trainyard.data.draws import fold
+from trainyard.data.split import stratified
+from trainyard.data.tokens import KINDS, SPECIAL, Documents, train_tokenizer, write_documents
+
+SIDES = ("left", "right")
+SPLITS = ("train", "val", "test")
+
+
+class Text(DataModule):
+    """Labelled texts as tokens (B, T), T <= `max_length`, padded with 0.
+
+    Subclasses write `texts` and `fingerprint`. The texts are tokenised once, into the folder `cache`, by a tokenizer
+    that saw the training split alone; which texts those are hangs on `split_seed`, never on `seed`. `bucket` puts
+    texts of like length into a batch.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        max_length: int,
+        classes: Sequence[str] = (),
+        num_classes: int = 0,
+        tokenizer: str = "word",
+        truncation_side: str = "left",
+        padding_side: str = "right",
+        bucket: bool = False,
+        cache: str | None = None,
+        **loading: Any,
+    ) -> None:
+        super().__init__(**loading)
+        if tokenizer not in KINDS:
+            raise ValueError(f"tokenizer={tokenizer} is unknown; choose one of {', '.join(KINDS)}")
+        least = len(SPECIAL) + (256 if tokenizer == "bpe" else 1)
+        if vocab_size < least:
+            raise ValueError(f"vocab_size={vocab_size} is too small: tokenizer={tokenizer} needs at least {least}")
+        if max_length < 1:
+            raise ValueError(f"max_length={max_length} must be at least 1")
+        for name, side in (("truncation_side", truncation_side), ("padding_side", padding_side)):
+            if side not in SIDES:
+                raise ValueError(f"{name}={side} must be left or right")
+        if num_classes != len(classes):
+            raise ValueError(f"num_classes={num_classes}, but there are {len(classes)} classes: {', '.join(classes)}")
+        self.vocab_size, self.max_length, self.kind = vocab_size, max_length, tokenizer
+        self.classes, self.num_classes, self.bucket = list(classes), num_classes, bucket
+        self.truncation_side, self.padding_side = truncation_side, padding_side
+        self.cache = (Path(cache) if cache else data_root(None)).expanduser() / "tokens"
+        self.tokenizer_file: Path | None = None
+
+    def texts(self, split: str) -> tuple[list[str], list[int]]:
+        """The texts of `train` or `test` (or `val`, where the data has one of its own) and their labels."""
+        raise NotImplementedError
+
+    def has_val(self) -> bool:
+        """Whether the data has a validation split of its own."""
+        return False
+
+    def fingerprint(self) -> str:
+        """What the texts hang on: other texts, another fingerprint."""
+        raise NotImplementedError
+
+    def folder(self) -> Path:
+        """Where the tokens of these very texts lie."""
+        parts = self.fingerprint(), self.kind, self.vocab_size, self.split_seed, self.val_fraction
+        return self.cache / f"{type(self).__name__.lower()}-{fold(*parts):016x}"
+
+    def prepare_data(self) -> None:
+        folder = self.folder()
+        if folder.is_dir():
+            return
+        self.cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not folder.is_dir():
+                partial = folder.with_suffix(".partial")
+                shutil.rmtree(partial, ignore_errors=True)
+                self.tokenise(partial)
+                partial.rename(folder)
+
+    def tokenise(self, folder: Path) -> None:
+        """Learn the tokenizer from train, without what is held out of it, and encode every split."""
+        read = {split: self.texts(split) for split in SPLITS if split != "val" or self.has_val()}
+        for split, (_, labels) in read.items():
+            self.check_classes(split, labels)
+        texts, labels = read["train"]
+        rest = range(len(texts))
+        if not self.has_val():
+            found = torch.tensor(labels)
+            rest = stratified(found, torch.arange(len(found)), self.val_fraction, "val", self.split_seed)[0].tolist()
+        tokenizer = train_tokenizer(self.kind, [texts[row] for row in rest], self.vocab_size)
+        for split, (texts, labels) in read.items():
+            write_documents(tokenizer, texts, labels, folder / split)
+        tokenizer.save(str(folder / "tokenizer.json"))
+
+    def check_classes(self, split: str, labels: Sequence[int]) -> None:
+        """ValueError for a class without a sample."""
+        missing = [name for label, name in enumerate(self.classes) if label not in set(labels)]
+        if missing or not labels:
+            raise ValueError(f"{split} holds no text of the classes {missing}; every class needs at least one")
+
+    def read(self, split: str) -> Samples:
+        folder = self.folder() / split
+        documents = Documents(folder, self.max_length, self.truncation_side, self.padding_side)
+        return Samples(documents, torch.from_numpy(np.load(folder / "labels.npy")).long())
+
+    def read_val(self) -> Samples | None:
+        return self.read("val") if self.has_val() else None
+
+    def lengths(self, split: str) -> Tensor | None:
+        samples = self.splits[split]
+        return samples.inputs.lengths(samples.rows) if self.bucket else None
+
+    def tokenizer_json(self) -> str:
+        """The tokenizer, as it is saved with a run."""
+        return (self.tokenizer_file or self.folder() / "tokenizer.json").read_text()
+
+    def encode(self, texts: Sequence[str]) -> Tensor:  # B texts -> (B, T) int64
+        """Tokens of new texts, cut and padded as in training; ValueError for one that holds no word."""
+        tokenizer = Tokenizer.from_str(self.tokenizer_json())
+        left = self.truncation_side == "left"
+        cut = slice(-self.max_length, None) if left else slice(self.max_length)
+        ids = [encoded.ids[cut] for encoded in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+        for text, found in zip(texts, ids, strict=True):
+            if not found:
+                raise ValueError(f"the text {text!r} holds no word")
+        rows = [torch.tensor(found) for found in ids]
+        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_side=self.padding_side)
+
+    def decode(self, tokens: Tensor) -> str:  # (T) -> text
+        """The text of some tokens, without the special ones."""
+        return Tokenizer.from_str(self.tokenizer_json()).decode(tokens.tolist())

@@ -1,0 +1,52 @@
+"""Language models: the loss of the tokens that have a target, and nothing decoded that has none."""
+
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+from torchmetrics import MeanMetric, Metric
+
+from trainyard.tasks.base import Scored, Task
+
+IGNORE = -100  # a target that does not count
+
+
+class Perplexity(MeanMetric):
+    """The exponential of the mean loss of a token (in nats)."""
+
+    def __init__(self) -> None:
+        super().__init__(nan_strategy="disable")
+
+    def update(self, value: Tensor, targets: Tensor) -> None:  # (N), (N)
+        super().update(value)
+
+    def compute(self) -> Tensor:
+        return super().compute().exp()
+
+
+class LanguageModel(Task):
+    """A network with `hidden` (B, T) -> (B, T, dim) and `decode` (..., dim) -> (..., vocab_size).
+
+    Logged in each stage: loss (nats a token) and perplexity.
+    """
+
+    causal: bool  # what the network has to be
+
+    def __init__(self, **common: Any) -> None:
+        net = common["net"]
+        if getattr(net, "causal", None) is not self.causal:
+            wants = "sees only the past, as gpt" if self.causal else "sees both sides, as bert"
+            raise ValueError(f"{type(self).__name__} needs a language model that {wants}, not {type(net).__name__}")
+        super().__init__(**common)
+
+    def metrics(self, stage: str) -> dict[str, Metric]:
+        return {"perplexity": Perplexity()}
+
+    def score(self, batch: tuple[Tensor, Tensor]) -> Scored:
+        tokens, targets = batch
+        chosen = targets != IGNORE
+        found = targets[chosen]  # (N)
+        logits = self.net.decode(self.net.hidden(tokens)[chosen])  # (N, vocab_size)
+        losses = F.cross_entropy(logits.float(), found, reduction="none")
+        loss = losses.sum() / max(1, len(found))
+        return Scored(loss, len(found), losses, found)
