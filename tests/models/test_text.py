@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trainyard.models.bag_of_words import BagOfWords
 from trainyard.models.gru import GRU
 from trainyard.models.lstm import LSTM
 from trainyard.models.padding import alignment, left_aligned, restored
@@ -17,6 +18,7 @@ MAKE = {
     "lstm mean": lambda n: LSTM(100, n, [8], dim=16, pool="mean"),
     "gru": lambda n: GRU(100, n, [8], dim=16),
     "gru both ways max": lambda n: GRU(100, n, [8], dim=16, bidirectional=True, pool="max"),
+    "bow": lambda n: BagOfWords(100, n, buckets=1000),
 }
 
 

@@ -1,0 +1,53 @@
+"""Bag of words and word pairs (fastText; Joulin et al., 2016): one mean of embeddings, one linear head."""
+
+import torch
+from torch import Tensor, nn
+
+from trainyard.models.checks import probability
+from trainyard.models.heads import num_logits
+from trainyard.models.padding import PADDING, left_aligned
+
+MULTIPLIER = 0x9E3779B97F4A7C15 - 2**64  # odd, as an int64; products wrap around
+
+
+class BagOfWords(nn.Module):
+    """The mean embedding of a text's words and of its runs of 2 to `ngrams` words, then dropout and a linear head.
+
+    Words have a row each, longer runs share `buckets` rows by a hash. `ngrams: 1` is a plain bag of words.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        num_classes: int,
+        ngrams: int = 2,
+        buckets: int = 200_000,
+        dim: int = 16,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if min(ngrams, buckets, dim) < 1:
+            raise ValueError(f"ngrams={ngrams}, buckets={buckets} and dim={dim}: all must be at least 1")
+        self.vocab_size, self.ngrams, self.buckets = vocab_size, ngrams, buckets
+        rows = vocab_size + (buckets if ngrams > 1 else 0)
+        self.embedding = nn.EmbeddingBag(rows, dim, mode="mean", padding_idx=PADDING)
+        nn.init.uniform_(self.embedding.weight, -1 / dim, 1 / dim)  # as fastText
+        with torch.no_grad():
+            self.embedding.weight[PADDING].zero_()
+        self.dropout = nn.Dropout(probability("dropout", dropout))
+        self.head = nn.Linear(dim, num_logits(num_classes))
+
+    def forward(self, tokens: Tensor) -> Tensor:  # (B, T) -> (B, num_logits)
+        return self.head(self.dropout(self.embedding(self.bag(tokens))))
+
+    def bag(self, tokens: Tensor) -> Tensor:  # (B, T) -> (B, up to ngrams T)
+        """The rows of the table that a text looks up: its words, its pairs of neighbours, and so on."""
+        tokens = left_aligned(tokens)
+        bags, run = [tokens], tokens
+        for length in range(2, min(self.ngrams, tokens.shape[1]) + 1):
+            run = run[:, :-1] * MULTIPLIER
+            run = (run ^ (run >> 32)) + tokens[:, length - 1 :]
+            mixed = run * MULTIPLIER
+            rows = self.vocab_size + (mixed ^ (mixed >> 32)) % self.buckets
+            bags.append(rows.masked_fill(tokens[:, length - 1 :] == PADDING, PADDING))
+        return torch.cat(bags, dim=1)
