@@ -11,6 +11,7 @@ from trainyard.models.bag_of_words import BagOfWords
 from trainyard.models.gru import GRU
 from trainyard.models.lstm import LSTM
 from trainyard.models.padding import alignment, left_aligned, restored
+from trainyard.models.transformer import Transformer
 
 MAKE = {
     "lstm": lambda n: LSTM(100, n, [8, 4], dim=16),
@@ -19,6 +20,9 @@ MAKE = {
     "gru": lambda n: GRU(100, n, [8], dim=16),
     "gru both ways max": lambda n: GRU(100, n, [8], dim=16, bidirectional=True, pool="max"),
     "bow": lambda n: BagOfWords(100, n, buckets=1000),
+    "transformer": lambda n: Transformer(100, 20, n, dim=16, ff_dim=32),
+    "transformer waves pre": lambda n: Transformer(100, 20, n, dim=16, ff_dim=32, positions="sinusoidal", norm="pre"),
+    "transformer rotary wide": lambda n: Transformer(100, 20, n, dim=16, ff_dim=32, positions="rotary", head_dim=16),
 }
 
 

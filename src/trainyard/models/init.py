@@ -1,5 +1,6 @@
 """Initial weights by name."""
 
+import torch
 from torch import nn
 
 INITS = ("torch", "glorot", "he")
@@ -22,3 +23,18 @@ def initialize(net: nn.Module, init: str) -> None:
                 nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+
+
+@torch.no_grad()
+def initialize_normal(net: nn.Module, std: float = 0.02) -> None:
+    """Draw the dense layers and embeddings of `net` from a normal distribution, biases and padding zero, in place.
+
+    So do BERT and GPT, which makes the first logits small where a head is tied to the embeddings.
+    """
+    for layer in net.modules():
+        if isinstance(layer, nn.Linear | nn.Embedding):
+            nn.init.normal_(layer.weight, std=std)
+        if isinstance(layer, nn.Linear) and layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+        if isinstance(layer, nn.Embedding) and layer.padding_idx is not None:
+            layer.weight[layer.padding_idx].zero_()
