@@ -1,0 +1,92 @@
+"""BERT (Devlin et al., 2018): a Transformer that reads texts in both directions, to classify them or to fill gaps."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trainyard.models.activations import activation as make_activation
+from trainyard.models.block import EPSILON, Blocks
+from trainyard.models.checks import probability
+from trainyard.models.heads import num_logits
+from trainyard.models.init import initialize_normal
+from trainyard.models.padding import PADDING, alignment, masked_mean, restored, visible
+from trainyard.models.positions import Positions
+
+POOLS = ("cls", "mean")
+
+
+class BERT(nn.Module):
+    """Embeddings of token, position and segment, layer norm, dropout, `depth` blocks over a class token and the text.
+
+    With `num_classes`: a tanh layer on the class token (`pool: cls`) or on the tokens' mean, dropout, a linear head.
+    Without: a language model, whose every token gets logits over the vocabulary from a dense layer, a layer norm and
+    the token embeddings. Both name the weights that they share alike. The network brings its class token itself, in
+    front of the text (its vector is token, position and segment in one); it stands in no output.
+    """
+
+    causal = False
+
+    def __init__(
+        self,
+        vocab_size: int,
+        max_length: int,
+        num_classes: int | None = None,
+        dim: int = 128,
+        depth: int = 4,
+        heads: int = 4,
+        ff_dim: int = 512,
+        norm: str = "post",
+        positions: str = "learned",
+        activation: str = "gelu",
+        dropout: float = 0.1,
+        pool: str = "cls",
+        segments: int = 2,
+    ) -> None:
+        super().__init__()
+        if pool not in POOLS:
+            raise ValueError(f"pool={pool} is unknown; choose one of {', '.join(POOLS)}")
+        self.pool, self.num_classes = pool, num_classes
+        self.embedding = nn.Embedding(vocab_size, dim, padding_idx=PADDING)
+        self.segment = nn.Embedding(segments, dim)
+        self.class_token = nn.Parameter(torch.empty(dim))
+        self.positions = Positions(positions, max_length, dim)
+        self.norm = nn.LayerNorm(dim, EPSILON)
+        self.dropout = nn.Dropout(probability("dropout", dropout))
+        self.blocks = Blocks(
+            depth, dim, norm, heads=heads, ff_dim=ff_dim, dropout=dropout, activation=activation,
+            rotary=positions == "rotary",
+        )  # fmt: skip
+        if num_classes is None:
+            self.transform = nn.Sequential(nn.Linear(dim, dim), make_activation(activation), nn.LayerNorm(dim, EPSILON))
+            self.bias = nn.Parameter(torch.zeros(vocab_size))
+        else:
+            self.pooler = nn.Sequential(nn.Linear(dim, dim), nn.Tanh())
+            self.head = nn.Linear(dim, num_logits(num_classes))
+        initialize_normal(self)
+        nn.init.normal_(self.class_token, std=0.02)
+
+    def forward(self, tokens: Tensor, segments: Tensor | None = None) -> Tensor:
+        """Tokens and segments (B, T) -> (B, num_logits), or (B, T, vocab_size) of a language model."""
+        if self.num_classes is None:
+            return self.decode(self.hidden(tokens, segments))
+        x = self.encode(tokens, segments, alignment(tokens))
+        pooled = x[:, 0] if self.pool == "cls" else masked_mean(x[:, 1:], visible(tokens))
+        return self.head(self.dropout(self.pooler(pooled)))
+
+    def hidden(self, tokens: Tensor, segments: Tensor | None = None) -> Tensor:  # (B, T), (B, T) -> (B, T, dim)
+        """What the blocks make of each token, where it stands."""
+        order = alignment(tokens)
+        return restored(self.encode(tokens, segments, order)[:, 1:], order)
+
+    def decode(self, hidden: Tensor) -> Tensor:  # (..., dim) -> (..., vocab_size)
+        """Logits of the token that stands there."""
+        return F.linear(self.transform(hidden), self.embedding.weight, self.bias)
+
+    def encode(self, tokens: Tensor, segments: Tensor | None, order: Tensor) -> Tensor:
+        """Tokens, segments and their alignment (B, T) -> (B, 1 + T, dim): the class token, then the aligned text."""
+        tokens = tokens.gather(1, order)
+        segment = self.segment.weight[0] if segments is None else self.segment(segments.gather(1, order))
+        first = self.class_token.expand(len(tokens), 1, -1)
+        x = torch.cat([first, self.positions(self.embedding(tokens) + segment)], dim=1)
+        mask = F.pad(tokens != PADDING, (1, 0), value=True)
+        return self.blocks(self.dropout(self.norm(x)), mask)
