@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from trainyard.models.bag_of_words import BagOfWords
 from trainyard.models.bert import BERT
+from trainyard.models.gpt import GPT
 from trainyard.models.gru import GRU
 from trainyard.models.lstm import LSTM
 from trainyard.models.padding import alignment, left_aligned, restored
@@ -26,6 +27,7 @@ MAKE = {
     "transformer rotary wide": lambda n: Transformer(100, 20, n, dim=16, ff_dim=32, positions="rotary", head_dim=16),
     "bert": lambda n: BERT(100, 20, n, dim=16, ff_dim=32),
     "bert mean rotary": lambda n: BERT(100, 20, n, dim=16, ff_dim=32, pool="mean", positions="rotary"),
+    "gpt": lambda n: GPT(100, 20, n, dim=16, ff_dim=32),
 }
 
 
