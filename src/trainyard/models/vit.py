@@ -1,0 +1,52 @@
+"""Vision Transformer (Dosovitskiy et al., 2020): an image is a text of patches."""
+
+import torch
+from torch import Tensor, nn
+
+from trainyard.models.block import Blocks
+from trainyard.models.checks import image_shape, probability
+from trainyard.models.heads import num_logits
+from trainyard.models.init import initialize, initialize_normal
+from trainyard.models.positions import Positions
+
+
+class ViT(nn.Module):
+    """Patches, a linear projection of each, a learned class token and positions, `depth` pre-norm blocks, a head.
+
+    The head reads the class token, which the blocks let look at every patch.
+    """
+
+    def __init__(
+        self,
+        shape: list[int],
+        num_classes: int,
+        patch_size: int = 4,
+        dim: int = 128,
+        depth: int = 6,
+        heads: int = 4,
+        ff_dim: int = 512,
+        activation: str = "gelu",
+        dropout: float = 0.1,
+        stochastic_depth: float = 0.0,
+    ) -> None:
+        super().__init__()
+        channels, height, width = image_shape("the ViT", shape)
+        if patch_size < 1 or height % patch_size or width % patch_size:
+            raise ValueError(f"patch_size={patch_size} does not divide shape={list(shape)}")
+        patches = (height // patch_size) * (width // patch_size)
+        self.patches = nn.Conv2d(channels, dim, patch_size, stride=patch_size)  # one projection for all patches
+        self.class_token = nn.Parameter(torch.empty(dim))
+        self.positions = Positions("learned", 1 + patches, dim)
+        self.dropout = nn.Dropout(probability("dropout", dropout))
+        self.blocks = Blocks(
+            depth, dim, "pre", stochastic_depth, heads=heads, ff_dim=ff_dim, dropout=dropout, activation=activation
+        )
+        self.head = nn.Linear(dim, num_logits(num_classes))
+        initialize(self.blocks, "glorot")
+        initialize_normal(self.head)
+        nn.init.normal_(self.class_token, std=0.02)
+
+    def forward(self, image: Tensor) -> Tensor:  # (B, C, H, W) -> (B, num_logits)
+        patches = self.patches(image).flatten(2).transpose(1, 2)  # (B, patches, dim), row by row
+        x = torch.cat([self.class_token.expand(len(image), 1, -1), patches], dim=1)
+        return self.head(self.blocks(self.dropout(self.positions(x)))[:, 0])
