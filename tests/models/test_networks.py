@@ -3,6 +3,7 @@
 import pytest
 import torch
 import torchvision
+from torch import nn
 
 from trainyard.models.activations import ACTIVATIONS
 from trainyard.models.cnn import CNN
@@ -33,6 +34,23 @@ def test_the_cnn_is_the_articles() -> None:
     assert count(CNN(IMAGE, 10, ARTICLE)) == sum(sizes) + 512 * (128 + 1) + 10 * 513
     dropouts = [m.p for m in CNN(IMAGE, 10, ARTICLE).modules() if isinstance(m, torch.nn.Dropout)]
     assert dropouts == [0.25, 0.25, 0.25, 0.5]
+
+
+def test_the_mlp_regularises_each_layer_before_and_after_its_activation() -> None:
+    names = [type(m).__name__ for m in MLP([784], 10, [512, 256], dropout=[0.5, 0.3], batch_norm=True).body]
+    assert names == ["Flatten", *["Linear", "BatchNorm1d", "ReLU", "Dropout"] * 2]
+    assert [m.p for m in MLP([2], 2, [4, 4], dropout=[0.5, 0.3]).modules() if isinstance(m, nn.Dropout)] == [0.5, 0.3]
+    assert [m.p for m in MLP([2], 2, [4, 4], dropout=0.2).modules() if isinstance(m, nn.Dropout)] == [0.2, 0.2]
+
+
+def test_the_cnn_normalises_before_each_activation_and_may_keep_the_size() -> None:
+    net = CNN(IMAGE, 10, [[8, 8], [16]], batch_norm=True, padding=1)
+    names = [type(m).__name__ for m in (*net.body, *net.neck)]
+    stage = ["Conv2d", "BatchNorm2d", "ReLU"]
+    dense = ["Flatten", "Linear", "BatchNorm1d", "ReLU", "Dropout"]
+    assert names == [*stage, *stage, "MaxPool2d", "Dropout", *stage, "MaxPool2d", "Dropout", *dense]
+    assert net.body(torch.zeros(2, *IMAGE)).shape == (2, 16 * 8 * 8)
+    assert net(torch.zeros(2, *IMAGE)).shape == (2, 10)
 
 
 def test_the_imagenet_stem_is_the_papers() -> None:
@@ -83,10 +101,13 @@ def test_a_perceptron_starts_at_zero() -> None:
         (lambda: MLP([2], 2, [4], activation="rleu"), "activation=rleu is unknown; choose one of sigmoid"),
         (lambda: MLP([2], 2, [4], init="xavier"), "init=xavier is unknown; choose one of torch, glorot, he"),
         (lambda: MLP([2], 2, [0]), r"widths=\[0\]: every hidden layer needs at least 1 unit"),
+        (lambda: MLP([2], 2, [4, 4], dropout=[0.5]), r"dropout=\[0.5\] needs a rate for each of widths=\[4, 4\]"),
+        (lambda: MLP([2], 2, [4], dropout=1.0), r"dropout=1.0 is not a share in \[0, 1\)"),
         (lambda: MLP([2], 1, [4]), "num_classes=1: a classifier needs at least 2"),
         (lambda: CNN([2], 2, ARTICLE), r"the CNN takes images .*not samples of shape \[2\]"),
         (lambda: CNN([3, 16, 16], 2, ARTICLE), r"shape \[3, 16, 16\] are too small for the CNN's stages"),
         (lambda: CNN(IMAGE, 2, ARTICLE, stage_dropout=1.5), r"stage_dropout=1.5 is not a share in \[0, 1\)"),
+        (lambda: CNN(IMAGE, 2, ARTICLE, padding=2), r"padding=2 must be 0 \(none\) or 1"),
         (lambda: ResNet([2], 2, [1]), r"the ResNet takes images .*not samples of shape \[2\]"),
         (lambda: ResNet(IMAGE, 2, [1], stem="cfiar"), "stem=cfiar is unknown; choose one of auto, cifar, imagenet"),
         (lambda: ResNet(IMAGE, 2, []), r"width=64 and blocks=\[\]: all must be at least 1"),

@@ -9,9 +9,10 @@ from trainyard.models.init import initialize
 
 
 class CNN(nn.Module):
-    """Stages of unpadded 3x3 convolutions, each stage closed by 2x2 max pooling and dropout; then two dense layers.
+    """Stages of 3x3 convolutions, each stage closed by 2x2 max pooling and dropout; then two dense layers.
 
-    `stages` lists the output channels of each stage's convolutions: [[32, 32], [64, 64], [128]].
+    `stages` lists the output channels of each stage's convolutions: [[32, 32], [64, 64], [128]]. `padding` 0 is the
+    article's, 1 keeps the size. `batch_norm` stands before each activation.
     """
 
     def __init__(
@@ -23,24 +24,30 @@ class CNN(nn.Module):
         stage_dropout: float = 0.25,
         dense_dropout: float = 0.5,
         activation: str = "relu",
+        padding: int = 0,
+        batch_norm: bool = False,
         init: str = "torch",
     ) -> None:
         super().__init__()
         channels, height, width = image_shape("the CNN", shape)
         probability("stage_dropout", stage_dropout)
         probability("dense_dropout", dense_dropout)
+        if padding not in (0, 1):
+            raise ValueError(f"padding={padding} must be 0 (none) or 1 (a 3x3 convolution keeps the size)")
         layers: list[nn.Module] = []
         for stage in stages:
             for out in stage:
-                layers += [nn.Conv2d(channels, out, kernel_size=3), make_activation(activation)]
-                channels, height, width = out, height - 2, width - 2
+                norm = [nn.BatchNorm2d(out)] if batch_norm else []
+                layers += [nn.Conv2d(channels, out, 3, padding=padding), *norm, make_activation(activation)]
+                channels, height, width = out, height - 2 + 2 * padding, width - 2 + 2 * padding
             layers += [nn.MaxPool2d(2), nn.Dropout(stage_dropout)]
             height, width = height // 2, width // 2
         if min(height, width) < 1:
             raise ValueError(f"images of shape {list(shape)} are too small for the CNN's stages {stages}; drop a stage")
         self.body = nn.Sequential(*layers, nn.Flatten())
+        norm = [nn.BatchNorm1d(dense)] if batch_norm else []
         self.neck = nn.Sequential(
-            nn.Linear(channels * height * width, dense), make_activation(activation), nn.Dropout(dense_dropout)
+            nn.Linear(channels * height * width, dense), *norm, make_activation(activation), nn.Dropout(dense_dropout)
         )
         self.head = nn.Linear(dense, num_logits(num_classes))
         initialize(self, init)
