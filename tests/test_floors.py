@@ -17,8 +17,10 @@ FLOORS: dict[str, set[str]] = {
     "run": {"build", "compose", "data", "errors", "provenance", "tasks"},
     "results": set(),
     "check": {"callbacks", "data", "tasks"},
+    "pretrained": {"data", "errors", "tasks"},
     "training": {
-        "build", "check", "compose", "data", "errors", "hardware", "loggers", "logs", "results", "run", "tasks",
+        "build", "callbacks", "check", "compose", "data", "errors", "hardware", "loggers", "logs", "pretrained",
+        "results", "run", "tasks",
     },
     "launch": {"compose", "errors", "logs", "run", "training"},
     "commands": {"build", "compose", "data", "errors", "figures", "hardware", "launch", "logs", "run", "training"},

@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 
 from trainyard import hardware
 from trainyard.build import build
+from trainyard.callbacks.finetune import Finetune
 from trainyard.check import check
 from trainyard.compose import Composed, check_types, resolve
 from trainyard.data.base import DataModule
@@ -24,6 +25,7 @@ from trainyard.data.text import Text
 from trainyard.errors import UserError, did_you_mean
 from trainyard.loggers.metrics_file import MetricsFile, read_metrics
 from trainyard.logs import log_to
+from trainyard.pretrained import check_tokenizer, load_pretrained
 from trainyard.results import flat_hparams, log_hparams, print_results, summarise
 from trainyard.run import SUMMARY, TOKENIZER, Run, create, make_task, name_run
 from trainyard.tasks.base import Task
@@ -46,11 +48,18 @@ def train(asked: Composed) -> Run | None:
     task = make_task(cfg, composed.choices)
     data: DataModule = build(cfg.data, f"data={composed.choices.get('data')}")
     check_monitor(cfg, task)
+    if cfg.pretrained:
+        load_pretrained(task, cfg.pretrained, cfg.model, cfg.data)
     prepare(task, cfg)
     loggers = [MetricsFile(path), *build_all(cfg, "logger")]
     trainer = make_trainer(cfg, build_all(cfg, "callbacks"), loggers)
+    for callback in trainer.callbacks:  # pyright: ignore
+        if isinstance(callback, Finetune):
+            callback.check(task.net)
     data.prepare_data()
     data.setup("fit")
+    if cfg.pretrained:
+        check_tokenizer(cfg.pretrained, data)
     if cfg.check:
         check(task, data, make_trainer(cfg, [], [], fast_dev_run=True, enable_progress_bar=False))
         return None

@@ -30,6 +30,7 @@ class Task(LightningModule):
 
     Subclasses write `score` and `metrics`. `scheduler` is called with the optimizer; one whose signature names
     `total_steps` is given those too and stepped every batch, any other every epoch. A plateau watches `monitor`.
+    All of the network but its `head` learns at `base_lr` times the optimizer's rate.
     """
 
     def __init__(
@@ -38,8 +39,12 @@ class Task(LightningModule):
         optimizer: Callable[..., Optimizer],
         scheduler: Callable[..., LRScheduler],
         monitor: str = "val/loss",
+        base_lr: float = 1.0,
     ) -> None:
         super().__init__()
+        if base_lr <= 0:
+            raise ValueError(f"task.base_lr={base_lr} must be above 0; callbacks=finetune freezes the base")
+        self.base_lr = base_lr
         self.net, self.optimizer, self.scheduler, self.monitor = net, optimizer, scheduler, monitor
         self.counts: list[int] = []  # samples of each batch since the last step, where gradients are accumulated
         # One set of meters for each stage, so that none mixes with another. (ModuleDict refuses the name "train".)
@@ -154,9 +159,16 @@ class Task(LightningModule):
 
     def make_optimizer(self, total_steps: int) -> dict[str, Any]:
         """Optimizer and schedule of a run of that length, as Lightning takes them."""
-        optimizer = self.optimizer(decay_groups(self.net))
+        optimizer = self.optimizer(decay_groups(self.net, split_head=self.base_lr != 1))
+        base = [group for group in optimizer.param_groups if str(group.get("name")).startswith("base/")]
+        for group in base:
+            group["lr"] *= self.base_lr
         length = {"total_steps": total_steps} if self.wants_total_steps else {}
         scheduler = self.scheduler(optimizer, **length)
+        if base and len({group["lr"] for group in optimizer.param_groups} - {0}) == 1:
+            raise ValueError(
+                f"this schedule gives all weights one rate, and task.base_lr={self.base_lr} the base another"
+            )
         interval = "step" if length else "epoch"
         return {
             "optimizer": optimizer,

@@ -1,0 +1,140 @@
+"""Begin a training with weights that exist already: a run's best, a file's, or those published for the network."""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor, nn
+
+from trainyard.data.base import DataModule
+from trainyard.errors import UserError
+from trainyard.tasks.base import Task
+
+Weights = Mapping[str, Tensor]
+log = logging.getLogger(__name__)
+
+
+def load_pretrained(task: Task, path: str, model: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    """Copy every weight of the same name and shape into the task's network, and log what was taken and what was not.
+
+    `path` is a run directory (its best weights), a weights file (a state dict, plain or in Lightning's checkpoint), or
+    `imagenet` for a network that has published weights. `model` and `data` are the config groups of this training.
+    UserError if nothing fits, or if anything but the head has another shape: a trained base is taken whole.
+    """
+    weights, there = read(task.net, path)
+    check_data(path, there.get("data"), data)
+    ours = task.net.state_dict()
+    shared = [name for name in ours if name in weights]
+    taken = [name for name in shared if weights[name].shape == ours[name].shape]
+    reshaped = [name for name in shared if name not in taken]
+    wrong = [name for name in reshaped if not in_head(name)]
+    network, own = kind(there.get("model")), type(task.net).__name__
+    if wrong and network in (None, own):
+        raise UserError(
+            f"pretrained={path}: {shapes(wrong[0], weights, ours)}, and only the head may differ"
+            f"{differences(there.get('model'), model)}"
+        )
+    if wrong or all(in_head(name) for name in taken):
+        listed = f"of the network {network}" if network else f"named {few(weights)}"
+        raise UserError(f"pretrained={path} holds {len(weights)} weights {listed}, which do not fit the network {own}")
+    with torch.no_grad():
+        for name in taken:
+            ours[name].copy_(weights[name])
+    lines = [f"pretrained={path}: {len(taken)} of the network's {len(ours)} weights taken"]
+    if reshaped:
+        lines.append("of another shape: " + ", ".join(shapes(name, weights, ours) for name in reshaped))
+    if absent := [name for name in ours if name not in weights]:
+        lines.append(f"not in it: {few(absent)}")
+    if unused := [name for name in weights if name not in ours]:
+        lines.append(f"left out: {few(unused)}")
+    log.info("; ".join(lines))
+
+
+def check_tokenizer(path: str, data: DataModule) -> None:
+    """UserError if the pretrained run read its texts by another tokenizer than this training does."""
+    file, tokenizer = Path(path).expanduser() / "tokenizer.json", getattr(data, "tokenizer_json", None)
+    ours = tokenizer() if tokenizer else None
+    if ours is not None and file.is_file() and json.loads(file.read_text()) != json.loads(ours):
+        raise UserError(
+            f"pretrained={path} has a tokenizer of its own ({file}), under which the token ids mean other words than "
+            "here; use the same texts, data.vocab_size and data.split_seed as there"
+        )
+
+
+def read(net: nn.Module, path: str) -> tuple[Weights, dict[str, Any]]:
+    """The weights that `path` means, without the task's prefix, and the config of their run, empty for a file."""
+    if path == "imagenet":
+        published = getattr(net, "imagenet", None)
+        if published is None:
+            raise UserError(f"pretrained=imagenet: the network {type(net).__name__} has no published weights")
+        try:
+            return published(), {}
+        except (ValueError, OSError) as error:
+            raise UserError(f"pretrained=imagenet: {error}") from error
+    if "://" in path:
+        raise UserError(f"pretrained={path} is a URL; download it first and give the file")
+    file, config = Path(path).expanduser(), {}
+    if file.is_dir():
+        resolved, file = file / "config.resolved.yaml", file / "checkpoints" / "best.ckpt"
+        if not resolved.is_file() or not file.is_file():
+            raise UserError(f"pretrained={path} is not a run with weights: it has no {resolved.name} or no {file.name}")
+        config = yaml.safe_load(resolved.read_text())
+    if not file.is_file():
+        raise UserError(f"pretrained={path} is neither a run directory nor a weights file")
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # bytes of another kind make the unpickler stumble in any way
+        raise UserError(f"{file} is not a file of plain weights, as torch.save(net.state_dict(), ...) makes") from error
+    state = state.get("state_dict", state) if isinstance(state, dict) else {}
+    state = {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
+    if any(name.startswith("net.") for name in state):
+        state = {name.removeprefix("net."): value for name, value in state.items() if name.startswith("net.")}
+    return state, config
+
+
+def check_data(path: str, there: Mapping[str, Any] | None, here: Mapping[str, Any]) -> None:
+    """UserError where the run's data were of another kind, or of another vocabulary."""
+    if there is None:
+        return
+    theirs, ours = there.get("vocab_size"), here.get("vocab_size")
+    if (theirs is None) != (ours is None):
+        kinds = [f"texts of {v:,} tokens" if v else f"samples of shape {d.get('shape')}"
+                 for v, d in ((theirs, there), (ours, here))]  # fmt: skip
+        raise UserError(f"pretrained={path} was trained on {kinds[0]}, and this network takes {kinds[1]}")
+    if theirs != ours:
+        raise UserError(
+            f"pretrained={path} has data.vocab_size={theirs}, and here it is {ours}: the same token would mean another "
+            f"word; set data.vocab_size={theirs}"
+        )
+
+
+def in_head(name: str) -> bool:
+    """Whether a weight belongs to the last layer, which a new task replaces."""
+    return name.startswith("head.")
+
+
+def kind(model: Mapping[str, Any] | None) -> str | None:
+    """The class of a run's network."""
+    return model["_target_"].rpartition(".")[2] if model else None
+
+
+def differences(there: Mapping[str, Any] | None, here: Mapping[str, Any]) -> str:
+    """The keys of the two networks' configs that differ, as a clause; nothing without a config to compare."""
+    keys = [key for key in there or () if key in here and key != "num_classes" and (there or {})[key] != here[key]]
+    clauses = [f"model.{key}={(there or {})[key]} there, {here[key]} here" for key in keys]
+    return f" ({'; '.join(clauses)})" if clauses else ""
+
+
+def shapes(name: str, theirs: Weights, ours: Weights) -> str:
+    """A weight's two shapes."""
+    return f"{name} is {tuple(theirs[name].shape)} there and {tuple(ours[name].shape)} here"
+
+
+def few(names: Iterable[str], most: int = 4) -> str:
+    """The first names of a list."""
+    listed = list(names)
+    return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
