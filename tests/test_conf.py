@@ -87,7 +87,7 @@ def test_every_data_set_trains(data: str, short: list[str], small_imdb: Path, im
 @pytest.mark.parametrize("experiment", options("experiment"))
 def test_every_experiment_trains(experiment: str, short: list[str], small_imdb: Path) -> None:
     limits = [word for word in short if not word.startswith("data.")]  # the recipe's own batch size
-    run = trainyard.train([f"experiment={experiment}", *limits])
+    run = trainyard.train([f"experiment={experiment}", "pretrained=null", *limits])
     assert run.path.parent.name == experiment
     assert run.summary["epochs"] <= 2
 

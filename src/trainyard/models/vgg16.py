@@ -1,0 +1,64 @@
+"""VGG16 (Simonyan & Zisserman, 2014), its three dense layers replaced by a small head, as for transfer learning."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models import VGG16_Weights
+
+from trainyard.models.checks import image_shape, probability
+from trainyard.models.heads import num_logits
+from trainyard.models.published import fetch_weights
+
+STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+SMALLEST = 2 ** len(STAGES)  # pixels: every stage halves them
+
+
+class VGG16(nn.Module):
+    """Thirteen 3x3 convolutions in five stages, mean over positions, a dense ReLU layer, dropout, logits.
+
+    `base` is torchvision's `features`, name for name. `resize` scales the images to so many pixels each way first.
+    """
+
+    def __init__(
+        self,
+        shape: list[int],
+        num_classes: int,
+        dense: int = 256,
+        dropout: float = 0.5,
+        resize: int | None = None,
+    ) -> None:
+        super().__init__()
+        channels, *size = image_shape("the VGG16", shape)
+        self.resize = resize
+        if min(size if resize is None else [resize]) < SMALLEST:
+            raise ValueError(
+                f"the VGG16 halves its images five times: shape={list(shape)} and resize={resize} give it less than "
+                f"{SMALLEST} pixels; set model.resize={SMALLEST} or more"
+            )
+        layers: list[nn.Module] = []
+        for stage in STAGES:
+            for width in stage:
+                conv = nn.Conv2d(channels, width, kernel_size=3, padding=1)
+                nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+                nn.init.zeros_(conv.bias)  # pyright: ignore
+                layers += [conv, nn.ReLU(inplace=True)]
+                channels = width
+            layers.append(nn.MaxPool2d(2))
+        self.base = nn.Sequential(*layers)
+        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.head = nn.Sequential(
+            nn.Linear(channels, dense),
+            nn.ReLU(inplace=True),
+            nn.Dropout(probability("dropout", dropout)),
+            nn.Linear(dense, num_logits(num_classes)),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:  # (B, C, H, W) -> (B, num_logits)
+        if self.resize:
+            image = F.interpolate(image, (self.resize, self.resize), mode="bilinear", antialias=True)
+        return self.head(self.pool(self.base(image)))
+
+    def imagenet(self) -> dict[str, Tensor]:
+        """The published weights of the base, trained on ImageNet (528 MB, once)."""
+        state = fetch_weights(VGG16_Weights.IMAGENET1K_V1)
+        prefix = "features."
+        return {f"base.{name.removeprefix(prefix)}": p for name, p in state.items() if name.startswith(prefix)}
