@@ -4,6 +4,7 @@ import pytest
 import torch
 import torchvision
 from torch import nn
+from torchvision.ops import StochasticDepth
 
 from trainyard.models.activations import ACTIVATIONS
 from trainyard.models.cnn import CNN
@@ -72,6 +73,45 @@ def test_the_resnet_computes_what_torchvisions_does() -> None:
     torch.testing.assert_close(ours.eval()(x), theirs.eval()(x))
 
 
+def test_resnet50_is_torchvisions() -> None:
+    """As many weights and, with the same ones in the same order, the same logits."""
+    torch.manual_seed(0)
+    ours = ResNet([3, 64, 64], 1000, [3, 4, 6, 3], stem="imagenet", block="bottleneck")
+    theirs = torchvision.models.resnet50()
+    assert count(ours) == count(theirs) == 25_557_032
+    theirs.load_state_dict(dict(zip(theirs.state_dict(), ours.state_dict().values(), strict=True)))
+    x = torch.randn(2, 3, 64, 64)
+    torch.testing.assert_close(ours.eval()(x), theirs.eval()(x))
+
+
+def test_the_chance_to_skip_a_block_rises_linearly_with_depth() -> None:
+    torch.manual_seed(0)
+    net = ResNet(IMAGE, 10, [1, 2, 1], width=4, stochastic_depth=0.4)
+    drops = [m.p for m in net.modules() if isinstance(m, StochasticDepth)]
+    assert drops == pytest.approx([0.1, 0.2, 0.3, 0.4])
+    x = torch.randn(1, *IMAGE).expand(64, -1, -1, -1)
+    assert len(net.train()(x).unique(dim=0)) > 1
+    torch.testing.assert_close(net.eval()(x)[0], net(x)[1])
+    plain = ResNet(IMAGE, 10, [1, 2, 1], width=4)
+    assert plain.state_dict().keys() == net.state_dict().keys()
+
+
+def test_published_weights_of_a_resnet_go_where_they_belong(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    theirs = torchvision.models.resnet18()
+    name = torchvision.models.ResNet18_Weights.DEFAULT.url.rpartition("/")[2]
+    torch.save(theirs.state_dict(), tmp_path / "hub" / "checkpoints" / name)
+    net = ResNet([3, 96, 96], 1000, [2, 2, 2, 2])
+    net.load_state_dict(net.imagenet())
+    x = torch.randn(1, 3, 96, 96)
+    torch.testing.assert_close(net.eval()(x), theirs.eval()(x))
+    with pytest.raises(ValueError, match="have the stem of 7x7; set model.stem=imagenet"):
+        ResNet(IMAGE, 10, [2, 2, 2, 2]).imagenet()
+    with pytest.raises(ValueError, match="published weights of model=resnet18, resnet34 and resnet50 alone"):
+        ResNet(IMAGE, 10, [1]).imagenet()
+
+
 @pytest.mark.parametrize(("size", "stem"), [(32, "cifar"), (64, "cifar"), (96, "imagenet")])
 def test_the_stem_follows_the_size_of_the_images(size: int, stem: str) -> None:
     auto, chosen = (ResNet([3, size, size], 10, [1], width=4, stem=name) for name in ("auto", stem))
@@ -110,6 +150,8 @@ def test_a_perceptron_starts_at_zero() -> None:
         (lambda: CNN(IMAGE, 2, ARTICLE, padding=2), r"padding=2 must be 0 \(none\) or 1"),
         (lambda: ResNet([2], 2, [1]), r"the ResNet takes images .*not samples of shape \[2\]"),
         (lambda: ResNet(IMAGE, 2, [1], stem="cfiar"), "stem=cfiar is unknown; choose one of auto, cifar, imagenet"),
+        (lambda: ResNet(IMAGE, 2, [1], block="bsaic"), "block=bsaic is unknown; choose one of basic, bottleneck"),
+        (lambda: ResNet(IMAGE, 2, [1], stochastic_depth=1.0), r"stochastic_depth=1.0 is not a share in \[0, 1\)"),
         (lambda: ResNet(IMAGE, 2, []), r"width=64 and blocks=\[\]: all must be at least 1"),
         (lambda: Perceptron([2], 3), "a perceptron tells 2 classes apart, not 3"),
     ],

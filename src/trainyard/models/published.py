@@ -1,14 +1,14 @@
 """Weights that torchvision publishes, downloaded once into torch's own cache."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
+from torchvision.models import WeightsEnum
 
 
-def fetch_weights(weights: Any) -> dict[str, Tensor]:
-    """The state dict of one of torchvision's weights (a WeightsEnum), from torch's cache or its URL.
+def fetch_weights(weights: WeightsEnum) -> dict[str, Tensor]:
+    """The state dict of one of torchvision's weights, from torch's cache or its URL.
 
     A download is verified by the checksum in the file's name. FileNotFoundError that says what to put where if there is
     no network, ValueError for a damaged file.
