@@ -75,3 +75,19 @@ def test_a_share_without_samples_changes_nothing() -> None:
     before = {name: meter.compute() for name, meter in many.stage_meters("val").items()}
     many.step("val", (torch.empty(0, 4), torch.empty(0, dtype=torch.long)))
     assert {name: meter.compute() for name, meter in many.stage_meters("val").items()} == before
+
+
+@pytest.mark.parametrize(("classes", "outputs"), [(3, 3), (2, 2), (2, 1)])
+def test_shares_of_classes_are_scored_like_classes(classes: int, outputs: int) -> None:
+    """All of one class: the same as that class. A blend: the mean of both losses. Smoothed labels alike."""
+    inputs, labels = torch.randn(16, 4), torch.randint(classes, (16,))
+    shares = F.one_hot(labels, classes).float()
+    for smoothing in (0.0, 0.2):
+        many = task(classes, outputs, label_smoothing=smoothing)
+        whole, shared = many.score((inputs, labels)), many.score((inputs, shares))
+        torch.testing.assert_close(whole.loss, shared.loss)
+        assert torch.equal(whole.targets, shared.targets)
+        blend = many.score((inputs, 0.7 * shares + 0.3 * shares.roll(1, 0)))
+        other = many.score((inputs, labels.roll(1, 0)))
+        torch.testing.assert_close(blend.loss, 0.7 * whole.loss + 0.3 * other.loss)
+        assert torch.equal(blend.targets, labels)

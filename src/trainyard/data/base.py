@@ -82,6 +82,10 @@ class DataModule(LightningDataModule):
         """How long each sample is, (N), where batches are to hold samples of like length."""
         return None
 
+    def mix(self, inputs: Any, labels: Tensor, keys: Tensor) -> tuple[Any, Tensor]:
+        """Blend the samples of a transformed training batch with each other; labels become (B, num_classes) shares."""
+        return inputs, labels
+
     def setup(self, stage: str) -> None:
         if stage in ("fit", "validate") and "train" not in self.splits:
             train, val = self.read("train"), self.read_val()
@@ -124,4 +128,5 @@ class DataModule(LightningDataModule):
     def on_after_batch_transfer(self, batch: tuple[Any, Tensor, Tensor], dataloader_idx: int) -> tuple[Any, Tensor]:
         inputs, labels, keys = batch
         training = self.trainer is not None and self.trainer.training
-        return self.transform(inputs, keys if training else None), labels
+        inputs = self.transform(inputs, keys if training else None)
+        return self.mix(inputs, labels, keys) if training else (inputs, labels)

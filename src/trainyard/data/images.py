@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from trainyard.data.base import DataModule, Samples
+from trainyard.data.mix import Mix
 from trainyard.data.transforms import Pixels
 
 
@@ -24,6 +25,7 @@ class Images(DataModule):
         mean: list[float],
         std: list[float],
         augment: str = "none",
+        mix: str = "none",
         **loading: Any,
     ) -> None:
         super().__init__(**loading)
@@ -34,10 +36,13 @@ class Images(DataModule):
         if len(mean) not in (1, shape[0]):
             raise ValueError(f"mean={list(mean)} must have a value for each of the {shape[0]} channels, or one for all")
         self.shape, self.classes, self.num_classes = tuple(shape), list(classes), num_classes
-        self.pixels = Pixels(mean, std, augment)
+        self.pixels, self.mixer = Pixels(mean, std, augment), Mix(mix, num_classes)
 
     def transform(self, inputs: Tensor, keys: Tensor | None) -> Tensor:
         return self.pixels.to(inputs.device)(inputs, keys)
+
+    def mix(self, inputs: Tensor, labels: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
+        return self.mixer(inputs, labels, keys)
 
     def only_classes(self, samples: Samples, known: Sequence[str]) -> Samples:
         """The samples of this module's classes, labelled by their place in `classes`; `known` names the old labels."""

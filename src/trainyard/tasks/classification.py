@@ -15,7 +15,9 @@ class Classification(Task):
     """Any network from samples to class logits: (B, num_classes), or (B, 1) for two classes.
 
     A single logit z stands for the two logits (0, z): their cross-entropy is the binary cross-entropy of z.
-    Logged in each stage: loss and accuracy; in val and test also f1 (macro) and, above five classes, accuracy_top5.
+    Labels are classes (B), or shares of them (B, num_classes) where samples were blended: then the heavier class counts
+    for the meters. Logged in each stage: loss and accuracy; in val and test also f1 (macro) and, above five classes,
+    accuracy_top5.
     """
 
     def __init__(self, num_classes: int, label_smoothing: float = 0.0, **common: Any) -> None:
@@ -38,8 +40,9 @@ class Classification(Task):
         logits = self.net(inputs)
         if logits.shape[1] == 1:
             logits = torch.cat((torch.zeros_like(logits), logits), dim=1)
-        return Scored(self.loss(logits, labels), len(labels), logits, labels)
+        heavier = labels.argmax(dim=1) if labels.ndim == 2 else labels
+        return Scored(self.loss(logits, labels), len(labels), logits, heavier)
 
-    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:  # (B, num_classes), (B) -> ()
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:  # (B, num_classes), (B) or (B, num_classes) -> ()
         """Cross-entropy; label smoothing is for training alone, so that val/loss compares between runs."""
         return F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing if self.training else 0.0)

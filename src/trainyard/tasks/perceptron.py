@@ -21,5 +21,7 @@ class PerceptronRule(Classification):
         super().__init__(num_classes, **common)
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:  # (B, 2), (B) -> ()
+        if labels.ndim == 2:
+            raise ValueError("the perceptron rule takes whole classes, not shares of them; set data.mix=none")
         margin = (2 * labels - 1) * (logits[:, 1] - logits[:, 0])
         return torch.where(margin <= 0, -margin, 0.0).mean()
