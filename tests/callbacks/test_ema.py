@@ -1,0 +1,70 @@
+"""The averaged weights are what is validated, kept and tested."""
+
+import pytest
+import torch
+from lightning import Callback
+from torch import Tensor
+
+import trainyard
+from trainyard.build import build
+from trainyard.callbacks.ema import EMA
+from trainyard.commands.evaluate import evaluate
+from trainyard.compose import compose, resolve
+from trainyard.loggers.metrics_file import read_metrics
+from trainyard.run import make_task
+from trainyard.training import make_trainer
+
+DECAY = 0.8
+SHAPES = ["data=shapes", "data.size=200", "data.test_size=100", "logger=none", "optimizer.lr=1e-2"]
+RESNET = ["model=resnet18", "model.width=4"]
+AVERAGED = ["callbacks=ema", f"callbacks.ema.decay={DECAY}"]
+
+
+def weights(run: trainyard.Run, key: str) -> dict[str, Tensor]:
+    return torch.load(run.path / "checkpoints" / "best.ckpt", weights_only=True)[key]
+
+
+def test_evaluating_a_run_gives_its_own_scores(short: list[str]) -> None:
+    whole = [word for word in short if "limit_" not in word]
+    run = trainyard.train([*whole, *SHAPES, *RESNET, *AVERAGED])
+    assert evaluate(run, "test") == pytest.approx(run.summary["test"])
+    assert evaluate(run, "val") == pytest.approx(run.summary["best"])
+    raw = weights(run, "current_model_state")
+    averaged = weights(run, "state_dict")
+    assert not torch.equal(raw["net.head.weight"], averaged["net.head.weight"])
+
+
+def test_the_average_is_the_formulas(short: list[str]) -> None:
+    """The first step is copied, each later one counts 1 - decay; when training ends the network holds the average."""
+
+    class Raw(Callback):
+        steps: list[Tensor] = []
+
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+            self.steps.append(pl_module.net.stem[0].weight.detach().clone())
+
+    composed = compose([*short, *SHAPES, *RESNET, "run.dir=x"])
+    cfg, raw = resolve(composed), Raw()
+    task = make_task(cfg, composed.choices)
+    callbacks: list[Callback] = [EMA(decay=DECAY), raw]
+    trainer = make_trainer(cfg, callbacks, [], enable_progress_bar=False, enable_checkpointing=False)
+    trainer.fit(task, datamodule=build(cfg.data, "data"))
+    average = raw.steps[0]
+    for step in raw.steps[1:]:
+        average = DECAY * average + (1 - DECAY) * step
+    assert len(raw.steps) == 4
+    torch.testing.assert_close(task.net.stem[0].weight.detach(), average)
+
+
+def test_training_goes_on_from_the_raw_weights(short: list[str]) -> None:
+    """The average is only looked at: the training losses are those of a run without it."""
+    words = [*short, *SHAPES, "model=mlp", "model.widths=[8]"]
+    plain, averaged = trainyard.train(words), trainyard.train([*words, *AVERAGED])
+    losses = [[row["train/loss"] for row in read_metrics(run.path) if "train/loss" in row] for run in (plain, averaged)]
+    assert losses[0] == losses[1]
+    assert plain.summary["best"] != averaged.summary["best"]
+
+
+def test_a_run_that_ends_before_its_first_validation_keeps_the_average(short: list[str]) -> None:
+    run = trainyard.train([*short, *SHAPES, *RESNET, *AVERAGED, "trainer.max_steps=1"])
+    assert evaluate(run, "val") == pytest.approx(run.summary["best"])
