@@ -61,7 +61,7 @@ def test_check_shows_the_size_and_writes_nothing(command: Command, tmp_path: Pat
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (["model=resnet19"], "error: model=resnet19 is not a choice. Did you mean resnet18?"),
+        (["model=resnet19"], "error: model=resnet19 is not a choice. Did you mean resnet18"),
         (["optimizer.lrr=1"], "error: optimizer.lrr is not a key of the config. Did you mean optimizer.lr?"),
         (["+model.widhts=[3]", "model=mlp"], "MLP takes no argument widhts. Did you mean widths?"),
         (["model=cnn", "data=xor"], "error: model=cnn with data=xor: the CNN takes images"),

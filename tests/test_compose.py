@@ -11,7 +11,7 @@ from trainyard.errors import UserError
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (["model=resnet19"], r"model=resnet19 is not a choice. Did you mean resnet18\? Choose one of .*mlp"),
+        (["model=resnet19"], r"model=resnet19 is not a choice. Did you mean resnet18.*\? Choose one of .*mlp"),
         (["modle=mlp"], r"modle is not a key .*Did you mean .*model"),
         (["optimizer.lrr=1"], r"optimizer.lrr is not a key .*Did you mean optimizer.lr\?"),
         (["lr=0.1"], r"lr is not a key .*Did you mean optimizer.lr\?"),
