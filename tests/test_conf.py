@@ -17,10 +17,10 @@ from trainyard.compose import compose, resolve
 from trainyard.run import make_task
 
 SHAPES = ["data=shapes", "data.size=200", "data.test_size=100"]
-TEXT = {"imdb": "bag_of_words", "imdb_lm": "gpt", "imdb_mlm": "bert"}  # a network for each data set of text
+TEXT = {"imdb": "bow", "imdb_lm": "gpt", "imdb_mlm": "bert"}  # a network for each data set of text
 HOME = {  # a network's own data, where shapes will not do
     "perceptron": ["data=xor"], "bert": ["data=imdb_mlm"], "gpt": ["data=imdb_lm"],
-    **{model: ["data=imdb"] for model in ("lstm", "gru", "bag_of_words", "transformer")},
+    **{model: ["data=imdb"] for model in ("lstm", "gru", "bow", "transformer")},
 }  # fmt: skip
 HARDWARE = {"gpu": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
 

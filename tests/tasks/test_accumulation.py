@@ -19,8 +19,8 @@ SMALL = ["data.batch_size=8", "trainer.accumulate_grad_batches=4"]
     ],
 )
 def test_four_small_batches_step_like_a_large_one(words: list[str], small_imdb: Path, tmp_path: Path) -> None:
-    common = [*words, "optimizer=sgd", "optimizer.lr=0.05", "scheduler=constant", "trainer.max_epochs=2", "hardware=cpu",
-              "logger=none", f"run.root={tmp_path}", "trainer.gradient_clip_val=1.0"]  # fmt: skip
+    common = [*words, "optimizer=sgd", "optimizer.lr=0.05", "scheduler=constant", "trainer.max_epochs=2",
+              "hardware=cpu", "logger=none", f"run.root={tmp_path}", "trainer.gradient_clip_val=1.0"]  # fmt: skip
     runs = [trainyard.train([*common, LARGE]), trainyard.train([*common, *SMALL])]
     large, small = (run.task("last").state_dict() for run in runs)
     fresh = trainyard.train([*common, LARGE, "optimizer.lr=0"]).task("last").state_dict()

@@ -9,7 +9,6 @@ from torch.utils.data import Sampler
 
 from trainyard.data.draws import fold, sample_keys
 
-
 POOL = 50  # batches whose samples are sorted by length among themselves
 
 
