@@ -61,6 +61,19 @@ def test_a_base_goes_to_a_head_of_other_classes(model: str, short: list[str], ca
     assert "of another shape: head.weight is (10, " in line and "there and (3, " in line
 
 
+def test_a_head_for_other_classes_begins_anew_even_if_they_are_as_many(
+    mlp: trainyard.Run, short: list[str], caplog
+) -> None:
+    caplog.set_level(logging.INFO, logger="trainyard")
+    again = "data.classes=[ring,disc,square,triangle,cross,star,stripes,checks,dots,waves]"
+    words = [*short, *SHAPES, *SMALL["mlp"], *STILL, f"pretrained={mlp.path}"]
+    same, other = state(trainyard.train(words)), state(trainyard.train([*words, again]))
+    assert torch.equal(same["head.weight"], state(mlp)["head.weight"])
+    assert not torch.equal(other["head.weight"], state(mlp)["head.weight"])
+    assert torch.equal(other["body.1.weight"], state(mlp)["body.1.weight"])
+    assert "for other classes: head.weight, head.bias" in caplog.text
+
+
 def test_a_file_serves_as_well_as_a_run_and_evaluating_needs_it_no_more(
     mlp: trainyard.Run, short: list[str], tmp_path: Path
 ) -> None:

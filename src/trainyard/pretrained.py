@@ -23,35 +23,29 @@ def load_pretrained(task: Task, path: str, model: Mapping[str, Any], data: Mappi
 
     `path` is a run directory (its best weights), a weights file (a state dict, plain or in Lightning's checkpoint), or
     `imagenet` for a network that has published weights. `model` and `data` are the config groups of this training.
-    UserError if nothing fits, or if anything but the head has another shape: a trained base is taken whole.
+    The head of a run on other classes is left alone, also where there are as many. UserError if nothing fits, or if
+    anything but the head has another shape: a trained base is taken whole.
     """
     weights, there = read(task.net, path)
     check_data(path, there.get("data"), data)
     ours = task.net.state_dict()
     shared = [name for name in ours if name in weights]
-    taken = [name for name in shared if weights[name].shape == ours[name].shape]
-    reshaped = [name for name in shared if name not in taken]
-    wrong = [name for name in reshaped if not in_head(name)]
-    network, own = kind(there.get("model")), type(task.net).__name__
-    if wrong and network in (None, own):
-        raise UserError(
-            f"pretrained={path}: {shapes(wrong[0], weights, ours)}, and only the head may differ"
-            f"{differences(there.get('model'), model)}"
-        )
-    if wrong or all(in_head(name) for name in taken):
-        listed = f"of the network {network}" if network else f"named {few(weights)}"
-        raise UserError(f"pretrained={path} holds {len(weights)} weights {listed}, which do not fit the network {own}")
+    reshaped = [name for name in shared if weights[name].shape != ours[name].shape]
+    check_network(path, there.get("model"), model, task.net, weights, reshaped)
+    new_head = bool(there) and there["data"].get("classes") != data.get("classes")
+    left = [name for name in shared if new_head and in_head(name) and name not in reshaped]
+    taken = [name for name in shared if name not in {*reshaped, *left}]
     with torch.no_grad():
         for name in taken:
             ours[name].copy_(weights[name])
-    lines = [f"pretrained={path}: {len(taken)} of the network's {len(ours)} weights taken"]
-    if reshaped:
-        lines.append("of another shape: " + ", ".join(shapes(name, weights, ours) for name in reshaped))
-    if absent := [name for name in ours if name not in weights]:
-        lines.append(f"not in it: {few(absent)}")
-    if unused := [name for name in weights if name not in ours]:
-        lines.append(f"left out: {few(unused)}")
-    log.info("; ".join(lines))
+    notes = {
+        "of another shape": [shapes(name, weights, ours) for name in reshaped],
+        "for other classes": left,
+        "not in it": [name for name in ours if name not in weights],
+        "left out": [name for name in weights if name not in ours],
+    }
+    told = [f"{note}: {few(names)}" for note, names in notes.items() if names]
+    log.info("; ".join([f"pretrained={path}: {len(taken)} of the network's {len(ours)} weights taken", *told]))
 
 
 def check_tokenizer(path: str, data: DataModule) -> None:
@@ -110,6 +104,28 @@ def check_data(path: str, there: Mapping[str, Any] | None, here: Mapping[str, An
             f"pretrained={path} has data.vocab_size={theirs}, and here it is {ours}: the same token would mean another "
             f"word; set data.vocab_size={theirs}"
         )
+
+
+def check_network(
+    path: str,
+    there: Mapping[str, Any] | None,
+    here: Mapping[str, Any],
+    net: nn.Module,
+    weights: Weights,
+    reshaped: list[str],
+) -> None:
+    """UserError where the weights are another network's, or all but the head's are not of our shapes."""
+    ours = net.state_dict()
+    wrong = [name for name in reshaped if not in_head(name)]
+    network, own = kind(there), type(net).__name__
+    if wrong and network in (None, own):
+        raise UserError(
+            f"pretrained={path}: {shapes(wrong[0], weights, ours)}, and only the head may differ"
+            f"{differences(there, here)}"
+        )
+    if wrong or not any(name in weights for name in ours if not in_head(name)):
+        listed = f"of the network {network}" if network else f"named {few(weights)}"
+        raise UserError(f"pretrained={path} holds {len(weights)} weights {listed}, which do not fit the network {own}")
 
 
 def in_head(name: str) -> bool:
