@@ -46,7 +46,7 @@ class LanguageModel(Task):
         tokens, targets = batch
         chosen = targets != IGNORE
         found = targets[chosen]  # (N)
-        logits = self.net.decode(self.net.hidden(tokens)[chosen])  # (N, vocab_size)
+        logits = self.net.decode(self.net.hidden(tokens)[chosen])  # (N, vocab_size)  # pyright: ignore
         losses = F.cross_entropy(logits.float(), found, reduction="none")
         loss = losses.sum() / max(1, len(found))
         return Scored(loss, len(found), losses, found)
