@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import trainyard
 from trainyard.data import cifar10, imdb
 
 ROOT = Path(__file__).parents[1]
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="trainyard-")  # tokens of these tests are no one else's
 SMALL_REVIEWS = 20
 torch.set_num_threads(1)  # the tests run beside each other
 
@@ -95,6 +97,22 @@ def image_root(tmp_path: Path) -> Path:
             for i in range(10):
                 image = np.full((20 + i, 30, 3), 40 + 160 * label, dtype=np.uint8)
                 Image.fromarray(image).save(root / split / name / f"{i}.{'png' if i % 2 else 'jpg'}")
+    return root
+
+
+@pytest.fixture
+def text_root(tmp_path: Path) -> Path:
+    """Labelled texts, as a folder and as tables."""
+    root = tmp_path / "texts"
+    for split in ("train", "test"):
+        rows = ["text,label"]
+        for name in ("bad", "good"):
+            (root / split / name).mkdir(parents=True)
+            for i in range(12):
+                text = f"A {name} film, {i} times {name}."
+                (root / split / name / f"{i}.txt").write_text(text)
+                rows.append(f'"{text}",{name}')
+        (root / f"{split}.csv").write_text("\n".join(rows) + "\n")
     return root
 
 

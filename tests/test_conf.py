@@ -17,7 +17,14 @@ from trainyard.compose import compose, resolve
 from trainyard.run import make_task
 
 SHAPES = ["data=shapes", "data.size=200", "data.test_size=100"]
-TEXT = {"imdb": "bow", "imdb_lm": "gpt", "imdb_mlm": "bert"}  # a network for each data set of text
+TEXT = {
+    "imdb": "bow",
+    "reviews": "gru",
+    "text_folder": "lstm",
+    "csv": "gpt",
+    "imdb_lm": "gpt",
+    "imdb_mlm": "bert",
+}  # a network for each data set of text
 HOME = {  # a network's own data, where shapes will not do
     "perceptron": ["data=xor"], "bert": ["data=imdb_mlm"], "gpt": ["data=imdb_lm"],
     **{model: ["data=imdb"] for model in ("lstm", "gru", "bow", "transformer")},
@@ -77,8 +84,13 @@ def test_every_hardware_trains_or_says_why_not(hardware: str, short: list[str]) 
 
 
 @pytest.mark.parametrize("data", options("data"))
-def test_every_data_set_trains(data: str, short: list[str], small_imdb: Path, image_root: Path) -> None:
-    root = {"cifar10": [f"data.root={small_imdb}"], "image_folder": [f"data.root={image_root}"]}.get(data, [])
+def test_every_data_set_trains(
+    data: str, short: list[str], small_imdb: Path, image_root: Path, text_root: Path
+) -> None:
+    root = {
+        "cifar10": [f"data.root={small_imdb}"], "image_folder": [f"data.root={image_root}"],
+        "text_folder": [f"data.root={text_root}"], "csv": [f"data.root={text_root}", "data.classes=[bad,good]"],
+    }.get(data, [])  # fmt: skip
     model = [f"model={TEXT[data]}"] if data in TEXT else ["model=mlp", "model.widths=[8]"]
     run = trainyard.train([*short, *model, f"data={data}", *root])
     assert math.isfinite(run.summary["test"]["test/loss"])

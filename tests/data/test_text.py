@@ -144,5 +144,5 @@ def test_a_review_that_is_missing_empty_or_not_utf8_is_named(imdb_root: Path, tm
     file.unlink()
     with pytest.raises(FileNotFoundError, match="neg holds 19 of 20 reviews"):
         text(f"data.root={tmp_path}").prepare_data()
-    with pytest.raises(FileNotFoundError, match=r"forbids a download. Put aclImdb_v1.tar.gz .*data=shapes"):
+    with pytest.raises(FileNotFoundError, match=r"forbids a download. Put aclImdb_v1.tar.gz .*data=reviews"):
         text(f"data.root={tmp_path / 'none'}", "data.download=false").prepare_data()

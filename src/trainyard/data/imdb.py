@@ -45,7 +45,7 @@ class IMDB(Text):
             raise FileNotFoundError(
                 f"IMDB is not in {self.root}, and {error}. Put {archive.name} from {URL}, or its unpacked folder "
                 f"{FOLDER}, into {self.root} (data.root=... or TRAINYARD_DATA says where else to look), "
-                "or choose data=shapes, which needs no network"
+                "or choose data=reviews, which needs no network"
             ) from error
 
     def files(self, split: str) -> list[list[str]]:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +74,14 @@ class Text(DataModule):
         """What the texts hang on: other texts, another fingerprint."""
         raise NotImplementedError
 
+    @cached_property
     def folder(self) -> Path:
-        """Where the tokens of these very texts lie."""
+        """Where the tokens of these very texts lie: the texts as they were when this was first asked."""
         parts = self.fingerprint(), self.kind, self.vocab_size, self.split_seed, self.val_fraction
         return self.cache / f"{type(self).__name__.lower()}-{fold(*parts):016x}"
 
     def prepare_data(self) -> None:
-        folder = self.folder()
+        folder = self.folder
         if folder.is_dir():
             return
         self.cache.mkdir(parents=True, exist_ok=True)
@@ -112,7 +114,7 @@ class Text(DataModule):
             raise ValueError(f"{split} holds no text of the classes {missing}; every class needs at least one")
 
     def read(self, split: str) -> Samples:
-        folder = self.folder() / split
+        folder = self.folder / split
         documents = Documents(folder, self.max_length, self.truncation_side, self.padding_side)
         return Samples(documents, torch.from_numpy(np.load(folder / "labels.npy")).long())
 
@@ -125,7 +127,7 @@ class Text(DataModule):
 
     def tokenizer_json(self) -> str:
         """The tokenizer, as it is saved with a run."""
-        return (self.tokenizer_file or self.folder() / "tokenizer.json").read_text()
+        return (self.tokenizer_file or self.folder / "tokenizer.json").read_text()
 
     def encode(self, texts: Sequence[str]) -> Tensor:  # B texts -> (B, T) int64
         """Tokens of new texts, cut and padded as in training; ValueError for one that holds no word."""
