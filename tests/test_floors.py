@@ -16,6 +16,7 @@ FLOORS: dict[str, set[str]] = {
     "compose": {"errors"},
     "run": {"build", "compose", "data", "errors", "provenance", "tasks"},
     "results": set(),
+    "report": {"errors"},
     "check": {"callbacks", "data", "tasks"},
     "pretrained": {"data", "errors", "tasks"},
     "training": {
@@ -23,7 +24,9 @@ FLOORS: dict[str, set[str]] = {
         "results", "run", "tasks",
     },
     "launch": {"compose", "errors", "logs", "run", "training"},
-    "commands": {"build", "compose", "data", "errors", "figures", "hardware", "launch", "logs", "run", "training"},
+    "commands": {
+        "build", "compose", "data", "errors", "figures", "hardware", "launch", "logs", "report", "run", "training",
+    },
     "__main__": {"commands", "errors"},
     "__init__": {"__main__", "launch", "run"},
 }  # fmt: skip

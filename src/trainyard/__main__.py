@@ -2,6 +2,7 @@
 
 train      [group=choice key=value ...]   train and test; --help shows the choices, -m sweeps
 evaluate   RUN [--split test|val]         score a run's best weights
+report     RUNS... [--into FILE.md]       the scores of many runs, over their seeds, as a table
 plot       augment [data=... key=value]   draw augmented training images into a PNG
 """
 
@@ -10,7 +11,7 @@ from importlib import import_module
 
 from trainyard.errors import UserError, did_you_mean, explained
 
-COMMANDS = ("train", "evaluate", "plot")
+COMMANDS = ("train", "evaluate", "report", "plot")
 
 
 def main(argv: list[str] | None = None) -> None:

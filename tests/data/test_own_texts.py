@@ -1,10 +1,10 @@
 """Texts of one's own, and those that the program writes."""
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
+import trainyard
 from trainyard.build import build
 from trainyard.compose import compose, resolve
 from trainyard.data.text import Text
@@ -63,11 +63,12 @@ def test_files_that_are_missing_or_mis_encoded_are_named(text_root: Path) -> Non
         data("text_folder", text_root).prepare_data()
 
 
-def test_no_word_of_a_written_review_tells_its_class() -> None:
-    reviews = build(resolve(compose(["data=reviews", "run.dir=x", "model=bow"])).data, "data")
-    texts, labels = reviews.texts("train")
-    counts = [Counter(w for t, y in zip(texts, labels, strict=True) if y == k for w in t.split()) for k in (0, 1)]
-    for word in set(counts[0]) | set(counts[1]):
-        assert abs(counts[0][word] - counts[1][word]) < 5 * (counts[0][word] + counts[1][word]) ** 0.5, word
-    assert texts == reviews.texts("train")[0]
-    assert not set(texts) <= set(reviews.texts("test")[0])
+def test_a_bag_of_words_fails_where_a_sequence_is_read(tmp_path: Path) -> None:
+    common = ["data=reviews", "optimizer.lr=1e-2", "trainer.max_epochs=6", "hardware=cpu", f"run.root={tmp_path}"]
+    bag, gru = (trainyard.train([*common, f"model={model}", "logger=none"]) for model in ("bow", "gru"))
+    assert bag.summary["test"]["test/accuracy"] < 0.65
+    assert gru.summary["test"]["test/accuracy"] > 0.97
+    told = gru.predict(["I never thought that the film was dull", "I always thought that the film was dull"])
+    assert told.argmax(dim=1).tolist() == [1, 0]
+    with pytest.raises(ValueError, match="holds no word"):
+        gru.predict([" "])

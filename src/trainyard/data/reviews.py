@@ -17,8 +17,8 @@ VERBS = ("thought", "felt", "said", "wrote")
 class Reviews(Text):
     """Sentences like "I never thought that the film was dull", which is for it.
 
-    Praise, blame and negation are equally frequent in both classes, and the negation stands apart from what it turns
-    around: no weighing of words or pairs of neighbours tells the classes apart, reading the sentence does.
+    Two in five are negated, in both classes alike, and the negation stands apart from what it turns around: weighing
+    words, or pairs of neighbours, is right about three sentences in five; reading them is right about all.
     """
 
     def __init__(self, size: int, test_size: int, **text: Any) -> None:
@@ -28,7 +28,7 @@ class Reviews(Text):
         self.sizes = {"train": size, "test": test_size}
 
     def fingerprint(self) -> str:
-        return f"reviews 1, {self.sizes}"
+        return str(fold(*(text for split in self.sizes for text in self.texts(split)[0])))
 
     def texts(self, split: str) -> tuple[list[str], list[int]]:
         generator = torch.Generator().manual_seed(fold("reviews", split))
@@ -39,7 +39,7 @@ class Reviews(Text):
 
 def write(numbers: list[int]) -> tuple[str, int]:
     """A sentence and its label from six random numbers."""
-    label, negated, *rest = (numbers[0] % 2, numbers[1] % 2, *numbers[2:])
+    label, negated, *rest = (numbers[0] % 2, numbers[1] % 5 < 2, *numbers[2:])
     choices = (SUBJECTS, VERBS, THINGS, GOOD if label != negated else BAD)
     subject, verb, thing, word = (words[number % len(words)] for words, number in zip(choices, rest, strict=True))
     return f"{subject} {'never' if negated else 'always'} {verb} that the {thing} was {word}", label

@@ -1,0 +1,117 @@
+"""Many runs in one table: read from their directories, grouped over seeds."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import yaml
+
+from trainyard.errors import UserError
+
+START, END = "<!-- results -->", "<!-- /results -->"
+COLUMNS = ("network", "data", "test score", "parameters", "minutes", "samples/s", "machine", "command")
+ASIDE = ("run.", "hydra.", "hardware=", "hardware.threads", "hardware.num_workers", "logger=", "seed=", "debug=")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run directory says of itself."""
+
+    words: tuple[str, ...]  # as typed, without what changes no score
+    seed: int
+    network: str
+    data: str
+    metric: str
+    score: float
+    summary: dict[str, Any]
+    machine: str
+
+
+def find(paths: Iterable[str | Path]) -> tuple[list[Finished], list[Path]]:
+    """The finished runs at or below the paths, and the directories of unfinished ones."""
+    done, unfinished = [], []
+    for path in map(Path, paths):
+        configs = sorted(path.rglob("config.resolved.yaml"))
+        if not configs:
+            raise UserError(f"{path} holds no run: there is no config.resolved.yaml in it or below")
+        for config in configs:
+            complete = (config.parent / "summary.json").is_file()
+            done.append(read(config.parent)) if complete else unfinished.append(config.parent)
+    return done, unfinished
+
+
+def read(folder: Path) -> Finished:
+    """One run."""
+    cfg = yaml.safe_load((folder / "config.resolved.yaml").read_text())
+    summary = json.loads((folder / "summary.json").read_text())
+    environment = json.loads((folder / "environment.json").read_text())
+    typed = yaml.safe_load((folder / "overrides.yaml").read_text()) or []
+    metric = summary["monitor"].rpartition("/")[2]
+    metric = "perplexity" if "test/perplexity" in summary["test"] else metric
+    threads = cfg["hardware"].get("threads") or environment["threads"]
+    gpus = environment.get("gpus") or []
+    return Finished(
+        words=tuple(word for word in typed if not word.startswith(ASIDE)),
+        seed=cfg["seed"],
+        network=cfg["model"]["_target_"].rpartition(".")[2],
+        data=cfg["data"]["_target_"].rpartition(".")[2],
+        metric=metric,
+        score=summary["test"].get(f"test/{metric}", float("nan")),
+        summary=summary,
+        machine=gpus[0]
+        if gpus and cfg["hardware"]["accelerator"] == "gpu"
+        else f"{environment['cpu']}, {threads} threads",
+    )
+
+
+def rows(runs: Sequence[Finished]) -> list[tuple[str, ...]]:
+    """A row for each set of runs that differ in their seed alone: by data, the best first."""
+    groups: dict[Any, dict[int, Finished]] = {}
+    for run in runs:
+        groups.setdefault((run.data, run.network, run.words, run.machine), {})[run.seed] = run  # the latest of a seed
+    ordered = sorted(groups.values(), key=lambda group: rank(list(group.values())))
+    return [row([group[seed] for seed in sorted(group)]) for group in ordered]
+
+
+def rank(group: list[Finished]) -> tuple[str, str, float]:
+    """Where a group stands in the table."""
+    score = mean(run.score for run in group)
+    return group[0].data, group[0].metric, score if group[0].metric in ("loss", "perplexity") else -score
+
+
+def row(group: list[Finished]) -> tuple[str, ...]:
+    """The cells of a group; the runs stand in the order of their seeds."""
+    first, summaries = group[0], [run.summary for run in group]
+    share = first.metric not in ("loss", "perplexity")
+    scores = [100 * run.score if share else run.score for run in group]
+    spread = f" ± {stdev(scores):.2f} ({len(scores)} seeds)" if len(scores) > 1 else " (1 seed)"
+    speeds = [summary["samples_per_second"] for summary in summaries if summary["samples_per_second"]]
+    seeds = ",".join(str(run.seed) for run in group)
+    return (
+        first.network,
+        first.data,
+        f"{mean(scores):.2f}{' %' if share else f' {first.metric}'}{spread}",
+        f"{summaries[0]['parameters']:,}",
+        f"{mean(summary['seconds'] for summary in summaries) / 60:.1f}",
+        f"{mean(speeds):,.0f}" if speeds else "",
+        first.machine,
+        " ".join(["python train.py", *(["-m"] if len(group) > 1 else []), *first.words, f"seed={seeds}"]),
+    )
+
+
+def markdown(cells: Sequence[Sequence[str]]) -> str:
+    """The rows as a Markdown table."""
+    lines = [COLUMNS, ("---",) * len(COLUMNS), *((*cell[:-1], f"`{cell[-1]}`") for cell in cells)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def write_into(file: Path, table: str) -> None:
+    """Put the table between the file's two marks, which are added at its end where there are none."""
+    text = file.read_text() if file.is_file() else "# Results\n"
+    if START not in text or END not in text:
+        text = f"{text.rstrip()}\n\n{START}\n{END}\n"
+    before, _, rest = text.partition(START)
+    file.write_text(f"{before}{START}\n{table}\n{END}{rest.partition(END)[2]}")
