@@ -1,3 +1,7 @@
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
 from omegaconf import OmegaConf
@@ -57,3 +61,21 @@ def test_the_tf32_switch_is_set(value: str, tf32: bool) -> None:
         assert torch.backends.cudnn.allow_tf32 == tf32
     finally:
         torch.set_float32_matmul_precision("highest")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep memory")
+def test_freed_memory_is_kept() -> None:
+    """The pages of a large tensor are not faulted in each time one is made."""
+    program = """
+import resource, torch
+from trainyard.hardware import keep_freed_memory
+keep_freed_memory()
+for _ in range(10):  # until the heap has room for a tensor and its alignment
+    torch.ones(16_000_000)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    torch.ones(16_000_000)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    faults = int(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
+    assert faults < 16_000  # one tensor has 15,625 pages
