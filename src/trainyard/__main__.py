@@ -3,7 +3,8 @@
 train      [group=choice key=value ...]   train and test; --help shows the choices, -m sweeps
 evaluate   RUN [--split test|val]         score a run's best weights
 report     RUNS... [--into FILE.md]       the scores of many runs, over their seeds, as a table
-plot       augment [data=... key=value]   draw augmented training images into a PNG
+generate   RUN [--prompt TEXT ...]        let a run's language model go on with a text
+plot       activations|augment            draw activation functions, or augmented training images, into a PNG
 """
 
 import sys
@@ -11,7 +12,7 @@ from importlib import import_module
 
 from trainyard.errors import UserError, did_you_mean, explained
 
-COMMANDS = ("train", "evaluate", "report", "plot")
+COMMANDS = ("train", "evaluate", "report", "generate", "plot")
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,7 +1,6 @@
 """A run is a directory: its config, its provenance, its checkpoints, its curves. Every command starts from one."""
 
 import json
-import logging
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,12 +18,12 @@ from trainyard.compose import Composed, import_beside_own_conf
 from trainyard.data.base import DataModule
 from trainyard.data.text import Text
 from trainyard.errors import UserError
+from trainyard.generation import continued
 from trainyard.provenance import environment, git
 from trainyard.tasks.base import Task
 
 COMPOSED, RESOLVED, SUMMARY = "config.yaml", "config.resolved.yaml", "summary.json"
 TOKENIZER = "tokenizer.json"  # of a run on text
-log = logging.getLogger(__name__)
 
 
 class Run:
@@ -83,6 +82,16 @@ class Run:
         if logits.shape[-1] == 1:
             return torch.cat((1 - logits.sigmoid(), logits.sigmoid()), dim=-1)
         return logits.softmax(dim=-1)
+
+    def generate(
+        self, prompt: str = "", max_new_tokens: int | None = None, count: int = 1, seed: int = 0, **sampling: Any
+    ) -> list[str]:
+        """Texts that begin with the prompt, of a causal language model; see `generation.continued`."""
+        task, data = self._predictor
+        try:
+            return continued(task.net, data, prompt, max_new_tokens, count, seed, **sampling)  # pyright: ignore
+        except ValueError as error:
+            raise UserError(f"{self.path}: {error}") from error
 
 
 def make_task(cfg: DictConfig, choices: dict[str, str] | None = None) -> Task:

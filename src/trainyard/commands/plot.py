@@ -4,16 +4,30 @@ from trainyard.build import build
 from trainyard.compose import compose, resolve
 from trainyard.errors import UserError, did_you_mean
 
-PICTURES = ("augment",)
+PICTURES = ("activations", "augment")
 
 
 def main(argv: list[str]) -> None:
-    """trainyard plot augment [data=cifar10 data.augment=article ...] [out=FILE.png]"""
+    """trainyard plot activations|augment [data=cifar10 data.augment=article ...] [out=FILE.png]"""
     if not argv or argv[0] not in PICTURES:
         word = argv[0] if argv else ""
-        raise UserError(f"{word or 'nothing'} cannot be plotted.{did_you_mean(word, PICTURES)} Try: plot augment")
+        raise UserError(
+            f"{word or 'nothing'} cannot be plotted.{did_you_mean(word, PICTURES)} Choose one of {', '.join(PICTURES)}."
+        )
     out = next((word[4:] for word in argv if word.startswith("out=")), f"{argv[0]}.png")
-    augment([word for word in argv[1:] if not word.startswith("out=")], out)
+    words = [word for word in argv[1:] if not word.startswith("out=")]
+    {"activations": activations, "augment": augment}[argv[0]](words, out)
+
+
+def activations(words: list[str], out: str) -> None:
+    """Save every activation function there is, with its derivative."""
+    if words:
+        raise UserError(f"plot activations takes nothing but out=FILE.png, not {' '.join(words)}")
+    from trainyard.figures.activations import curves
+    from trainyard.models.activations import ACTIVATIONS, activation
+
+    curves({name: activation(name) for name in ACTIVATIONS}).savefig(out, dpi=120)
+    print(out)
 
 
 def augment(overrides: list[str], out: str) -> None:
