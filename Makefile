@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-slow lint format tensorboard clean
+.PHONY: help train test results lint format tensorboard clean
 
 help:  ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,10 +23,10 @@ train: $(READY)  ## train:  make train ARGS="model=resnet18 data=cifar10"
 	@$(BIN)/python train.py $(ARGS)
 
 test: $(READY)  ## run every test that takes seconds
-	@$(BIN)/python -m pytest -m "not slow" -n 2
+	@$(BIN)/python -m pytest -m "not results" -n 2
 
-test-slow: $(READY)  ## run the tests that take minutes (the stated results)
-	@$(BIN)/python -m pytest -m slow
+results: $(READY)  ## check the stated results again: minutes; those on real data need TRAINYARD_DATA
+	@$(BIN)/python -m pytest -m results
 
 lint: $(READY)  ## check style and types
 	@$(BIN)/ruff check .

@@ -31,7 +31,7 @@ def trigram(train: np.ndarray, text: np.ndarray, vocab_size: int) -> np.ndarray:
 def smoothed(grams: np.ndarray, counts: np.ndarray, asked: np.ndarray, lower: np.ndarray, v: int) -> np.ndarray:
     """Absolute discounting of sorted n-grams; what it takes goes to `lower`, the probability by the shorter context."""
     once, twice = (counts == 1).sum(), (counts == 2).sum()
-    discount = once / (once + 2 * twice) if once else 0.0
+    discount = once / (once + 2 * twice) if once else 0.5  # the estimate; with nothing seen once there is none
     contexts, first = np.unique(grams // v, return_index=True)
     totals, kinds = np.add.reduceat(counts, first), np.diff(np.append(first, len(grams)))
     count, total, kind = (

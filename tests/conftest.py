@@ -23,10 +23,12 @@ torch.set_num_threads(1)  # the tests run beside each other
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of the real data run where it is."""
-    if not (Path(os.environ.get("TRAINYARD_DATA", "/nowhere")) / cifar10.FOLDER).is_dir():
-        for item in items:
-            if item.get_closest_marker("real_data"):
-                item.add_marker(pytest.mark.skip(reason=f"TRAINYARD_DATA names no folder with {cifar10.FOLDER}"))
+    root = Path(os.environ.get("TRAINYARD_DATA", "/nowhere"))
+    for item in items:
+        if marker := item.get_closest_marker("real_data"):
+            folder = marker.args[0] if marker.args else cifar10.FOLDER
+            if not (root / folder).is_dir():
+                item.add_marker(pytest.mark.skip(reason=f"TRAINYARD_DATA names no folder with {folder}"))
 
 
 def options(group: str) -> list[str]:

@@ -17,7 +17,7 @@ FLOORS: dict[str, set[str]] = {
     "compose": {"errors"},
     "run": {"build", "compose", "data", "errors", "generation", "provenance", "tasks"},
     "results": set(),
-    "report": {"errors"},
+    "report": {"errors", "loggers"},
     "check": {"callbacks", "data", "tasks"},
     "pretrained": {"data", "errors", "tasks"},
     "training": {

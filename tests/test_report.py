@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT
 
 import trainyard
-from trainyard.__main__ import main
+from trainyard.commands.report import main
 from trainyard.errors import UserError
 from trainyard.report import find, rows, write_into
 
@@ -33,17 +33,32 @@ def test_runs_that_differ_in_their_seed_alone_are_one_row(seeds: Path) -> None:
     assert [path.name for path in unfinished] == ["cut"]
     (row,) = rows(done)
     assert row[:3] == ("MLP", "Shapes", "60.00 % ± 10.00 (3 seeds)")
-    assert row[4] == "2.0"
+    assert row[3].endswith(" %") and 0 <= float(row[3][:-2]) <= 100  # train accuracy
+    assert row[5] == "2.0"
     assert row[-1].startswith("python train.py -m ") and row[-1].endswith(
         "model=mlp data=shapes data.size=200 data.test_size=100 seed=0,1,2"
     )
     assert "run.root" not in row[-1]
 
 
+def test_a_recipe_that_changed_is_another_row(seeds: Path) -> None:
+    config = seeds / "2" / "config.resolved.yaml"
+    config.write_text(re.sub(r"(?m)^  lr: .*$", "  lr: 0.123", config.read_text()))
+    done, _ = find([seeds])
+    assert sorted(row[2] for row in rows(done)) == ["55.00 % ± 7.07 (2 seeds)", "70.00 % (1 seed)"]
+
+
+def test_a_pretrained_run_is_named_without_its_place(seeds: Path) -> None:
+    typed = seeds / "2" / "overrides.yaml"
+    typed.write_text(typed.read_text() + f"- pretrained={seeds / '0'}\n- data.root=/somewhere\n")
+    words = find([seeds / "2"])[0][0].words
+    assert words[-1] == "pretrained=outputs/runs/..." and not [word for word in words if "somewhere" in word]
+
+
 def test_the_table_goes_between_the_marks_and_nothing_else_changes(seeds: Path, tmp_path: Path, capsys) -> None:
     file = tmp_path / "results.md"
     file.write_text("# Mine\n\nBefore.\n\n<!-- results -->\nstale row\n<!-- /results -->\n\nAfter.\n")
-    main(["report", str(seeds), "--into", str(file)])
+    main([str(seeds), "--into", str(file)])
     text = file.read_text()
     assert "stale row" not in text and "| MLP | Shapes | 60.00 % ± 10.00 (3 seeds) |" in text
     assert text.startswith("# Mine\n\nBefore.\n") and text.endswith("\n\nAfter.\n")

@@ -10,10 +10,16 @@ from typing import Any
 import yaml
 
 from trainyard.errors import UserError
+from trainyard.loggers.metrics_file import read_metrics
 
 START, END = "<!-- results -->", "<!-- /results -->"
-COLUMNS = ("network", "data", "test score", "parameters", "minutes", "samples/s", "machine", "command")
-ASIDE = ("run.", "hydra.", "hardware=", "hardware.threads", "hardware.num_workers", "logger=", "seed=", "debug=")
+COLUMNS = ("network", "data", "test score", "train", "parameters", "minutes", "samples/s", "machine", "command")
+ASIDE = (
+    "run.", "hydra.", "hardware=", "hardware.threads", "hardware.num_workers", "logger=", "seed=", "debug=",
+    "data.root=", "data.cache=", "data.num_workers",
+)  # fmt: skip
+MATTERS = ("model", "data", "task", "optimizer", "scheduler", "trainer")  # of the config, for the scores
+HERE = ("seed", "root", "cache", "num_workers", "default_root_dir", "enable_progress_bar")  # but for these in them
 
 
 @dataclass(frozen=True)
@@ -21,11 +27,13 @@ class Finished:
     """What a run directory says of itself."""
 
     words: tuple[str, ...]  # as typed, without what changes no score
+    config: str  # what the scores hang on, but for the seed
     seed: int
     network: str
     data: str
     metric: str
     score: float
+    train: float | None  # the same metric on train, in the best epoch
     summary: dict[str, Any]
     machine: str
 
@@ -54,12 +62,14 @@ def read(folder: Path) -> Finished:
     threads = cfg["hardware"].get("threads") or environment["threads"]
     gpus = environment.get("gpus") or []
     return Finished(
-        words=tuple(word for word in typed if not word.startswith(ASIDE)),
+        words=tuple(portable(word) for word in typed if not word.startswith(ASIDE)),
+        config=settled(cfg),
         seed=cfg["seed"],
         network=cfg["model"]["_target_"].rpartition(".")[2],
         data=cfg["data"]["_target_"].rpartition(".")[2],
         metric=metric,
         score=summary["test"].get(f"test/{metric}", float("nan")),
+        train=in_training(folder, f"train/{metric}", summary["best_epoch"]),
         summary=summary,
         machine=gpus[0]
         if gpus and cfg["hardware"]["accelerator"] == "gpu"
@@ -67,11 +77,33 @@ def read(folder: Path) -> Finished:
     )
 
 
+def settled(cfg: dict[str, Any]) -> str:
+    """The part of a config that scores hang on, but for the seed: recipes of one name may have changed meanwhile."""
+    groups = {name: cfg[name] for name in MATTERS if isinstance(cfg.get(name), dict)}
+    kept = {name: {key: value for key, value in group.items() if key not in HERE} for name, group in groups.items()}
+    return json.dumps(kept, sort_keys=True)
+
+
+def portable(word: str) -> str:
+    """`pretrained=` with a run by its name, as the place where it lies is this machine's."""
+    key, _, value = word.partition("=")
+    is_run = key == "pretrained" and (Path(value) / "config.resolved.yaml").is_file()
+    return f"{key}=outputs/{Path(value).resolve().parent.name}/..." if is_run else word
+
+
+def in_training(folder: Path, name: str, epoch: int | None) -> float | None:
+    """What `name` was in the epoch whose weights were tested."""
+    found = [row[name] for row in read_metrics(folder) if name in row and row.get("epoch") == epoch]
+    return found[-1] if found else None
+
+
 def rows(runs: Sequence[Finished]) -> list[tuple[str, ...]]:
     """A row for each set of runs that differ in their seed alone: by data, the best first."""
     groups: dict[Any, dict[int, Finished]] = {}
     for run in runs:
-        groups.setdefault((run.data, run.network, run.words, run.machine), {})[run.seed] = run  # the latest of a seed
+        groups.setdefault((run.data, run.network, run.config, run.words, run.machine), {})[run.seed] = (
+            run  # the latest of a seed
+        )
     ordered = sorted(groups.values(), key=lambda group: rank(list(group.values())))
     return [row([group[seed] for seed in sorted(group)]) for group in ordered]
 
@@ -89,11 +121,13 @@ def row(group: list[Finished]) -> tuple[str, ...]:
     scores = [100 * run.score if share else run.score for run in group]
     spread = f" ± {stdev(scores):.2f} ({len(scores)} seeds)" if len(scores) > 1 else " (1 seed)"
     speeds = [summary["samples_per_second"] for summary in summaries if summary["samples_per_second"]]
+    trained = [run.train for run in group if run.train is not None]
     seeds = ",".join(str(run.seed) for run in group)
     return (
         first.network,
         first.data,
         f"{mean(scores):.2f}{' %' if share else f' {first.metric}'}{spread}",
+        f"{mean(trained) * (100 if share else 1):.2f}{' %' if share else ''}" if trained else "",
         f"{summaries[0]['parameters']:,}",
         f"{mean(summary['seconds'] for summary in summaries) / 60:.1f}",
         f"{mean(speeds):,.0f}" if speeds else "",

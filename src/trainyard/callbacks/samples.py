@@ -28,7 +28,7 @@ class Samples(Callback):
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         net = pl_module.net
         loggers = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
-        if trainer.sanity_checking or not trainer.training or not can_write(net) or not loggers:  # pyright: ignore
+        if trainer.sanity_checking or not can_write(net) or not loggers:  # pyright: ignore
             return
         data = trainer.datamodule  # pyright: ignore
         for prompt in self.prompts:

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from trainyard.report import COLUMNS, find, markdown, rows, write_into
 
-SHOWN = 6  # columns on the terminal; machine and command stand in the file
+SHOWN = 7  # columns on the terminal; machine and command stand in the file
 
 
 def main(argv: list[str]) -> None:
