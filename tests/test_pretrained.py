@@ -118,6 +118,11 @@ def test_another_shape_is_refused_with_the_key_that_made_it(mlp: trainyard.Run, 
     refused(short, message, "model.widths=[16,9]", f"pretrained={mlp.path}")
 
 
+def test_what_fits_but_was_configured_otherwise_is_told(mlp: trainyard.Run, short: list[str], caplog) -> None:
+    trainyard.train([*short, *SHAPES, *SMALL["mlp"], "model.activation=tanh", f"pretrained={mlp.path}"])
+    assert "the networks are configured differently (model.activation=relu there, tanh here)" in caplog.text
+
+
 def test_texts_and_images_are_told_apart_and_so_are_vocabularies(copied: Path, short: list[str]) -> None:
     edit(copied, "data", vocab_size=10_000)
     refused(short, r"was trained on texts of 10,000 tokens, and this network takes samples of shape \[3, 32, 32\]",

@@ -34,6 +34,12 @@ def test_it_holds_all_that_one_needs_to_know(run: trainyard.Run) -> None:
     assert "epoch 2/2" in (run.path / "run.log").read_text()
 
 
+def test_texts_longer_than_the_network_reads_are_refused(short: list[str]) -> None:
+    message = "model=gpt with data=reviews: data.max_length=9 is longer than model.max_length=8; lower the first"
+    with pytest.raises(UserError, match=message):
+        trainyard.train([*short, "model=gpt", "data=reviews", "data.max_length=9", "model.max_length=8"])
+
+
 def test_names_and_places_can_be_chosen(short: list[str], tmp_path: Path) -> None:
     named = trainyard.train([*short, *WORDS, "run.name=mine"])
     assert named.path.parent.name == "mine"

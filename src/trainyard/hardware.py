@@ -54,8 +54,8 @@ def set_up(hardware: Any) -> None:
 def keep_freed_memory() -> None:
     """Let the C library keep what torch frees, if it is glibc.
 
-    It would return each large tensor to the system at once, and the next one would fault its pages in again: on a CPU a
-    Transformer's step took 1.27 to 1.6 times as long (README, "Speed").
+    It would return each large tensor to the system at once, and the next one would fault its pages in again, which is
+    a tenth of a small Transformer's training step (benchmarks/freed_memory.py).
     """
     if platform.libc_ver()[0] == "glibc":
         mallopt = ctypes.CDLL(None).mallopt

@@ -15,6 +15,7 @@ from trainyard.errors import UserError
 from trainyard.tasks.base import Task
 
 Weights = Mapping[str, Tensor]
+FREE = ("num_classes", "max_length", "pool", "dropout", "stochastic_depth")  # may differ between base and fine-tuning
 log = logging.getLogger(__name__)
 
 
@@ -44,6 +45,9 @@ def load_pretrained(task: Task, path: str, model: Mapping[str, Any], data: Mappi
         "not in it": [name for name in ours if name not in weights],
         "left out": [name for name in weights if name not in ours],
     }
+    same = kind(there.get("model")) == type(task.net).__name__
+    if same and (clause := differences(there.get("model"), model)):
+        log.warning(f"pretrained={path}: the networks are configured differently{clause}")
     told = [f"{note}: {few(names)}" for note, names in notes.items() if names]
     log.info("; ".join([f"pretrained={path}: {len(taken)} of the network's {len(ours)} weights taken", *told]))
 
@@ -140,7 +144,7 @@ def kind(model: Mapping[str, Any] | None) -> str | None:
 
 def differences(there: Mapping[str, Any] | None, here: Mapping[str, Any]) -> str:
     """The keys of the two networks' configs that differ, as a clause; nothing without a config to compare."""
-    keys = [key for key in there or () if key in here and key != "num_classes" and (there or {})[key] != here[key]]
+    keys = [key for key in there or () if key in here and key not in FREE and (there or {})[key] != here[key]]
     clauses = [f"model.{key}={(there or {})[key]} there, {here[key]} here" for key in keys]
     return f" ({'; '.join(clauses)})" if clauses else ""
 

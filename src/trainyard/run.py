@@ -98,6 +98,9 @@ def make_task(cfg: DictConfig, choices: dict[str, str] | None = None) -> Task:
     """Build network, optimizer, scheduler and the task around them; errors name the choice they come from."""
     named = {group: f"{group}={choice}" for group, choice in (choices or {}).items()}
     fits = f"{named.get('model', 'model')} with {named.get('data', 'data')}"
+    context, length = cfg.model.get("max_length"), cfg.data.get("max_length")
+    if context is not None and length is not None and context < length:
+        raise UserError(f"{fits}: data.max_length={length} is longer than model.max_length={context}; lower the first")
     net = build(cfg.model, fits)
     parts = {group: build(cfg[group], named.get(group, group)) for group in ("optimizer", "scheduler")}
     task: Task = build(cfg.task, named.get("task", "task"), net=net, **parts)

@@ -34,6 +34,7 @@ def test_changed_texts_are_tokenised_anew(name: str, words: list[str], text_root
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        ("", r"train.csv is empty"),
         ("words,label\na,bad\n", r"train.csv has no column text; it has words, label"),
         ("text,label\n ,bad\n", r"train.csv, line 2: the text is empty"),
         ("text,label\na,bad\nb,god\n", r"train.csv, line 3: god is not one of the classes bad, good"),

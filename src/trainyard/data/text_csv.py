@@ -36,6 +36,8 @@ class TextCSV(Text):
         try:
             with file.open(encoding="utf-8", newline="") as lines:
                 reader = csv.DictReader(lines)
+                if not reader.fieldnames:
+                    raise ValueError(f"{file} is empty")
                 missing = [name for name in self.columns if name not in (reader.fieldnames or [])]
                 if missing:
                     raise ValueError(f"{file} has no column {missing[0]}; it has {', '.join(reader.fieldnames or [])}")
