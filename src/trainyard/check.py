@@ -35,8 +35,7 @@ def check(task: Task, data: DataModule, trainer: Trainer) -> None:
 
 
 def first_batch(data: DataModule) -> Any:
-    """The first training batch as the network gets it."""
-    data.setup("fit")
+    """The first training batch as the network gets it; `data` is set up."""
     return data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
 
 

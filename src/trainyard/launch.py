@@ -18,9 +18,8 @@ log = logging.getLogger(__name__)
 
 def launch(composed: Composed) -> "Run | None":
     """Train in this process; None if check=true asked for no more than a look."""
-    from trainyard.training import (
-        train as train_here,
-    )  # late: torch takes seconds to import, --help and typos need none
+    # late: torch takes seconds to import, --help and typos need none
+    from trainyard.training import train as train_here
 
     log_to_console()
     if composed.folder:

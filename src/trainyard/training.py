@@ -56,6 +56,8 @@ def train(asked: Composed) -> Run | None:
     for callback in trainer.callbacks:  # pyright: ignore
         if isinstance(callback, Finetune):
             callback.check(task.net)
+            if callback.freeze and not cfg.pretrained:
+                log.warning("callbacks=finetune freezes a base that nothing has trained; give pretrained=RUN")
     data.prepare_data()
     data.setup("fit")
     if cfg.pretrained:

@@ -75,6 +75,11 @@ def test_dropout_of_a_frozen_base_is_off(short: list[str]) -> None:
     assert watch.training[1] == {"", "head"}
 
 
+def test_freezing_what_nothing_has_trained_is_told(short: list[str], caplog) -> None:
+    trainyard.train([*short, *SHAPES, *RESNET])
+    assert "callbacks=finetune freezes a base that nothing has trained; give pretrained=RUN" in caplog.text
+
+
 def test_without_freezing_everything_trains(short: list[str]) -> None:
     assert watched(short, Finetune(freeze=False), *RESNET).changed(0) == {"stem", "stages", "head"}
 
