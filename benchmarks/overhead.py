@@ -75,7 +75,7 @@ def main() -> None:
 
 def compare(options: argparse.Namespace, overrides: list[str], folder: Path) -> None:
     """Take turns, and print the medians."""
-    without = ["callbacks.best=null", "callbacks.last=null", f"run.dir={folder}"]
+    without = ["callbacks.best=null", "callbacks.resume=null", f"run.dir={folder}"]
     composed = compose(["model=resnet18", "data=cifar10", "hardware=cpu", *without, *overrides])
     cfg = resolve(composed)
     hardware.set_up(cfg.hardware)

@@ -12,7 +12,9 @@ from functools import partial
 from multiprocessing import get_context
 
 QUIET = ["logger=none", "hardware=cpu", "hardware.threads=1", "trainer.check_val_every_n_epoch=1000"]
-QUIET += [f"callbacks.{name}=null" for name in ("learning_rate", "throughput", "epoch_lines", "last", "model_summary")]
+QUIET += [
+    f"callbacks.{name}=null" for name in ("learning_rate", "throughput", "epoch_lines", "resume", "model_summary")
+]
 
 
 def solved(experiment: str, root: str, seed: int) -> bool:

@@ -138,9 +138,10 @@ def test_ctrl_c_ends_a_training_at_once(tmp_path: Path) -> None:
     while "epoch" not in (line := process.stdout.readline()):
         assert line or process.poll() is None, process.stderr.read()
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert errors.strip().endswith("interrupted") and "Traceback" not in errors
+    assert errors.strip().startswith("SIGINT: writing a resume point") and "Traceback" not in errors
+    assert "stopped; go on with: python train.py resume=" in output
     assert not (tmp_path / "here" / "summary.json").exists()
 
 

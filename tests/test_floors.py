@@ -12,17 +12,19 @@ FLOORS: dict[str, set[str]] = {
     "generation": {"data", "models"},
     "callbacks": {"figures", "generation"},
     "hardware": {"errors"},
+    "reliability": {"errors"},
     "provenance": {"hardware"},
     "build": {"errors"},
     "compose": {"errors"},
-    "run": {"build", "compose", "data", "errors", "generation", "provenance", "tasks"},
+    "run": {"build", "compose", "data", "errors", "generation", "provenance", "reliability", "tasks"},
     "results": set(),
     "report": {"errors", "loggers"},
     "check": {"callbacks", "data", "tasks"},
     "pretrained": {"data", "errors", "tasks"},
+    "resuming": {"compose", "errors", "reliability", "run"},
     "training": {
         "build", "callbacks", "check", "compose", "data", "errors", "hardware", "loggers", "logs", "pretrained",
-        "results", "run", "tasks",
+        "reliability", "results", "resuming", "run", "tasks",
     },
     "launch": {"compose", "errors", "logs", "run", "training"},
     "commands": {
@@ -39,6 +41,7 @@ KNOW_OMEGACONF = {
     "run",
     "training",
     "results",
+    "resuming",
 }  # of these, build and compose alone know Hydra
 FILES = sorted(SRC.rglob("*.py"))
 

@@ -45,8 +45,8 @@ def test_names_and_places_can_be_chosen(short: list[str], tmp_path: Path) -> Non
     assert named.path.parent.name == "mine"
     placed = trainyard.train([*short, *WORDS, f"run.dir={tmp_path}/here"])
     assert placed.path == tmp_path / "here"
-    with pytest.raises(UserError, match="here holds a run already; choose another run.dir"):
-        trainyard.train([*short, *WORDS, f"run.dir={tmp_path}/here"])
+    with pytest.raises(UserError, match="here holds another run: seed is 0 there and 1 here"):
+        trainyard.train([*short, *WORDS, "seed=1", f"run.dir={tmp_path}/here"])
 
 
 def test_two_runs_in_one_second_get_two_directories(short: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +74,7 @@ def test_the_same_seed_gives_the_same_run_and_another_does_not(short: list[str])
 
 def test_the_best_weights_are_tested_not_the_last(short: list[str]) -> None:
     """A rate that explodes after the first epoch: the summary's test score is the first epoch's."""
-    words = ["scheduler=step", "scheduler.step_size=1", "scheduler.gamma=1e6", "monitor=val/loss", "mode=min"]
+    words = ["scheduler=step", "scheduler.step_size=1", "scheduler.gamma=1e3", "monitor=val/loss", "mode=min"]
     run = trainyard.train([*short, *WORDS, *words, "trainer.max_epochs=3"])
     assert run.summary["best_epoch"] == 0
     assert run.summary["test"]["test/loss"] < 10

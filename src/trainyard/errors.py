@@ -21,7 +21,8 @@ def explained(debug: bool) -> Iterator[None]:
     except Exception as error:
         if debug:
             raise
-        sys.exit(f"error: {say(error)}\n(debug=true shows the traceback)")
+        notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", []))
+        sys.exit(f"error: {say(error)}{notes}\n(debug=true shows the traceback)")
 
 
 def say(error: Exception) -> str:

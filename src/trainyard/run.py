@@ -20,9 +20,11 @@ from trainyard.data.text import Text
 from trainyard.errors import UserError
 from trainyard.generation import continued
 from trainyard.provenance import environment, git
+from trainyard.reliability.files import write
 from trainyard.tasks.base import Task
 
 COMPOSED, RESOLVED, SUMMARY = "config.yaml", "config.resolved.yaml", "summary.json"
+CHOICES = "choices.yaml"  # config group: chosen option
 TOKENIZER = "tokenizer.json"  # of a run on text
 
 
@@ -128,9 +130,16 @@ def create(path: Path, composed: Composed, resolved: DictConfig) -> None:
     if (path / RESOLVED).exists():
         raise UserError(f"{path} holds a run already; choose another run.dir, or none for a fresh directory")
     (path / "checkpoints").mkdir(exist_ok=True)
-    (path / COMPOSED).write_text(OmegaConf.to_yaml(composed.cfg))
-    (path / RESOLVED).write_text(OmegaConf.to_yaml(resolved))
+    (path / CHOICES).write_text(yaml.safe_dump(composed.choices))
     (path / "overrides.yaml").write_text(yaml.safe_dump(composed.overrides))
     (path / "environment.json").write_text(json.dumps(environment(), indent=2) + "\n")
     if diff := git("diff", "HEAD"):
         (path / "diff.patch").write_bytes(diff)
+    write_config(path, composed.cfg, resolved)  # last: now it is a run
+
+
+def write_config(path: Path, composed: DictConfig, resolved: DictConfig) -> None:
+    """The config as composed and as resolved."""
+    for name, cfg in ((COMPOSED, composed), (RESOLVED, resolved)):
+        text = OmegaConf.to_yaml(cfg)
+        write(path / name, lambda file, text=text: file.write(text.encode()))

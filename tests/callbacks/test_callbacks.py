@@ -60,7 +60,7 @@ def test_early_stopping_ends_a_training_that_gets_no_better(short: list[str]) ->
 
 
 def test_a_callback_is_left_out_by_null(short: list[str]) -> None:
-    run = trainyard.train([*short, *WORDS, "callbacks.last=null"])
+    run = trainyard.train([*short, *WORDS, "callbacks.resume=null"])
     assert [file.name for file in (run.path / "checkpoints").iterdir()] == ["best.ckpt"]
 
 

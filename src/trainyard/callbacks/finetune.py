@@ -37,6 +37,9 @@ class Finetune(Callback):
         for parameter in self.frozen:
             parameter.requires_grad_(False)
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.on_train_epoch_start(trainer, pl_module)  # a run that resumes within an epoch has no start of one
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         net: nn.Module = pl_module.net  # pyright: ignore
         if not self.freeze:

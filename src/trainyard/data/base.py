@@ -1,5 +1,6 @@
 """What every data set shares: three splits, whole batches by index, and one loader for all of them."""
 
+import signal
 from typing import Any
 
 import torch
@@ -35,6 +36,12 @@ class Samples(Dataset):
     def take(self, index: Tensor) -> "Samples":
         """The samples of `index` alone; nothing is copied."""
         return Samples(self.inputs, self.all_labels, self.rows[index])
+
+
+def leave_signals_to_main(worker: int) -> None:
+    """A terminal or scheduler signals all of a job's processes; the main one decides, and ends its workers."""
+    for number in (signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])):
+        signal.signal(number, signal.SIG_IGN)
 
 
 class DataModule(LightningDataModule):
@@ -105,12 +112,14 @@ class DataModule(LightningDataModule):
         lengths = self.lengths(split)
         order = BatchOrder(len(self.splits[split]), size, self.seed, shuffle, rank, world_size, lengths)
         if shuffle and (trainer := self.trainer):
-            order.current_epoch = lambda: trainer.current_epoch
+            progress = trainer.fit_loop.epoch_loop.batch_progress
+            order.position = lambda: (trainer.current_epoch, progress.current.completed)
         return DataLoader(
             self.splits[split],
             batch_size=None,  # the order yields whole batches
             sampler=order,
             num_workers=self.num_workers,
+            worker_init_fn=leave_signals_to_main,
             persistent_workers=self.num_workers > 0,
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
             generator=torch.Generator(),  # or each pass would draw a number from the one that dropout uses

@@ -31,10 +31,11 @@ class BatchOrder(Sampler[Picked]):
 
     The keys are each sample's own random draws: of this seed and epoch while shuffling, always the same ones otherwise.
 
-    `current_epoch` is asked as a pass begins: with workers, batches are fetched before Lightning calls `set_epoch`.
+    `position` (epoch, batch) is asked as a pass begins: that of a resumed run, and with workers, which fetch batches
+    before Lightning calls `set_epoch`.
     """
 
-    current_epoch: Callable[[], int] | None = None
+    position: Callable[[], tuple[int, int]] | None = None
 
     def __init__(
         self,
@@ -69,8 +70,9 @@ class BatchOrder(Sampler[Picked]):
         return full + keep_rest
 
     def __iter__(self) -> Iterator[Picked]:
-        if self.current_epoch:
-            self.set_epoch(self.current_epoch())
+        if self.position:
+            epoch, batch = self.position()
+            self.seek(epoch, batch if batch < len(self) else 0)  # an epoch that is through is followed by a whole one
         epoch, start = self.epoch, self.start
         order = self.order(epoch)
         keys = sample_keys(self.seed, epoch, order) if self.shuffle else sample_keys(0, 0, order)

@@ -114,6 +114,16 @@ class Task(LightningModule):
         """The meters of `train`, `val` or `test` by name."""
         return dict(self.meters[f"{stage}/"].items())  # pyright: ignore
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """An epoch's sums so far, for a run that resumes within it."""
+        meters = self.stage_meters("train").items()
+        checkpoint["meters"] = {name: dict(meter.metric_state) for name, meter in meters}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        for name, meter in self.stage_meters("train").items():
+            for key, value in checkpoint.get("meters", {}).get(name, {}).items():
+                setattr(meter, key, value.to(meter.device))
+
     def scores(self) -> list[str]:
         """The names of all that the meters log once an epoch: what can be monitored."""
         return [f"{stage}/{name}" for stage in STAGES for name in self.stage_meters(stage)]

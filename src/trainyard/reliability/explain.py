@@ -1,0 +1,35 @@
+"""What a run that crashed leaves behind, and what its user is told."""
+
+from contextlib import suppress
+from pathlib import Path
+from traceback import format_exception
+
+import torch
+
+from trainyard.errors import UserError
+
+OUT_OF_MEMORY = (
+    "the device's memory is full: halve data.batch_size and double trainer.accumulate_grad_batches (the same result), "
+    "or set hardware.precision=bf16-mixed"
+)
+WORKER_KILLED = (
+    "a data worker was killed, mostly by the system for want of memory: lower data.num_workers, or what a sample takes"
+)
+
+
+def hint(error: BaseException) -> str:
+    """The usual cure of an error, or nothing."""
+    if isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error):
+        return OUT_OF_MEMORY
+    if "DataLoader worker" in str(error) and "killed" in str(error):
+        return WORKER_KILLED
+    return ""
+
+
+def leave_word(error: Exception, path: Path) -> None:
+    """Write the traceback to crash.txt, and add to the error what is said below it."""
+    with suppress(OSError):  # a full disk
+        (path / "crash.txt").write_text("".join(format_exception(error)))
+    words = [hint(error), "" if isinstance(error, UserError) else f"traceback: {path / 'crash.txt'}"]
+    for word in filter(None, [*words, f"go on with: python train.py resume={path}"]):
+        error.add_note(word)

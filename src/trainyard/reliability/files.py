@@ -1,0 +1,91 @@
+"""Files that survive a crash at any instant: written beside, flushed to the disk, then renamed; checked when read."""
+
+import os
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
+
+PART = re.compile(r"\.(.+)\.(\d+)\.part")  # .NAME.PID.part: half a file, of that process
+
+
+def write(path: str | Path, put: Callable[[IO[bytes]], Any]) -> None:
+    """Let `put` write the file; a reader of `path`, whenever the process died, finds the old or the new one whole.
+
+    OSError if the disk is full: the old file is still there then, and nothing else.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            put(file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name is on the disk as well
+    finally:
+        os.close(folder)
+
+
+def remove_parts(folder: Path) -> None:
+    """Delete what processes that are gone have left half written."""
+    for file in folder.glob(".*.part"):
+        if (match := PART.fullmatch(file.name)) and not is_alive(int(match[2])):
+            file.unlink(missing_ok=True)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this machine runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class DurableIO(TorchCheckpointIO):
+    """Lightning's way to write checkpoints, by `write`: it would move them in from another folder, unflushed."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        try:
+            write(path, lambda file: torch.save(checkpoint, file))
+        except (OSError, RuntimeError) as error:  # torch's writer makes a RuntimeError of a full disk
+            raise CheckpointError(
+                f"{path} cannot be written: {reason(error)}. What was there before is intact"
+            ) from error
+
+
+class CheckpointError(OSError):
+    """A checkpoint that could not be written."""
+
+
+def reason(error: BaseException) -> str:
+    """Why a file could not be written, in few words."""
+    known = error if isinstance(error, OSError) and error.strerror else error.__context__
+    if isinstance(known, OSError) and known.strerror:
+        return known.strerror
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def is_intact(path: Path) -> bool:
+    """Whether a checkpoint is whole: its table of contents is there, and every record has its checksum.
+
+    (torch.load checks no sums: a flipped bit would load in silence.)
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError, zipfile.zlib.error):  # pyright: ignore
+        return False

@@ -1,0 +1,158 @@
+"""Resume points: checkpoints from which a run goes on as if nothing had happened."""
+
+import logging
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+
+from trainyard.reliability.files import is_intact, remove_parts
+from trainyard.reliability.lightning_private import settle_batch, settle_epoch, steps_logged
+from trainyard.reliability.stop import StopSignal
+
+LAST = "last.ckpt"
+SHARE = 20  # writing takes no more than one part in so many of the time
+log = logging.getLogger(__name__)
+
+
+def resume_points(folder: Path) -> list[Path]:
+    """The resume points in a folder of checkpoints, the newest first; the end of a training is one."""
+    found = [*folder.glob("resume-*.ckpt"), *folder.glob(LAST)]
+    return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
+
+
+def newest(folder: Path) -> Path | None:
+    """The newest resume point that is whole; a damaged one is told and passed over."""
+    for path in resume_points(folder):
+        if is_intact(path):
+            return path
+        log.warning("%s is damaged: the resume point before it is taken", path)
+    return None
+
+
+def logged_step(path: Path) -> int:
+    """The step from which on a run that resumes there logs anew."""
+    return int(torch.load(path, map_location="cpu", weights_only=True, mmap=True)["logged_step"])
+
+
+class ResumePoints(Callback):
+    """Writes `folder`/resume-<step>.ckpt between two batches or epochs, where nothing is half done; keeps `keep`.
+
+    The end of the training is `folder`/last.ckpt, and the others go.
+
+    Due after `every_n_steps` optimizer steps or `every_seconds` (stretched where writing would take more than a
+    twentieth of the time) and when a signal asks to stop; never right after a validation, nor between batches whose
+    gradients are accumulated. It has to be the first callback: what others do as a batch begins, the resumed run does.
+    """
+
+    def __init__(
+        self, folder: Path, every_seconds: float | None = 60, every_n_steps: int | None = None, keep: int = 2
+    ) -> None:
+        if keep < 1:
+            raise ValueError(f"keep={keep}: at least 1 resume point must be kept")
+        self.folder, self.every_seconds, self.every_n_steps, self.keep = (
+            Path(folder),
+            every_seconds,
+            every_n_steps,
+            keep,
+        )
+        self.stop = StopSignal()
+        self.before, self.started = 0.0, time.monotonic()  # seconds of earlier processes; when this one began
+        self.saved_at, self.saved_step, self.took = time.monotonic(), -1, 0.0
+        self.has_validated = self.had_stopped = False
+        self.is_saving, self.epochs = False, None  # a resume point now; between epochs, with how many through
+        self.trainer: Trainer | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has trained, all its processes together."""
+        return self.before + time.monotonic() - self.started
+
+    def state_dict(self) -> dict[str, Any]:
+        """Lightning does not save that a training was stopped early."""
+        return {"should_stop": bool(self.trainer and self.trainer.should_stop), "seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.had_stopped, self.before = state_dict["should_stop"], state_dict["seconds"]
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self.trainer = trainer
+        if stage == "fit" and trainer.is_global_zero:
+            remove_parts(self.folder)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
+        if self.had_stopped:
+            trainer.should_stop = True
+        self.stop.listen()  # after Lightning's own, which ends a run without a checkpoint
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.has_validated = True
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.has_validated = False
+
+    def on_validation_batch_start(self, trainer: Trainer, *_: Any) -> None:
+        if self.stop.received is not None and trainer.state.fn == "fit":
+            raise self.stop.error()  # a validation may be long; the newest resume point is from before it
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        if batch_idx == 0 or self.has_validated or batch_idx % trainer.accumulate_grad_batches:
+            return
+        if self.stop.received is not None or self.is_due(trainer):
+            self.save(trainer)
+        if self.stop.received is not None:
+            raise self.stop.error()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.current_epoch and (self.stop.received is not None or self.is_due(trainer)):
+            self.save(trainer, trainer.current_epoch)
+        if self.stop.received is not None:
+            raise self.stop.error()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.save(trainer, trainer.current_epoch, LAST)
+        if trainer.is_global_zero:
+            delete(self.folder.glob("resume-*.ckpt"))
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self.stop.release()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self.stop.release()
+
+    def is_due(self, trainer: Trainer) -> bool:
+        """Whether steps or seconds enough have passed since the last one."""
+        steps, waited = trainer.global_step - self.saved_step, time.monotonic() - self.saved_at
+        by_steps = self.every_n_steps is not None and steps >= self.every_n_steps
+        by_time = self.every_seconds is not None and waited >= max(self.every_seconds, SHARE * self.took)
+        return steps > 0 and (by_steps or by_time)
+
+    def save(self, trainer: Trainer, epochs: int | None = None, name: str | None = None) -> None:
+        """Write a resume point, then delete the oldest; `epochs` are through, or None within an epoch."""
+        begun = time.monotonic()
+        for logger in trainer.loggers:
+            logger.save()  # what a resumed run will not log again
+        self.is_saving, self.epochs = True, epochs
+        try:
+            trainer.save_checkpoint(self.folder / (name or f"resume-{trainer.global_step:09d}.ckpt"))
+        finally:
+            self.is_saving = False
+        self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
+        self.took = self.saved_at - begun
+        if trainer.is_global_zero:
+            delete(resume_points(self.folder)[self.keep :])
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        if self.is_saving:
+            checkpoint["logged_step"] = steps_logged(trainer)
+            settle_batch(checkpoint) if self.epochs is None else settle_epoch(checkpoint, self.epochs)
+
+
+def delete(paths: Iterable[Path]) -> None:
+    """Remove files."""
+    for path in paths:
+        path.unlink(missing_ok=True)

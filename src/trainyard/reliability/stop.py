@@ -1,0 +1,47 @@
+"""Asked to stop, a run writes a resume point first: TERM and USR1 (a scheduler's), the first Ctrl-C."""
+
+import os
+import signal
+from types import FrameType
+from typing import Any
+
+PREEMPTED, INTERRUPTED = 75, 130  # exit codes: "run me again" (sysexits.h), and the shell's for Ctrl-C
+SIGNALS = (signal.SIGTERM, signal.SIGINT, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else []))
+
+
+class Stopped(SystemExit):
+    """The run has stopped because a signal asked it to, and can go on."""
+
+
+class StopSignal:
+    """Remembers the first signal; a second Ctrl-C interrupts at once."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self.before: dict[int, Any] = {}
+
+    def listen(self) -> None:
+        """Take the signals over. Does nothing but in the main thread, where alone Python allows it."""
+        try:
+            self.before = {number: signal.signal(number, self.note) for number in SIGNALS}
+        except ValueError:
+            self.before = {}
+
+    def release(self) -> None:
+        """Give the signals back."""
+        while self.before:
+            number, handler = self.before.popitem()
+            signal.signal(number, handler)
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """Called by Python between two of its instructions."""
+        if number == signal.SIGINT == self.received:
+            raise KeyboardInterrupt
+        self.received = number
+        name = signal.Signals(number).name
+        again = " (again: at once)" if number == signal.SIGINT else ""
+        os.write(2, f"\n{name}: writing a resume point after this batch, then stopping{again}\n".encode())
+
+    def error(self) -> Stopped:
+        """What to raise once the resume point is there."""
+        return Stopped(INTERRUPTED if self.received == signal.SIGINT else PREEMPTED)

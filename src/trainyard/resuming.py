@@ -1,0 +1,101 @@
+"""Which run to go on with, and whether it would be the same run."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+
+from trainyard.compose import Composed
+from trainyard.errors import UserError
+from trainyard.reliability.folder import is_busy, status
+from trainyard.run import CHOICES, COMPOSED, RESOLVED, SUMMARY, Run
+
+# What may differ when a run goes on: nothing that changes the numbers it comes to. Keys, and beginnings of keys.
+FREE = (
+    "resume", "debug", "check", "run.", "logger.", "trainer.max_epochs", "trainer.enable_progress_bar",
+    "trainer.default_root_dir", "trainer.profiler", "hardware.threads", "hardware.num_workers", "data.num_workers",
+    "data.root", "data.cache", "data.download", "data.memory", "data.eval_batch_size", "callbacks.resume.",
+    "callbacks.finite.", "callbacks.progress_bar.", "callbacks.epoch_lines.", "callbacks.throughput.",
+)  # fmt: skip
+PLACES = (".dirpath", ".folder", ".save_dir")  # the run directory, however it is spelled
+log = logging.getLogger(__name__)
+
+
+def stored(asked: Composed) -> Composed:
+    """The config of the run that `resume` names, with what was typed beside it where that is free to change."""
+    path = latest(Path(asked.cfg.run.root)) if asked.cfg.resume == "latest" else Path(asked.cfg.resume)
+    if not (path / COMPOSED).is_file():
+        raise UserError(f"resume={asked.cfg.resume}: {path} is not a run, it has no {COMPOSED}")
+    cfg = DictConfig(OmegaConf.load(path / COMPOSED))
+    words = [word for word in asked.overrides if not word.startswith("resume=")]
+    for word in words:
+        key = word.partition("=")[0].lstrip("+~")
+        if not is_free(key):
+            there = OmegaConf.select(cfg, key, default=None)
+            raise UserError(
+                f"resume={asked.cfg.resume} goes on with that run's own config, and {word} would change it (there: "
+                f"{there}); leave it out, or begin a new run, with pretrained={path} if it is to have these weights"
+            )
+        OmegaConf.update(cfg, key, OmegaConf.select(asked.cfg, key))
+    cfg.run.dir, cfg.resume = str(path), None
+    typed = yaml.safe_load((path / "overrides.yaml").read_text()) or []
+    choices = yaml.safe_load((path / CHOICES).read_text())
+    return replace(asked, cfg=cfg, choices=choices, overrides=[*typed, *words], folder=None)
+
+
+def latest(root: Path) -> Path:
+    """The newest run below `root` that is not done and that no process works on."""
+    files = sorted(root.rglob("status.json"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for file in files:
+        if status(file.parent).get("state") != "done" and not is_busy(file.parent):
+            return file.parent
+    raise UserError(f"resume=latest: below {root} there is no unfinished run (of {len(files)})")
+
+
+def check_same(path: Path, cfg: DictConfig) -> None:
+    """UserError if the run in `path` was another than `cfg` asks for, with the difference."""
+    there = flat(yaml.safe_load((path / RESOLVED).read_text()))
+    here = flat(OmegaConf.to_container(cfg))
+    keys = [key for key in {**there, **here} if not is_free(key) and there.get(key) != here.get(key)]
+    if "trainer.max_epochs" in there and cfg.trainer.max_epochs != there["trainer.max_epochs"]:
+        keys += longer(there, here)
+    if keys:
+        shown = "; ".join(f"{key} is {there.get(key)} there and {here.get(key)} here" for key in keys[:5])
+        raise UserError(
+            f"{path} holds another run: {shown}{f' and {len(keys) - 5} more' if len(keys) > 5 else ''}. Choose another "
+            f"run.dir, or go on with that one by resume={path}"
+        )
+
+
+def longer(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
+    """The key of an end that may not move: to an earlier one, or under a schedule that was laid out for the old one."""
+    epochs = [values["trainer.max_epochs"] for values in (there, here)]
+    planned = str(here.get("scheduler._target_")).endswith((".cosine", ".OneCycleLR"))
+    grows = None not in epochs and epochs[1] > epochs[0] >= 0
+    return [] if grows and not planned else ["trainer.max_epochs"]
+
+
+def finished(path: Path, cfg: DictConfig) -> Run | None:
+    """The run, if it has come to its end and is to go no further."""
+    then = yaml.safe_load((path / RESOLVED).read_text())["trainer"]["max_epochs"]
+    if status(path).get("state") != "done" or not (path / SUMMARY).is_file() or then != cfg.trainer.max_epochs:
+        return None
+    run = Run(path)
+    log.info("run: %s is finished (score %s); trainer.max_epochs=... may extend it", path, run.summary["score"])
+    return run
+
+
+def is_free(key: str) -> bool:
+    """Whether a key may differ."""
+    starts = tuple(start for start in FREE if start.endswith("."))
+    return key in FREE or key.startswith(starts) or key.endswith(PLACES)
+
+
+def flat(node: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys."""
+    if not isinstance(node, dict) or not node:
+        return {prefix[:-1]: node}
+    return {key: value for name, child in node.items() for key, value in flat(child, f"{prefix}{name}.").items()}

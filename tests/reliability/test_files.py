@@ -1,0 +1,79 @@
+"""Files that survive: a crash while writing, a full disk, a flipped bit."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from interrupt import cut_off
+
+import trainyard
+from trainyard.reliability.files import DurableIO, is_intact, remove_parts, write
+from trainyard.reliability.resume import newest, resume_points
+
+SHORT = ["data=shapes", "data.size=112", "data.test_size=100", "data.batch_size=10", "model=mlp", "model.widths=[8]",
+         "hardware=cpu", "hardware.threads=1", "callbacks.resume.every_n_steps=1"]  # fmt: skip
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    write(file, lambda f: f.write(b"old"))
+
+    def half(f) -> None:
+        f.write(b"ne")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write(file, half)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"] and file.read_bytes() == b"old"
+
+
+def test_a_write_that_was_killed_leaves_the_old_file_and_its_part_is_swept(tmp_path: Path) -> None:
+    program = """
+import os, signal, sys
+from trainyard.reliability.files import write
+def put(f):
+    f.write(b"x" * 100_000); f.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+write(sys.argv[1], put)
+"""
+    (tmp_path / "a.ckpt").write_bytes(b"old")
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "a.ckpt")], timeout=60)
+    assert (tmp_path / "a.ckpt").read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 2
+    mine = tmp_path / f".b.ckpt.{os.getpid()}.part"  # of a process that lives
+    mine.touch()
+    remove_parts(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.ckpt", mine.name}
+
+
+def test_a_full_disk_is_one_sentence_and_the_old_checkpoint_intact(tmp_path: Path) -> None:
+    program = """
+import resource, sys, torch
+from trainyard.reliability.files import DurableIO
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+DurableIO().save_checkpoint({"a": torch.zeros(100_000)}, sys.argv[1])
+"""
+    file = tmp_path / "a.ckpt"
+    DurableIO().save_checkpoint({"a": torch.ones(3)}, file)
+    done = subprocess.run([sys.executable, "-c", program, str(file)], capture_output=True, text=True, timeout=60)
+    assert "a.ckpt cannot be written: File too large. What was there before is intact" in done.stderr
+    assert is_intact(file) and [path.name for path in tmp_path.iterdir()] == ["a.ckpt"]
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
+def test_a_damaged_resume_point_is_told_and_the_one_before_is_taken(damage: str, tmp_path: Path, caplog) -> None:
+    whole = trainyard.train([*SHORT, "trainer.max_epochs=3", f"run.dir={tmp_path}/whole"])
+    cut_off([*SHORT, "trainer.max_epochs=3"], tmp_path / "cut", after=17)
+    folder = tmp_path / "cut" / "checkpoints"
+    first, second = resume_points(folder)
+    data = bytearray(first.read_bytes())
+    data[len(data) // 2] ^= 1
+    first.write_bytes({"flip": bytes(data), "cut": bytes(data[: len(data) // 2]), "empty": b""}[damage])
+    assert newest(folder) == second
+    assert f"{first} is damaged: the resume point before it is taken" in caplog.text
+    again = trainyard.train([f"resume={tmp_path}/cut"])
+    a, b = (run.task("last").state_dict() for run in (whole, again))
+    assert all(torch.equal(a[name], b[name]) for name in a)
