@@ -1,12 +1,13 @@
 # Every target sets up .venv when it must; once that is done it costs nothing.
 PYTHON ?= python3
 ARGS   ?= experiment=quickstart
+N      ?= 200
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train test results lint format tensorboard clean
+.PHONY: help train test results chaos lint format tensorboard clean
 
 help:  ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +28,9 @@ test: $(READY)  ## run every test that takes seconds
 
 results: $(READY)  ## check the stated results again: minutes; those on real data need TRAINYARD_DATA
 	@$(BIN)/python -m pytest -m results
+
+chaos: $(READY)  ## kill N=200 runs at random instants, resume them, and count how many end identical to the bit
+	@$(BIN)/python tests/reliability/chaos.py $(N)
 
 lint: $(READY)  ## check style and types
 	@$(BIN)/ruff check .

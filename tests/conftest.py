@@ -16,7 +16,8 @@ import trainyard
 from trainyard.data import cifar10, imdb
 
 ROOT = Path(__file__).parents[1]
-os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="trainyard-")  # tokens of these tests are no one else's
+for folder in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):  # tokens and the key of these tests are no one else's
+    os.environ[folder] = tempfile.mkdtemp(prefix="trainyard-")
 SMALL_REVIEWS = 20
 torch.set_num_threads(1)  # the tests run beside each other
 

@@ -69,7 +69,7 @@ def test_every_set_of_callbacks_trains(callbacks: str, short: list[str]) -> None
 def test_every_logger_trains(logger: str, short: list[str]) -> None:
     run = trainyard.train([*short, *SHAPES, "model=mlp", f"logger={logger}"])
     assert bool(list(run.path.glob("events.out.*"))) == ("tensorboard" in logger)
-    assert (run.path / "csv" / "metrics.csv").exists() == ("csv" in logger)
+    assert (run.path / "metrics.csv").exists() == ("csv" in logger)
     assert (run.path / "metrics.jsonl").exists()
 
 

@@ -18,9 +18,9 @@ FLOORS: dict[str, set[str]] = {
     "compose": {"errors"},
     "run": {"build", "compose", "data", "errors", "generation", "provenance", "reliability", "tasks"},
     "results": set(),
-    "report": {"errors", "loggers"},
+    "report": {"errors", "loggers", "reliability"},
     "check": {"callbacks", "data", "tasks"},
-    "pretrained": {"data", "errors", "tasks"},
+    "pretrained": {"data", "errors", "reliability", "tasks"},
     "resuming": {"compose", "errors", "reliability", "run"},
     "training": {
         "build", "callbacks", "check", "compose", "data", "errors", "hardware", "loggers", "logs", "pretrained",

@@ -98,8 +98,8 @@ def test_what_is_no_file_of_weights_is_refused(short: list[str], tmp_path: Path)
     refused(short, "is a URL; download it first", "pretrained=https://example.org/x.pt")
     refused(short, "neither a run directory nor a weights file", f"pretrained={tmp_path}/x.pt")
     refused(short, "is not a run with weights", f"pretrained={tmp_path}/empty")
-    refused(short, "text.pt is not a file of plain weights", f"pretrained={tmp_path}/text.pt")
-    refused(short, "object.pt is not a file of plain weights", f"pretrained={tmp_path}/object.pt")
+    refused(short, "text.pt cannot be read: it is no whole zip archive", f"pretrained={tmp_path}/text.pt")
+    refused(short, "object.pt holds more than plain data", f"pretrained={tmp_path}/object.pt")
     refused(short, "the network MLP has no published weights", "pretrained=imagenet")
 
 

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import hydra
+import omegaconf
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
@@ -23,6 +24,7 @@ from omegaconf.errors import ConfigKeyError, InterpolationKeyError, Interpolatio
 from trainyard.errors import UserError, did_you_mean
 
 NAME = "train"
+_base = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}  # Hydra 1.4 deprecates the argument
 _named = SimpleNamespace(folder=None)  # what --config-dir named
 
 
@@ -47,10 +49,12 @@ def subfolders(path: str) -> list[str]:
     return names
 
 
-OmegaConf.register_new_resolver("length", len, replace=True)
-OmegaConf.register_new_resolver("product", prod, replace=True)
-OmegaConf.register_new_resolver("subfolders", subfolders, replace=True)
-OmegaConf.register_new_resolver("token", lambda: token_hex(3), use_cache=True, replace=True)
+_old = omegaconf.__version__.startswith("2.3.")  # where register_resolver was something else
+_register: Any = OmegaConf.register_new_resolver if _old else OmegaConf.register_resolver
+_register("length", len, replace=True)
+_register("product", prod, replace=True)
+_register("subfolders", subfolders, replace=True)
+_register("token", lambda: token_hex(3), use_cache=True, replace=True)
 
 
 def package_conf() -> Path:
@@ -78,7 +82,7 @@ def run_hydra(task: Any, argv: list[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing: `explain` says it better
     import_beside_own_conf()
     try:
-        hydra.main(version_base="1.3", config_path=str(package_conf()), config_name=NAME)(task)()
+        hydra.main(config_path=str(package_conf()), config_name=NAME, **_base)(task)()
     except (ConfigCompositionException, MissingConfigException, OverrideParseException) as error:
         words = [word for word in sys.argv[1:] if "=" in word and not word.startswith("-")]
         raise UserError(explain(error, words)) from error
@@ -112,7 +116,7 @@ def compose(overrides: list[str]) -> Composed:
     import_beside_own_conf()
     GlobalHydra.instance().clear()
     try:
-        with hydra.initialize_config_dir(str(package_conf()), version_base="1.3"):
+        with hydra.initialize_config_dir(str(package_conf()), **_base):
             cfg = hydra.compose(NAME, overrides, return_hydra_config=True)
     except (ConfigCompositionException, MissingConfigException, OverrideParseException) as error:
         raise UserError(explain(error, overrides)) from error

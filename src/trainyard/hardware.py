@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from trainyard.errors import UserError
 
@@ -49,6 +50,16 @@ def set_up(hardware: Any) -> None:
     keep_freed_memory()
     if hardware.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def prepare(net: nn.Module, hardware: Any) -> None:
+    """Give the network the memory format and the compilation that the hardware asks for."""
+    formats = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+    if hardware.memory_format not in formats:
+        raise UserError(f"hardware.memory_format={hardware.memory_format} must be one of {', '.join(formats)}")
+    net.to(memory_format=formats[hardware.memory_format])
+    if hardware.compile:
+        net.compile()  # in place: the names in checkpoints stay as they are
 
 
 def keep_freed_memory() -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import Tensor, nn
 
 from trainyard.data.base import DataModule
 from trainyard.errors import UserError
+from trainyard.reliability.foreign import read_config
+from trainyard.reliability.loading import load, tensors
 from trainyard.tasks.base import Task
 
 Weights = Mapping[str, Tensor]
@@ -56,7 +57,11 @@ def check_tokenizer(path: str, data: DataModule) -> None:
     """UserError if the pretrained run read its texts by another tokenizer than this training does."""
     file, tokenizer = Path(path).expanduser() / "tokenizer.json", getattr(data, "tokenizer_json", None)
     ours = tokenizer() if tokenizer else None
-    if ours is not None and file.is_file() and json.loads(file.read_text()) != json.loads(ours):
+    try:
+        differs = ours is not None and file.is_file() and json.loads(file.read_text()) != json.loads(ours)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"pretrained={path}: {file} is no tokenizer ({error})") from error
+    if differs:
         raise UserError(
             f"pretrained={path} has a tokenizer of its own ({file}), under which the token ids mean other words than "
             "here; use the same texts, data.vocab_size and data.split_seed as there"
@@ -80,15 +85,11 @@ def read(net: nn.Module, path: str) -> tuple[Weights, dict[str, Any]]:
         resolved, file = file / "config.resolved.yaml", file / "checkpoints" / "best.ckpt"
         if not resolved.is_file() or not file.is_file():
             raise UserError(f"pretrained={path} is not a run with weights: it has no {resolved.name} or no {file.name}")
-        config = yaml.safe_load(resolved.read_text())
+        config = read_config(resolved)
     if not file.is_file():
         raise UserError(f"pretrained={path} is neither a run directory nor a weights file")
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # bytes of another kind make the unpickler stumble in any way
-        raise UserError(f"{file} is not a file of plain weights, as torch.save(net.state_dict(), ...) makes") from error
-    state = state.get("state_dict", state) if isinstance(state, dict) else {}
-    state = {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
+    state = load(file)
+    state = tensors(state.get("state_dict", state), file)
     if any(name.startswith("net.") for name in state):
         state = {name.removeprefix("net."): value for name, value in state.items() if name.startswith("net.")}
     return state, config

@@ -11,6 +11,7 @@ import yaml
 
 from trainyard.errors import UserError
 from trainyard.loggers.metrics_file import read_metrics
+from trainyard.reliability.foreign import read_config
 
 START, END = "<!-- results -->", "<!-- /results -->"
 COLUMNS = ("network", "data", "test score", "train", "parameters", "minutes", "samples/s", "machine", "command")
@@ -52,8 +53,16 @@ def find(paths: Iterable[str | Path]) -> tuple[list[Finished], list[Path]]:
 
 
 def read(folder: Path) -> Finished:
-    """One run."""
-    cfg = yaml.safe_load((folder / "config.resolved.yaml").read_text())
+    """One run; UserError for a folder that only looks like one."""
+    try:
+        return finished(folder)
+    except (KeyError, TypeError, ValueError, AttributeError, OSError, yaml.YAMLError) as error:
+        raise UserError(f"{folder} is not a run that can be read ({type(error).__name__}: {error})") from error
+
+
+def finished(folder: Path) -> Finished:
+    """What the files of a run say."""
+    cfg = read_config(folder / "config.resolved.yaml")
     summary = json.loads((folder / "summary.json").read_text())
     environment = json.loads((folder / "environment.json").read_text())
     typed = yaml.safe_load((folder / "overrides.yaml").read_text()) or []

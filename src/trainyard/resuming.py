@@ -11,15 +11,18 @@ from omegaconf import DictConfig, OmegaConf
 from trainyard.compose import Composed
 from trainyard.errors import UserError
 from trainyard.reliability.folder import is_busy, status
+from trainyard.reliability.foreign import read_config
+from trainyard.reliability.seal import is_own
 from trainyard.run import CHOICES, COMPOSED, RESOLVED, SUMMARY, Run
 
 # What may differ when a run goes on: nothing that changes the numbers it comes to. Keys, and beginnings of keys.
 FREE = (
-    "resume", "debug", "check", "run.", "logger.", "trainer.max_epochs", "trainer.enable_progress_bar",
+    "resume", "trust", "debug", "check", "run.", "logger.", "trainer.max_epochs", "trainer.enable_progress_bar",
     "trainer.default_root_dir", "trainer.profiler", "hardware.threads", "hardware.num_workers", "data.num_workers",
     "data.root", "data.cache", "data.download", "data.memory", "data.eval_batch_size", "callbacks.resume.",
     "callbacks.finite.", "callbacks.progress_bar.", "callbacks.epoch_lines.", "callbacks.throughput.",
 )  # fmt: skip
+PLANNED = ("cosine", "OneCycleLR")  # schedules whose every value hangs on the run's length
 PLACES = (".dirpath", ".folder", ".save_dir")  # the run directory, however it is spelled
 log = logging.getLogger(__name__)
 
@@ -29,8 +32,14 @@ def stored(asked: Composed) -> Composed:
     path = latest(Path(asked.cfg.run.root)) if asked.cfg.resume == "latest" else Path(asked.cfg.resume)
     if not (path / COMPOSED).is_file():
         raise UserError(f"resume={asked.cfg.resume}: {path} is not a run, it has no {COMPOSED}")
+    if not (asked.cfg.trust or is_own(path)):
+        raise UserError(
+            f"resume={asked.cfg.resume}: {path} was made by another user or on another machine, or changed since. To "
+            "go on with it would run whatever code its config names, and write where it says; if you know where it "
+            f"comes from, add trust=true. (pretrained={path} takes its weights alone, and needs no trust.)"
+        )
     cfg = DictConfig(OmegaConf.load(path / COMPOSED))
-    words = [word for word in asked.overrides if not word.startswith("resume=")]
+    words = [word for word in asked.overrides if not word.startswith(("resume=", "trust="))]
     for word in words:
         key = word.partition("=")[0].lstrip("+~")
         if not is_free(key):
@@ -57,11 +66,10 @@ def latest(root: Path) -> Path:
 
 def check_same(path: Path, cfg: DictConfig) -> None:
     """UserError if the run in `path` was another than `cfg` asks for, with the difference."""
-    there = flat(yaml.safe_load((path / RESOLVED).read_text()))
+    there = flat(read_config(path / RESOLVED))
     here = flat(OmegaConf.to_container(cfg))
     keys = [key for key in {**there, **here} if not is_free(key) and there.get(key) != here.get(key)]
-    if "trainer.max_epochs" in there and cfg.trainer.max_epochs != there["trainer.max_epochs"]:
-        keys += longer(there, here)
+    check_end(path, there, here)
     if keys:
         shown = "; ".join(f"{key} is {there.get(key)} there and {here.get(key)} here" for key in keys[:5])
         raise UserError(
@@ -70,21 +78,29 @@ def check_same(path: Path, cfg: DictConfig) -> None:
         )
 
 
-def longer(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
-    """The key of an end that may not move: to an earlier one, or under a schedule that was laid out for the old one."""
-    epochs = [values["trainer.max_epochs"] for values in (there, here)]
-    planned = str(here.get("scheduler._target_")).endswith((".cosine", ".OneCycleLR"))
-    grows = None not in epochs and epochs[1] > epochs[0] >= 0
-    return [] if grows and not planned else ["trainer.max_epochs"]
+def check_end(path: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
+    """UserError if the end moves to an earlier epoch, or under a schedule that was laid out for the old one."""
+    old, new = (values.get("trainer.max_epochs") for values in (there, here))
+    if old == new:
+        return
+    asked = f"{path} was begun with trainer.max_epochs={old}, and here it is {new}"
+    if old is None or new is None or not new > old >= 0:
+        raise UserError(f"{asked}: it may grow alone; leave it out (a Ctrl-C ends a run early)")
+    scheduler = str(here.get("scheduler._target_")).rpartition(".")[2]
+    if scheduler in PLANNED:
+        raise UserError(
+            f"{asked}: the schedule {scheduler} was laid out for {old} epochs and has brought the rate down by then. "
+            f"Leave it out, or begin a new run of {new} epochs, with pretrained={path} if it is to have these weights"
+        )
 
 
 def finished(path: Path, cfg: DictConfig) -> Run | None:
     """The run, if it has come to its end and is to go no further."""
-    then = yaml.safe_load((path / RESOLVED).read_text())["trainer"]["max_epochs"]
+    then = read_config(path / RESOLVED)["trainer"]["max_epochs"]
     if status(path).get("state") != "done" or not (path / SUMMARY).is_file() or then != cfg.trainer.max_epochs:
         return None
     run = Run(path)
-    log.info("run: %s is finished (score %s); trainer.max_epochs=... may extend it", path, run.summary["score"])
+    log.info("run: %s is finished (score %s); a larger trainer.max_epochs may extend it", path, run.summary["score"])
     return run
 
 

@@ -21,6 +21,9 @@ from trainyard.errors import UserError
 from trainyard.generation import continued
 from trainyard.provenance import environment, git
 from trainyard.reliability.files import write
+from trainyard.reliability.foreign import as_data, read_config
+from trainyard.reliability.loading import check_fit, load, tensors
+from trainyard.reliability.seal import is_own, put_seal
 from trainyard.tasks.base import Task
 
 COMPOSED, RESOLVED, SUMMARY = "config.yaml", "config.resolved.yaml", "summary.json"
@@ -29,18 +32,24 @@ TOKENIZER = "tokenizer.json"  # of a run on text
 
 
 class Run:
-    """A training run, opened for reading; `overrides` (key=value) change its config, as data.root=... elsewhere."""
+    """A training run, opened for reading; `overrides` (key=value) change its config, as data.root=... elsewhere.
 
-    def __init__(self, path: str | Path, overrides: Sequence[str] = ()) -> None:
+    One that someone else made, or changed, is read as data: what its config names must be Trainyard's or torch's own
+    classes, unless `trust`.
+    """
+
+    def __init__(self, path: str | Path, overrides: Sequence[str] = (), trust: bool = False) -> None:
         self.path, self.overrides = Path(path), list(overrides)
-        import_beside_own_conf()  # a network of one's own
         if not (self.path / RESOLVED).is_file():
             raise UserError(f"{self.path} is not a run: it has no {RESOLVED}")
+        self.is_foreign = not (trust or is_own(self.path))
+        import_beside_own_conf()  # a network of one's own
 
     @cached_property
     def cfg(self) -> DictConfig:
         """The resolved config."""
-        cfg = DictConfig(yaml.safe_load((self.path / RESOLVED).read_text()))
+        config = read_config(self.path / RESOLVED)
+        cfg = DictConfig(as_data(config, self.path) if self.is_foreign else config)
         cfg.merge_with_dotlist(self.overrides)
         return cfg
 
@@ -64,8 +73,13 @@ class Run:
         file = self.path / "checkpoints" / f"{checkpoint}.ckpt"
         if not file.is_file():
             raise UserError(f"{self.path} has no checkpoints/{checkpoint}.ckpt")
+        weights = tensors(load(file).get("state_dict"), file)
+        if self.is_foreign:  # before its config takes more memory than its weights do
+            with torch.device("meta"):
+                check_fit(make_task(self.cfg), weights, file)
         task = make_task(self.cfg)
-        task.load_state_dict(torch.load(file, map_location="cpu", weights_only=True)["state_dict"])
+        check_fit(task, weights, file)
+        task.load_state_dict(weights)
         return task.eval()
 
     @cached_property
@@ -79,7 +93,10 @@ class Run:
         if isinstance(inputs, list):
             if not isinstance(data, Text):
                 raise UserError(f"{self.path} was not trained on text: it takes a tensor, not strings")
-            inputs = data.encode(inputs)
+            try:
+                inputs = data.encode(inputs)
+            except ValueError as error:
+                raise UserError(f"{self.path}: {error}") from error
         logits = task(data.transform(inputs, None))
         if logits.shape[-1] == 1:
             return torch.cat((1 - logits.sigmoid(), logits.sigmoid()), dim=-1)
@@ -143,3 +160,4 @@ def write_config(path: Path, composed: DictConfig, resolved: DictConfig) -> None
     for name, cfg in ((COMPOSED, composed), (RESOLVED, resolved)):
         text = OmegaConf.to_yaml(cfg)
         write(path / name, lambda file, text=text: file.write(text.encode()))
+    put_seal(path)

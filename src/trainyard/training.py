@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
@@ -96,7 +95,7 @@ def build_both(cfg: DictConfig, choices: dict[str, str], with_weights: bool) -> 
     check_monitor(cfg, task)
     if cfg.pretrained and with_weights:
         load_pretrained(task, cfg.pretrained, cfg.model, cfg.data)
-    prepare(task, cfg)
+    hardware.prepare(task.net, cfg.hardware)
     return task, data
 
 
@@ -140,16 +139,6 @@ def crashes_told(path: Path) -> Iterator[None]:
     except Exception as error:
         leave_word(error, path)
         raise
-
-
-def prepare(task: Task, cfg: DictConfig) -> None:
-    """Give the network the memory format and the compilation that the hardware asks for."""
-    formats = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
-    if cfg.hardware.memory_format not in formats:
-        raise UserError(f"hardware.memory_format={cfg.hardware.memory_format} must be one of {', '.join(formats)}")
-    task.net.to(memory_format=formats[cfg.hardware.memory_format])
-    if cfg.hardware.compile:
-        task.net.compile()  # in place: the names in checkpoints stay as they are
 
 
 def build_all(cfg: DictConfig, group: str) -> list[Any]:

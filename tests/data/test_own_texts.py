@@ -8,6 +8,7 @@ import trainyard
 from trainyard.build import build
 from trainyard.compose import compose, resolve
 from trainyard.data.text import Text
+from trainyard.errors import UserError
 
 
 def data(name: str, root: Path, *words: str) -> Text:
@@ -71,5 +72,5 @@ def test_a_bag_of_words_fails_where_a_sequence_is_read(tmp_path: Path) -> None:
     assert gru.summary["test"]["test/accuracy"] > 0.97
     told = gru.predict(["I never thought that the film was dull", "I always thought that the film was dull"])
     assert told.argmax(dim=1).tolist() == [1, 0]
-    with pytest.raises(ValueError, match="holds no word"):
+    with pytest.raises(UserError, match="holds no word"):
         gru.predict([" "])

@@ -10,7 +10,8 @@ import torch
 from interrupt import cut_off
 
 import trainyard
-from trainyard.reliability.files import DurableIO, is_intact, remove_parts, write
+from trainyard.reliability.files import DurableIO, remove_parts, write
+from trainyard.reliability.loading import is_intact
 from trainyard.reliability.resume import newest, resume_points
 
 SHORT = ["data=shapes", "data.size=112", "data.test_size=100", "data.batch_size=10", "model=mlp", "model.widths=[8]",
@@ -63,6 +64,30 @@ DurableIO().save_checkpoint({"a": torch.zeros(100_000)}, sys.argv[1])
     assert is_intact(file) and [path.name for path in tmp_path.iterdir()] == ["a.ckpt"]
 
 
+def test_a_run_whose_disk_fills_up_stops_with_a_sentence_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    words = [*SHORT, "trainer.max_epochs=3"]
+    whole = trainyard.train([*words, f"run.dir={tmp_path}/whole"])
+    cut_off(words, tmp_path / "cut", after=17)
+    before = resume_points(tmp_path / "cut" / "checkpoints")
+    program = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+import trainyard
+trainyard.main(["train"])
+"""
+    call = [sys.executable, "-c", program, f"resume={tmp_path}/cut"]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}  # where the run's own callback lies
+    done = subprocess.run(call, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "cannot be written: File too large. What was there before is intact" in done.stderr
+    assert f"go on with: python train.py resume={tmp_path}/cut" in done.stderr
+    assert resume_points(tmp_path / "cut" / "checkpoints") == before and all(map(is_intact, before))
+    again = trainyard.train([f"resume={tmp_path}/cut"])
+    a, b = (run.task("last").state_dict() for run in (whole, again))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
 def test_a_damaged_resume_point_is_told_and_the_one_before_is_taken(damage: str, tmp_path: Path, caplog) -> None:
     whole = trainyard.train([*SHORT, "trainer.max_epochs=3", f"run.dir={tmp_path}/whole"])
@@ -73,7 +98,7 @@ def test_a_damaged_resume_point_is_told_and_the_one_before_is_taken(damage: str,
     data[len(data) // 2] ^= 1
     first.write_bytes({"flip": bytes(data), "cut": bytes(data[: len(data) // 2]), "empty": b""}[damage])
     assert newest(folder) == second
-    assert f"{first} is damaged: the resume point before it is taken" in caplog.text
+    assert f"{first} is damaged (" in caplog.text and "): the resume point before it is taken" in caplog.text
     again = trainyard.train([f"resume={tmp_path}/cut"])
     a, b = (run.task("last").state_dict() for run in (whole, again))
     assert all(torch.equal(a[name], b[name]) for name in a)

@@ -1,73 +1,22 @@
 """A run that was cut off and resumed is the uninterrupted one, to the bit."""
 
+import shutil
+import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 from interrupt import cut_off
+from variants import ALWAYS, NET, VARIANTS, end
 
 import trainyard
-from trainyard.loggers.metrics_file import read_metrics
 from trainyard.reliability.resume import newest
-
-IMAGES = ["data=shapes", "data.size=112", "data.test_size=100", "data.batch_size=10", "data.eval_batch_size=20"]
-NET = [*IMAGES, "model=mlp", "model.widths=[8]"]
-TEXT = ["data=reviews", "data.size=500", "data.test_size=100", "data.batch_size=50", "model=gru", "model.dim=8",
-        "model.layers=[8]", "model.dropout=0.5"]  # fmt: skip
-VARIANTS: dict[str, list[str]] = {
-    "plain": NET,
-    "dropout": [*NET, "model.dropout=0.5"],
-    "cnn": [*IMAGES, "model=cnn", "model.stages=[[4],[4]]", "model.dense=8", "data.augment=strong"],
-    "batch norm, sgd, mixup": [*IMAGES, "model=resnet18", "model.width=4", "optimizer=sgd", "data.mix=both"],
-    "stochastic depth": [*IMAGES, "model=resnet18", "model.width=4", "model.stochastic_depth=0.5"],
-    "workers": [*NET, "data.num_workers=2"],
-    "bf16": [*NET, "model.dropout=0.5", "hardware.precision=bf16-mixed"],
-    "accumulation": [*NET, "trainer.accumulate_grad_batches=3", "trainer.gradient_clip_val=0.1"],
-    "validation within epochs": [*NET, "trainer.val_check_interval=4"],
-    "every second epoch": [*NET, "trainer.check_val_every_n_epoch=2"],
-    "plateau": [*NET, "scheduler=plateau", "scheduler.patience=0", "optimizer.lr=0.1"],
-    "step": [*NET, "scheduler=step", "scheduler.step_size=1"],
-    "onecycle": [*NET, "scheduler=onecycle"],
-    "early stopping": [*NET, "callbacks=early_stopping", "callbacks.early_stopping.patience=1", "optimizer.lr=0.3"],
-    "ema": [*NET, "callbacks=ema", "callbacks.ema.decay=0.9"],
-    "max_steps": [*NET, "trainer.max_steps=23"],
-    "text": TEXT,
-    "buckets": [*TEXT, "data.bucket=true"],
-    "finetune": [*IMAGES, "model=resnet18", "model.width=4", "callbacks=finetune",
-                 "callbacks.finetune.unfreeze_at_epoch=1"],
-}  # fmt: skip
-ALWAYS = ["hardware=cpu", "hardware.threads=1", "trainer.max_epochs=3", "trainer.log_every_n_steps=1",
-          "callbacks.resume.every_n_steps=1", "callbacks.progress_bar=null"]  # fmt: skip
-
-
-def comparable(value: Any) -> Any:
-    """A checkpoint without what measures time or names a place (or the score that ModelCheckpoint forgets to load)."""
-    if isinstance(value, dict):
-        aside = ("seconds", "dirpath", "current_score", "best_k_models")
-        return {k: comparable(v) for k, v in value.items() if k not in aside and not str(k).endswith("_path")}
-    if isinstance(value, list | tuple):
-        return [comparable(v) for v in value]
-    if isinstance(value, torch.Tensor):
-        return value.dtype, value.tolist()
-    return value
-
-
-def end(run: trainyard.Run) -> tuple[Any, list[dict[str, Any]]]:
-    """All that a run came to: its last checkpoint, and what it logged."""
-    rows = [{k: v for k, v in row.items() if k != "time" and not k.startswith("throughput/")}
-            for row in read_metrics(run.path)]  # fmt: skip
-    state = torch.load(run.path / "checkpoints" / "last.ckpt", weights_only=True)
-    state["callbacks"] = {name: value for name, value in state["callbacks"].items() if "Interrupt" not in name}
-    return comparable(state), [row for row in rows if len(row) > 1]
 
 
 @pytest.mark.parametrize("words", VARIANTS.values(), ids=VARIANTS.keys())
 def test_resumed_is_uninterrupted_to_the_bit(words: list[str], tmp_path: Path) -> None:
     whole = trainyard.train([*words, *ALWAYS, f"run.dir={tmp_path}/whole"])
     path = tmp_path / "cut"
-    after = 17 if words[0] == "data=shapes" else 14  # in the second epoch
-    cut_off([*words, *ALWAYS], path, after)
+    cut_off([*words, *ALWAYS], path, after=17 if "data=shapes" in words else 14)
     assert not (path / "summary.json").exists() and newest(path / "checkpoints")
     again = trainyard.train([f"resume={path}"])
     (state, rows), (expected, lines) = end(again), end(whole)
@@ -75,3 +24,20 @@ def test_resumed_is_uninterrupted_to_the_bit(words: list[str], tmp_path: Path) -
         assert state[part] == expected[part], part
     assert rows == lines
     assert again.summary["test"] == whole.summary["test"]
+
+
+def test_a_run_that_was_moved_goes_on_and_still_knows_its_best(tmp_path: Path) -> None:
+    words = [*NET, *ALWAYS, "callbacks=early_stopping", "optimizer.lr=0.3", "logger=[tensorboard,csv]"]
+    whole = trainyard.train([*words, f"run.dir={tmp_path}/whole"])
+    cut_off(words, tmp_path / "cut", after=27)
+    shutil.move(tmp_path / "cut", tmp_path / "moved")
+    again = trainyard.train([f"resume={tmp_path}/moved"])
+    assert end(again) == end(whole) and again.summary["test"] == whole.summary["test"]
+    tables = [(run.path / "metrics.csv").read_text().splitlines() for run in (whole, again)]
+    assert len(tables[0]) == len(tables[1]) and tables[0][0].startswith("step,time,")
+
+
+def test_the_time_of_a_run_is_that_of_its_processes(tmp_path: Path) -> None:
+    started = time.monotonic()
+    run = trainyard.train([*NET, *ALWAYS, f"run.dir={tmp_path}/here"])
+    assert 0 < run.summary["seconds"] <= time.monotonic() - started

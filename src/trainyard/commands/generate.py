@@ -16,8 +16,9 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--top-k", type=int, help="draw from the k likeliest tokens; 1 is greedy")
     parser.add_argument("--top-p", type=float, default=0.95, help="draw from the fewest tokens of this probability")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--trust", action="store_true", help="run the code that a run of someone else's names")
     options = parser.parse_args(argv)
-    texts = Run(options.run).generate(
+    texts = Run(options.run, trust=options.trust).generate(
         options.prompt, options.tokens, options.count, options.seed,
         temperature=options.temperature, top_k=options.top_k, top_p=options.top_p,
     )  # fmt: skip

@@ -127,11 +127,22 @@ class Text(DataModule):
 
     def tokenizer_json(self) -> str:
         """The tokenizer, as it is saved with a run."""
-        return (self.tokenizer_file or self.folder / "tokenizer.json").read_text()
+        return self.tokenizer_path().read_text()
+
+    def tokenizer_path(self) -> Path:
+        """Where the tokenizer lies: with the run that is reopened, else beside the tokens."""
+        return self.tokenizer_file or self.folder / "tokenizer.json"
+
+    def saved_tokenizer(self) -> Tokenizer:
+        """The tokenizer of the run, or of the data; ValueError for a file that holds none."""
+        try:
+            return Tokenizer.from_str(self.tokenizer_json())
+        except Exception as error:  # the library raises just that
+            raise ValueError(f"{self.tokenizer_path()} is no tokenizer: {error}") from error
 
     def encode(self, texts: Sequence[str]) -> Tensor:  # B texts -> (B, T) int64
         """Tokens of new texts, cut and padded as in training; ValueError for one that holds no word."""
-        tokenizer = Tokenizer.from_str(self.tokenizer_json())
+        tokenizer = self.saved_tokenizer()
         left = self.truncation_side == "left"
         cut = slice(-self.max_length, None) if left else slice(self.max_length)
         ids = [encoded.ids[cut] for encoded in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
@@ -143,4 +154,4 @@ class Text(DataModule):
 
     def decode(self, tokens: Tensor) -> str:  # (T) -> text
         """The text of some tokens, without the special ones."""
-        return Tokenizer.from_str(self.tokenizer_json()).decode(tokens.tolist())
+        return self.saved_tokenizer().decode(tokens.tolist())

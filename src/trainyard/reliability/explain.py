@@ -9,9 +9,10 @@ import torch
 from trainyard.errors import UserError
 
 OUT_OF_MEMORY = (
-    "the device's memory is full: halve data.batch_size and double trainer.accumulate_grad_batches (the same result), "
+    "there is not memory enough: halve data.batch_size and double trainer.accumulate_grad_batches (the same result), "
     "or set hardware.precision=bf16-mixed"
 )
+NO_MEMORY = ("out of memory", "can't allocate memory")  # CUDA's and MPS's words, and those of torch on a CPU
 WORKER_KILLED = (
     "a data worker was killed, mostly by the system for want of memory: lower data.num_workers, or what a sample takes"
 )
@@ -19,7 +20,7 @@ WORKER_KILLED = (
 
 def hint(error: BaseException) -> str:
     """The usual cure of an error, or nothing."""
-    if isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error):
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(words in str(error) for words in NO_MEMORY):
         return OUT_OF_MEMORY
     if "DataLoader worker" in str(error) and "killed" in str(error):
         return WORKER_KILLED

@@ -1,14 +1,15 @@
-"""Files that survive a crash at any instant: written beside, flushed to the disk, then renamed; checked when read."""
+"""Files that survive a crash at any instant: written beside, flushed to the disk, then renamed."""
 
 import os
 import re
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
+
+from trainyard.reliability.loading import load
 
 PART = re.compile(r"\.(.+)\.(\d+)\.part")  # .NAME.PID.part: half a file, of that process
 
@@ -56,7 +57,10 @@ def is_alive(pid: int) -> bool:
 
 
 class DurableIO(TorchCheckpointIO):
-    """Lightning's way to write checkpoints, by `write`: it would move them in from another folder, unflushed."""
+    """Lightning's way to write checkpoints, by `write`: it would move them in from another folder, unflushed.
+
+    And to read them, by `load`: only whole files of plain data.
+    """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         try:
@@ -65,6 +69,9 @@ class DurableIO(TorchCheckpointIO):
             raise CheckpointError(
                 f"{path} cannot be written: {reason(error)}. What was there before is intact"
             ) from error
+
+    def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: Any = True) -> dict[str, Any]:
+        return load(Path(path), map_location=map_location)
 
 
 class CheckpointError(OSError):
@@ -77,15 +84,3 @@ def reason(error: BaseException) -> str:
     if isinstance(known, OSError) and known.strerror:
         return known.strerror
     return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def is_intact(path: Path) -> bool:
-    """Whether a checkpoint is whole: its table of contents is there, and every record has its checksum.
-
-    (torch.load checks no sums: a flipped bit would load in silence.)
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (OSError, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError, zipfile.zlib.error):  # pyright: ignore
-        return False

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning import Callback, LightningModule, Trainer
 
-from trainyard.reliability.files import is_intact, remove_parts
+from trainyard.reliability.files import remove_parts
 from trainyard.reliability.lightning_private import settle_batch, settle_epoch, steps_logged
+from trainyard.reliability.loading import damage, load
 from trainyard.reliability.stop import StopSignal
 
 LAST = "last.ckpt"
@@ -27,15 +27,15 @@ def resume_points(folder: Path) -> list[Path]:
 def newest(folder: Path) -> Path | None:
     """The newest resume point that is whole; a damaged one is told and passed over."""
     for path in resume_points(folder):
-        if is_intact(path):
+        if (reason := damage(path)) is None:
             return path
-        log.warning("%s is damaged: the resume point before it is taken", path)
+        log.warning("%s is damaged (%s): the resume point before it is taken", path, reason)
     return None
 
 
 def logged_step(path: Path) -> int:
     """The step from which on a run that resumes there logs anew."""
-    return int(torch.load(path, map_location="cpu", weights_only=True, mmap=True)["logged_step"])
+    return int(load(path, mmap=True)["logged_step"])
 
 
 class ResumePoints(Callback):
@@ -76,6 +76,8 @@ class ResumePoints(Callback):
         return {"should_stop": bool(self.trainer and self.trainer.should_stop), "seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if self.trainer and self.trainer.state.fn != "fit":  # the best weights, to test them
+            return
         self.had_stopped, self.before = state_dict["should_stop"], state_dict["seconds"]
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

@@ -1,0 +1,53 @@
+"""metrics.csv: the lines of metrics.jsonl as a table, for spreadsheets."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.loggers.logger import Logger
+from lightning.pytorch.utilities import rank_zero_only
+
+from trainyard.loggers.metrics_file import read_metrics
+
+
+class CSVFile(Logger):
+    """Written anew from the record at each checkpoint and at the end, so that a resumed run's is whole too.
+
+    (Lightning's own CSVLogger deletes the earlier rows.)
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        super().__init__()
+        self.folder = Path(folder)
+
+    @property
+    def name(self) -> str:
+        return "csv"
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+        """They are in metrics.jsonl, which every run writes."""
+
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """The run directory holds the whole config already."""
+
+    def after_save_checkpoint(self, checkpoint_callback: ModelCheckpoint) -> None:
+        self.write()
+
+    def finalize(self, status: str) -> None:
+        self.write()
+
+    @rank_zero_only
+    def write(self) -> None:
+        """One row for each line, one column for each name."""
+        rows = read_metrics(self.folder)
+        part = self.folder / ".metrics.csv.part"
+        with part.open("w", newline="") as file:
+            table = csv.DictWriter(file, dict.fromkeys(name for row in rows for name in row))
+            table.writeheader()
+            table.writerows(rows)
+        part.replace(self.folder / "metrics.csv")

@@ -1,0 +1,85 @@
+"""Reading checkpoints: whole, plain data, never code. Every one that Trainyard reads comes through here."""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainyard.errors import UserError
+
+
+def damage(path: Path) -> str | None:
+    """What is wrong with a checkpoint as a file, or None: a zip archive, uncompressed, its checksums right.
+
+    (torch.load checks no sums: a flipped bit would load in silence.)
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            records = archive.infolist()
+            if any(record.compress_type != zipfile.ZIP_STORED for record in records):
+                return "it is compressed, which torch's own files never are"
+            if sum(record.file_size for record in records) > path.stat().st_size:
+                return "its records are larger than the file"
+            broken = archive.testzip()
+            return f"its record {broken} is damaged" if broken else None
+    except zipfile.BadZipFile:
+        return (
+            "it is no whole zip archive, so cut short, or no checkpoint, or one of torch before 1.6 "
+            "(torch.save(torch.load(FILE, weights_only=True), FILE) renews it)"
+        )
+    except Exception as error:  # bytes of another kind make zipfile stumble in any way
+        return str(error) or type(error).__name__
+
+
+def is_intact(path: Path) -> bool:
+    """Whether a checkpoint is whole."""
+    return damage(path) is None
+
+
+def load(path: Path, **how: Any) -> dict[str, Any]:
+    """A checkpoint's content, on the CPU without `map_location`; UserError unless it is a whole file of plain data."""
+    if not path.is_file():
+        raise UserError(f"{path} is not a file")
+    if reason := damage(path):
+        raise UserError(f"{path} cannot be read: {reason}")
+    try:
+        content = torch.load(path, weights_only=True, **{"map_location": "cpu", **how})
+    except Exception as error:  # whatever the unpickler meets that is no plain data
+        told = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(f"{path} holds more than plain data, and is not read ({told[0][:200]})") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds {type(content).__name__}, not a checkpoint's mapping")
+    return content
+
+
+def tensors(weights: Any, path: Path) -> dict[str, Tensor]:
+    """The weights by name; UserError for anything that is no tensor with finite numbers, all of them in the file."""
+    if not isinstance(weights, Mapping):
+        raise UserError(f"{path} holds no weights by name")
+    for name, value in weights.items():
+        if not isinstance(name, str) or type(value) not in (Tensor, nn.Parameter) or value.layout != torch.strided:
+            raise UserError(f"{path}: its weight {name} is {type(value).__name__}, not a plain tensor")
+        if value.untyped_storage().nbytes() < value.numel() * value.element_size():
+            raise UserError(f"{path}: its weight {name} {tuple(value.shape)} is larger than what is in the file")
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise UserError(f"{path}: its weight {name} holds NaN or infinite values")
+    return dict(weights)
+
+
+def check_fit(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """UserError unless the weights are the module's, name by name and shape by shape."""
+    ours = module.state_dict()
+    missing, unknown = [name for name in ours if name not in weights], [name for name in weights if name not in ours]
+    if missing or unknown:
+        what = f"lacks {missing[0]}" if missing else f"holds {unknown[0]}, which the network lacks"
+        more = len(missing) + len(unknown) - 1
+        raise UserError(f"{path} does not fit its config: it {what}{f' ({more} more such names)' if more else ''}")
+    for name, value in weights.items():
+        if value.shape != ours[name].shape:
+            raise UserError(
+                f"{path} does not fit its config: {name} is {tuple(value.shape)} in it and {tuple(ours[name].shape)} "
+                "in the network"
+            )
