@@ -99,6 +99,13 @@ def test_multirun_gives_each_job_a_directory(command: Command, tmp_path: Path) -
     assert len(list(tmp_path.glob("outputs/sweeps/*/[01]/summary.json"))) == 2
 
 
+def test_multirun_ends_with_a_table_of_what_differs(command: Command) -> None:
+    done = command("-m", *TINY, "optimizer=sgd,adam", "seed=1,2", COLUMNS="200")
+    assert done.returncode == 0, done.stderr
+    last = done.stdout.rpartition("samples/s ")[2]
+    assert "│ optimizer=sgd " in last and "│ optimizer=adam " in last and last.count("(2 seeds)") == 2
+
+
 def test_evaluate_and_plot_from_the_command_line(tmp_path: Path, run) -> None:
     def trainyard(*words: str) -> subprocess.CompletedProcess:
         return subprocess.run(

@@ -10,7 +10,7 @@ FLOORS: dict[str, set[str]] = {
     "models": set(), "data": set(), "optim": set(), "figures": set(), "loggers": set(), "errors": set(), "logs": set(),
     "tasks": {"optim"},
     "generation": {"data", "models"},
-    "callbacks": {"figures", "generation"},
+    "callbacks": {"figures", "generation", "reliability"},
     "hardware": {"errors"},
     "reliability": {"errors"},
     "provenance": {"hardware"},
@@ -26,7 +26,7 @@ FLOORS: dict[str, set[str]] = {
         "build", "callbacks", "check", "compose", "data", "errors", "hardware", "loggers", "logs", "pretrained",
         "reliability", "results", "resuming", "run", "tasks",
     },
-    "launch": {"compose", "errors", "logs", "run", "training"},
+    "launch": {"compose", "errors", "logs", "reliability", "run", "training"},
     "commands": {
         "build", "compose", "data", "errors", "figures", "hardware", "launch", "logs", "models", "report", "run",
         "training",

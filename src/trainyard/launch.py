@@ -9,28 +9,34 @@ from omegaconf import DictConfig
 from trainyard.compose import Composed, compose, from_hydra
 from trainyard.errors import UserError, explained
 from trainyard.logs import log_to_console
+from trainyard.reliability.stop import stopping_at_once
 
 if TYPE_CHECKING:
     from trainyard.run import Run
 
 log = logging.getLogger(__name__)
+swept: list[Path] = []  # the runs of a sweep that this process has finished
 
 
 def launch(composed: Composed) -> "Run | None":
     """Train in this process; None if check=true asked for no more than a look."""
-    # late: torch takes seconds to import, --help and typos need none
-    from trainyard.training import train as train_here
+    with stopping_at_once():
+        # late: torch takes seconds to import, --help and typos need none
+        from trainyard.training import train as train_here
 
-    log_to_console()
-    if composed.folder:
-        log.info("\njob %s: %s", Path(composed.folder).name, " ".join(composed.overrides))
-    return train_here(composed)
+        log_to_console()
+        if composed.folder:
+            log.info("\njob %s: %s", Path(composed.folder).name, " ".join(composed.overrides))
+        return train_here(composed)
 
 
 def job(cfg: DictConfig) -> float | None:
     """What Hydra calls, once or for each job of a sweep: the watched score, so that a sweep can rank the run."""
     with explained(cfg.debug):
-        run = launch(from_hydra(cfg))
+        composed = from_hydra(cfg)
+        run = launch(composed)
+    if run and composed.folder:
+        swept.append(run.path)
     return run.summary["score"] if run else None
 
 

@@ -15,6 +15,7 @@ NOISE = (
     ".*Checkpoint directory .* exists and is not empty.*",
     ".*LeafSpec.*is deprecated.*",
     ".*Precision .* is not supported by the model summary.*",
+    ".*your dataloader is not resumable.*",  # the order of the data is
     ".*`srun` command is available.*",  # one process needs none
     ".*lr_scheduler.step.*before.*optimizer.step.*",
 )

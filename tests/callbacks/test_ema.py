@@ -1,8 +1,11 @@
 """The averaged weights are what is validated, kept and tested."""
 
+from inspect import getsource
+
 import pytest
 import torch
 from lightning import Callback
+from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
 import trainyard
@@ -11,6 +14,7 @@ from trainyard.callbacks.ema import EMA
 from trainyard.commands.evaluate import evaluate
 from trainyard.compose import compose, resolve
 from trainyard.loggers.metrics_file import read_metrics
+from trainyard.reliability.lightning_private import average_on
 from trainyard.run import make_task
 from trainyard.training import make_trainer
 
@@ -68,3 +72,10 @@ def test_training_goes_on_from_the_raw_weights(short: list[str]) -> None:
 def test_a_run_that_ends_before_its_first_validation_keeps_the_average(short: list[str]) -> None:
     run = trainyard.train([*short, *SHAPES, *RESNET, *AVERAGED, "trainer.max_steps=1"])
     assert evaluate(run, "val") == pytest.approx(run.summary["best"])
+
+
+def test_lightning_still_reads_the_device_that_we_set() -> None:
+    assert "device = self._device or" in getsource(WeightAveraging.setup)
+    ema = EMA(device=None)
+    average_on(ema, torch.device("meta"))
+    assert ema._device == torch.device("meta")

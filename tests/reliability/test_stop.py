@@ -21,13 +21,13 @@ WORDS = ["data=shapes", "data.size=300", "data.test_size=100", "data.batch_size=
          "model.dropout=0.5", "hardware=cpu", "hardware.threads=1", "trainer.log_every_n_steps=1"]  # fmt: skip
 
 
-def started(folder: Path, *words: str) -> subprocess.Popen:
-    """A training in a process of its own, in its second epoch or later."""
+def started(folder: Path, *words: str, at: str = "epoch 1") -> subprocess.Popen:
+    """A training in a process of its own, which has said `at`: it is in its second epoch or later."""
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "train.py"), *WORDS, *words, "run.dir=here"], cwd=folder,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
-    while "epoch 1" not in (line := process.stdout.readline()):  # pyright: ignore
+    while at not in (line := process.stdout.readline()):  # pyright: ignore
         assert line or process.poll() is None, process.stderr.read()  # pyright: ignore
     return process
 
@@ -51,6 +51,14 @@ def test_a_signal_ends_a_run_that_goes_on_to_the_bit(number: int, code: int, sta
     a, b = (run.task("last").state_dict() for run in (whole, again))
     assert all(torch.equal(a[name], b[name]) for name in a)
     assert (status(here)["state"], status(here)["attempt"]) == ("done", 2)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_before_the_training_begins_says_again_as_well(number: int, tmp_path: Path) -> None:
+    process = started(tmp_path, "trainer.max_epochs=100000", at="hardware: ")
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 75 and "Traceback" not in errors
 
 
 def test_a_busy_directory_names_its_process(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.trainer.states import TrainerFn
 
+from trainyard.reliability.lightning_private import average_on
+
 
 class EMA(EMAWeightAveraging):
     """Lightning's own, with two defects of its 2.6 mended.
@@ -15,7 +17,7 @@ class EMA(EMAWeightAveraging):
     """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        self._device = self._device or trainer.strategy.root_device
+        average_on(self, trainer.strategy.root_device)
         super().setup(trainer, pl_module, stage)
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Put the scores of many runs into one table."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -17,16 +18,26 @@ def main(argv: list[str]) -> None:
     parser.add_argument("runs", nargs="+", help="run directories, or folders that hold some: outputs")
     parser.add_argument("--into", type=Path, help="a Markdown file that gets the table between its marks")
     options = parser.parse_args(argv)
-    done, unfinished = find(options.runs)
-    cells = rows(done)
-    table = Table()
-    for column in COLUMNS[:SHOWN]:
-        table.add_column(column)
-    for cell in cells:
-        table.add_row(*cell[:SHOWN])
-    Console(highlight=False).print(table)
+    cells, unfinished = show(options.runs)
     if unfinished:
         print(f"{len(unfinished)} unfinished: {', '.join(map(str, unfinished))}")
     if options.into:
         write_into(options.into, markdown(cells))
         print(options.into)
+
+
+def show(runs: Sequence[str | Path]) -> tuple[list[tuple[str, ...]], list[Path]]:
+    """Print the table of the finished runs at or below the paths; its cells, and the unfinished runs."""
+    done, unfinished = find(runs)
+    cells = rows(done)
+    table = Table("with", *COLUMNS[:SHOWN])
+    for words, cell in zip(differences(cells), cells, strict=True):
+        table.add_row(words, *cell[:SHOWN])
+    Console(highlight=False).print(table)
+    return cells, unfinished
+
+
+def differences(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Of each row's command, the words that not all rows have."""
+    commands = [[word for word in cell[-1].split() if not word.startswith("seed=")] for cell in cells]
+    return [" ".join(word for word in words if not all(word in other for other in commands)) for words in commands]

@@ -1,9 +1,14 @@
-"""Compose a config from the command line and train; with -m, once for each job of a sweep."""
+"""Compose a config from the command line and train; with -m, once for each job of a sweep, and a table at its end."""
 
 from trainyard.compose import run_hydra
-from trainyard.launch import job
+from trainyard.launch import job, swept
 
 
 def main(argv: list[str]) -> None:
     """`argv` is Hydra's: group=choice, key=value, --help, --cfg job, -m ..."""
+    swept.clear()
     run_hydra(job, argv)
+    if len(swept) > 1:
+        from trainyard.commands.report import show  # late: what one training needs none of
+
+        show(swept)

@@ -1,11 +1,14 @@
-"""The private names of Lightning that exact resuming needs, each with its reason. Nothing else of ours touches one.
+"""The private names of Lightning that Trainyard needs, each with its reason. Nothing else of ours touches one.
 
-tests/reliability/test_resume.py notices a change: a resumed run would no longer be the uninterrupted one.
+tests/reliability/test_resume.py notices a change: a resumed run would no longer be the uninterrupted one. (That of
+`_device` is tests/callbacks/test_ema.py.)
 """
 
 from typing import Any
 
+import torch
 from lightning import Trainer
+from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.loops.loop import _Loop
 
 STAGES = ("ready", "started", "processed", "completed")
@@ -49,3 +52,8 @@ def settle_epoch(checkpoint: dict[str, Any], epochs: int) -> None:
         progress["current"][stage] = epochs
         loops["epoch_loop.batch_progress"]["current"][stage] = 0
     checkpoint["epoch"] = epochs
+
+
+def average_on(callback: WeightAveraging, device: torch.device) -> None:
+    """`_device`: where the averaged weights lie; the module moves to its own device only after `setup`."""
+    callback._device = callback._device or device

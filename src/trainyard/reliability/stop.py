@@ -2,6 +2,9 @@
 
 import os
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -11,6 +14,24 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, *([signal.SIGUSR1] if hasattr(signal, 
 
 class Stopped(SystemExit):
     """The run has stopped because a signal asked it to, and can go on."""
+
+
+@contextmanager
+def stopping_at_once() -> Iterator[None]:
+    """Before and after the training there is nothing to save: a scheduler's signal ends the run with its exit code."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        os.write(2, f"\n{signal.Signals(number).name}: stopping; the same command goes on\n".encode())
+        raise Stopped(PREEMPTED)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # Python allows it nowhere else
+        before = {number: signal.signal(number, stop) for number in SIGNALS if number != signal.SIGINT}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class StopSignal:
