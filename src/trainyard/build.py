@@ -29,9 +29,10 @@ def build(node: DictConfig, label: str, **objects: Any) -> Any:
         cause = (error.__cause__ or error) if isinstance(error, InstantiationException) else error
         if isinstance(cause, TypeError):
             raise UserError(f"{label}: {_wrong_argument(node, cause)}") from error
-        text = str(cause).splitlines()[0] if cause is error else str(cause)
-        if not isinstance(cause, ValueError | OSError | InstantiationException | ImportError | RuntimeError):
-            text = f"{type(cause).__name__}: {text}"
+        text = (str(cause).splitlines() or [""])[0] if cause is error else str(cause)
+        told = isinstance(cause, ValueError | OSError | InstantiationException | ImportError | RuntimeError)
+        if not text or not told:
+            text = f"{type(cause).__name__}: {text}".removesuffix(": ")
         raise UserError(f"{label}: {text}") from error
 
 

@@ -86,6 +86,7 @@ def read(net: nn.Module, path: str) -> tuple[Weights, dict[str, Any]]:
         if not resolved.is_file() or not file.is_file():
             raise UserError(f"pretrained={path} is not a run with weights: it has no {resolved.name} or no {file.name}")
         config = read_config(resolved)
+        check_config(resolved, config)
     if not file.is_file():
         raise UserError(f"pretrained={path} is neither a run directory nor a weights file")
     state = load(file)
@@ -93,6 +94,15 @@ def read(net: nn.Module, path: str) -> tuple[Weights, dict[str, Any]]:
     if any(name.startswith("net.") for name in state):
         state = {name.removeprefix("net."): value for name, value in state.items() if name.startswith("net.")}
     return state, config
+
+
+def check_config(file: Path, config: Mapping[str, Any]) -> None:
+    """UserError unless the config of a run has the two parts that are compared, in their usual form."""
+    model, data = config.get("model"), config.get("data")
+    if not isinstance(model, dict) or not isinstance(model.get("_target_"), str) or not isinstance(data, dict):
+        raise UserError(f"{file} has no model with a _target_, or no data")
+    if not isinstance(data.get("vocab_size"), int | None):
+        raise UserError(f"{file}: data.vocab_size is not a number")
 
 
 def check_data(path: str, there: Mapping[str, Any] | None, here: Mapping[str, Any]) -> None:

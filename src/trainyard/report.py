@@ -11,7 +11,8 @@ import yaml
 
 from trainyard.errors import UserError
 from trainyard.loggers.metrics_file import read_metrics
-from trainyard.reliability.foreign import read_config
+from trainyard.reliability.files import read_small
+from trainyard.reliability.foreign import read_config, shown
 
 START, END = "<!-- results -->", "<!-- /results -->"
 COLUMNS = ("network", "data", "test score", "train", "parameters", "minutes", "samples/s", "machine", "command")
@@ -35,7 +36,9 @@ class Finished:
     metric: str
     score: float
     train: float | None  # the same metric on train, in the best epoch
-    summary: dict[str, Any]
+    parameters: int
+    minutes: float
+    speed: float  # samples a second; 0 where it was not measured
     machine: str
 
 
@@ -56,16 +59,17 @@ def read(folder: Path) -> Finished:
     """One run; UserError for a folder that only looks like one."""
     try:
         return finished(folder)
-    except (KeyError, TypeError, ValueError, AttributeError, OSError, yaml.YAMLError) as error:
-        raise UserError(f"{folder} is not a run that can be read ({type(error).__name__}: {error})") from error
+    except UserError:
+        raise
+    except Exception as error:  # its files may hold anything
+        raise UserError(f"{folder} is not a run that can be read ({type(error).__name__}: {shown(error)})") from error
 
 
 def finished(folder: Path) -> Finished:
     """What the files of a run say."""
     cfg = read_config(folder / "config.resolved.yaml")
-    summary = json.loads((folder / "summary.json").read_text())
-    environment = json.loads((folder / "environment.json").read_text())
-    typed = yaml.safe_load((folder / "overrides.yaml").read_text()) or []
+    summary, environment = (json.loads(read_small(folder / name)) for name in ("summary.json", "environment.json"))
+    typed = [shown(word, 1000) for word in yaml.safe_load(read_small(folder / "overrides.yaml")) or []]
     metric = summary["monitor"].rpartition("/")[2]
     metric = "perplexity" if "test/perplexity" in summary["test"] else metric
     threads = cfg["hardware"].get("threads") or environment["threads"]
@@ -73,13 +77,15 @@ def finished(folder: Path) -> Finished:
     return Finished(
         words=tuple(portable(word) for word in typed if not word.startswith(ASIDE)),
         config=settled(cfg),
-        seed=cfg["seed"],
-        network=cfg["model"]["_target_"].rpartition(".")[2],
-        data=cfg["data"]["_target_"].rpartition(".")[2],
+        seed=int(cfg["seed"]),
+        network=shown(cfg["model"]["_target_"].rpartition(".")[2]),
+        data=shown(cfg["data"]["_target_"].rpartition(".")[2]),
         metric=metric,
-        score=summary["test"].get(f"test/{metric}", float("nan")),
+        score=float(summary["test"].get(f"test/{metric}", float("nan"))),
         train=in_training(folder, f"train/{metric}", summary["best_epoch"]),
-        summary=summary,
+        parameters=int(summary["parameters"]),
+        minutes=float(summary["seconds"]) / 60,
+        speed=float(summary["samples_per_second"] or 0),
         machine=gpus[0]
         if gpus and cfg["hardware"]["accelerator"] == "gpu"
         else f"{environment['cpu']}, {threads} threads",
@@ -125,11 +131,11 @@ def rank(group: list[Finished]) -> tuple[str, str, float]:
 
 def row(group: list[Finished]) -> tuple[str, ...]:
     """The cells of a group; the runs stand in the order of their seeds."""
-    first, summaries = group[0], [run.summary for run in group]
+    first = group[0]
     share = first.metric not in ("loss", "perplexity")
     scores = [100 * run.score if share else run.score for run in group]
     spread = f" ± {stdev(scores):.2f} ({len(scores)} seeds)" if len(scores) > 1 else " (1 seed)"
-    speeds = [summary["samples_per_second"] for summary in summaries if summary["samples_per_second"]]
+    speeds = [run.speed for run in group if run.speed]
     trained = [run.train for run in group if run.train is not None]
     seeds = ",".join(str(run.seed) for run in group)
     return (
@@ -137,8 +143,8 @@ def row(group: list[Finished]) -> tuple[str, ...]:
         first.data,
         f"{mean(scores):.2f}{' %' if share else f' {first.metric}'}{spread}",
         f"{mean(trained) * (100 if share else 1):.2f}{' %' if share else ''}" if trained else "",
-        f"{summaries[0]['parameters']:,}",
-        f"{mean(summary['seconds'] for summary in summaries) / 60:.1f}",
+        f"{first.parameters:,}",
+        f"{mean(run.minutes for run in group):.1f}",
         f"{mean(speeds):,.0f}" if speeds else "",
         first.machine,
         " ".join(["python train.py", *(["-m"] if len(group) > 1 else []), *first.words, f"seed={seeds}"]),

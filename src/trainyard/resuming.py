@@ -10,10 +10,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from trainyard.compose import Composed
 from trainyard.errors import UserError
+from trainyard.reliability.files import read_small
 from trainyard.reliability.folder import is_busy, status
 from trainyard.reliability.foreign import read_config
-from trainyard.reliability.seal import is_own
-from trainyard.run import CHOICES, COMPOSED, RESOLVED, SUMMARY, Run
+from trainyard.reliability.seal import SEALED, own_files
+from trainyard.run import CHOICES, COMPOSED, OVERRIDES, RESOLVED, SUMMARY, Run
 
 # What may differ when a run goes on: nothing that changes the numbers it comes to. Keys, and beginnings of keys.
 FREE = (
@@ -29,16 +30,18 @@ log = logging.getLogger(__name__)
 
 def stored(asked: Composed) -> Composed:
     """The config of the run that `resume` names, with what was typed beside it where that is free to change."""
-    path = latest(Path(asked.cfg.run.root)) if asked.cfg.resume == "latest" else Path(asked.cfg.resume)
+    trust = asked.cfg.trust
+    path = latest(Path(asked.cfg.run.root), trust) if asked.cfg.resume == "latest" else Path(asked.cfg.resume)
     if not (path / COMPOSED).is_file():
         raise UserError(f"resume={asked.cfg.resume}: {path} is not a run, it has no {COMPOSED}")
-    if not (asked.cfg.trust or is_own(path)):
+    files = own_files(path) or (read_all(path) if trust else None)
+    if files is None:
         raise UserError(
             f"resume={asked.cfg.resume}: {path} was made by another user or on another machine, or changed since. To "
             "go on with it would run whatever code its config names, and write where it says; if you know where it "
             f"comes from, add trust=true. (pretrained={path} takes its weights alone, and needs no trust.)"
         )
-    cfg = DictConfig(OmegaConf.load(path / COMPOSED))
+    cfg = DictConfig(read_config(path / COMPOSED, files[COMPOSED]))
     words = [word for word in asked.overrides if not word.startswith(("resume=", "trust="))]
     for word in words:
         key = word.partition("=")[0].lstrip("+~")
@@ -50,18 +53,38 @@ def stored(asked: Composed) -> Composed:
             )
         OmegaConf.update(cfg, key, OmegaConf.select(asked.cfg, key))
     cfg.run.dir, cfg.resume = str(path), None
-    typed = yaml.safe_load((path / "overrides.yaml").read_text()) or []
-    choices = yaml.safe_load((path / CHOICES).read_text())
-    return replace(asked, cfg=cfg, choices=choices, overrides=[*typed, *words], folder=None)
+    typed, choices = (yaml.safe_load(files[name]) or [] for name in (OVERRIDES, CHOICES))
+    keys = {word.partition("=")[0] for word in words}
+    typed = [word for word in typed if word.partition("=")[0] not in keys]
+    return replace(asked, cfg=cfg, choices=choices or {}, overrides=[*typed, *words], folder=None)
 
 
-def latest(root: Path) -> Path:
-    """The newest run below `root` that is not done and that no process works on."""
-    files = sorted(root.rglob("status.json"), key=lambda file: file.stat().st_mtime, reverse=True)
-    for file in files:
-        if status(file.parent).get("state") != "done" and not is_busy(file.parent):
-            return file.parent
-    raise UserError(f"resume=latest: below {root} there is no unfinished run (of {len(files)})")
+def read_all(path: Path) -> dict[str, bytes]:
+    """The config files of a run that is trusted; UserError if one is missing."""
+    try:
+        return {name: read_small(path / name) for name in SEALED}
+    except OSError as error:
+        raise UserError(f"{path} is not a whole run: {error}") from error
+
+
+def latest(root: Path, trust: bool) -> Path:
+    """The newest run of this user's below `root` that is not done and that no process works on."""
+    files = sorted(root.rglob("status.json"), key=lambda file: file.lstat().st_mtime, reverse=True)
+    own = [file.parent for file in files if trust or own_files(file.parent) is not None]
+    for path in own:
+        if status(path).get("state") != "done" and not is_busy(path):
+            return path
+    others = (
+        f"; {len(files) - len(own)} more are not yours (trust=true takes them too)" if len(files) > len(own) else ""
+    )
+    raise UserError(f"resume=latest: below {root} there is no unfinished run (of {len(own)}){others}")
+
+
+def check_links(path: Path) -> None:
+    """UserError if someone else's run directory would have this run write elsewhere."""
+    link = next((file for file in path.rglob("*") if file.is_symlink()), None)
+    if link and own_files(path) is None:
+        raise UserError(f"{path} was not made by you, and {link} leads to {link.readlink()}; choose another run.dir")
 
 
 def check_same(path: Path, cfg: DictConfig) -> None:

@@ -1,8 +1,10 @@
 """A run is a directory: its config, its provenance, its checkpoints, its curves. Every command starts from one."""
 
 import json
+import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -20,14 +22,14 @@ from trainyard.data.text import Text
 from trainyard.errors import UserError
 from trainyard.generation import continued
 from trainyard.provenance import environment, git
-from trainyard.reliability.files import write
-from trainyard.reliability.foreign import as_data, read_config
+from trainyard.reliability.files import read_small, write
+from trainyard.reliability.foreign import as_data, read_config, shown
 from trainyard.reliability.loading import check_fit, load, tensors
-from trainyard.reliability.seal import is_own, put_seal
+from trainyard.reliability.seal import own_files, put_seal
 from trainyard.tasks.base import Task
 
 COMPOSED, RESOLVED, SUMMARY = "config.yaml", "config.resolved.yaml", "summary.json"
-CHOICES = "choices.yaml"  # config group: chosen option
+CHOICES, OVERRIDES = "choices.yaml", "overrides.yaml"  # config group: chosen option; the words as typed
 TOKENIZER = "tokenizer.json"  # of a run on text
 
 
@@ -42,13 +44,15 @@ class Run:
         self.path, self.overrides = Path(path), list(overrides)
         if not (self.path / RESOLVED).is_file():
             raise UserError(f"{self.path} is not a run: it has no {RESOLVED}")
-        self.is_foreign = not (trust or is_own(self.path))
-        import_beside_own_conf()  # a network of one's own
+        self._own = own_files(self.path)  # read once: what was checked is what is used
+        self.is_foreign = not trust and self._own is None
+        if not self.is_foreign or os.environ.get("TRAINYARD_PACKAGES"):
+            import_beside_own_conf()  # a network of one's own
 
     @cached_property
     def cfg(self) -> DictConfig:
         """The resolved config."""
-        config = read_config(self.path / RESOLVED)
+        config = read_config(self.path / RESOLVED, (self._own or {}).get(RESOLVED))
         cfg = DictConfig(as_data(config, self.path) if self.is_foreign else config)
         cfg.merge_with_dotlist(self.overrides)
         return cfg
@@ -59,7 +63,10 @@ class Run:
         file = self.path / SUMMARY
         if not file.is_file():
             raise UserError(f"{self.path} has no {SUMMARY}: it did not finish")
-        return json.loads(file.read_text())
+        try:
+            return json.loads(read_small(file))
+        except (OSError, ValueError, RecursionError) as error:
+            raise UserError(f"{file} cannot be read: {error}") from error
 
     def data(self) -> DataModule:
         """The data module of the run, nothing loaded yet."""
@@ -74,13 +81,26 @@ class Run:
         if not file.is_file():
             raise UserError(f"{self.path} has no checkpoints/{checkpoint}.ckpt")
         weights = tensors(load(file).get("state_dict"), file)
-        if self.is_foreign:  # before its config takes more memory than its weights do
-            with torch.device("meta"):
-                check_fit(make_task(self.cfg), weights, file)
-        task = make_task(self.cfg)
-        check_fit(task, weights, file)
-        task.load_state_dict(weights)
-        return task.eval()
+        with self.answered():
+            if self.is_foreign:  # before its config takes more memory than its weights do
+                with torch.device("meta"):
+                    check_fit(make_task(self.cfg), weights, file)
+            task = make_task(self.cfg)
+            check_fit(task, weights, file)
+            task.load_state_dict(weights)
+            return task.eval()
+
+    @contextmanager
+    def answered(self) -> Iterator[None]:
+        """Say what goes wrong with someone else's run in a sentence, whatever it is."""
+        try:
+            yield
+        except Exception as error:
+            if not self.is_foreign or (str(self.path) in str(error) and isinstance(error, UserError)):
+                raise
+            kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+            words = f"{kind}{shown(error, 300)}"
+            raise UserError(f"{self.path} was not made by you, and cannot do what it says ({words})") from error
 
     @cached_property
     def _predictor(self) -> tuple[Task, DataModule]:
@@ -97,7 +117,8 @@ class Run:
                 inputs = data.encode(inputs)
             except ValueError as error:
                 raise UserError(f"{self.path}: {error}") from error
-        logits = task(data.transform(inputs, None))
+        with self.answered():
+            logits = task(data.transform(inputs, None))
         if logits.shape[-1] == 1:
             return torch.cat((1 - logits.sigmoid(), logits.sigmoid()), dim=-1)
         return logits.softmax(dim=-1)
@@ -108,7 +129,8 @@ class Run:
         """Texts that begin with the prompt, of a causal language model; see `generation.continued`."""
         task, data = self._predictor
         try:
-            return continued(task.net, data, prompt, max_new_tokens, count, seed, **sampling)  # pyright: ignore
+            with self.answered():
+                return continued(task.net, data, prompt, max_new_tokens, count, seed, **sampling)  # pyright: ignore
         except ValueError as error:
             raise UserError(f"{self.path}: {error}") from error
 
@@ -126,7 +148,8 @@ def make_task(cfg: DictConfig, choices: dict[str, str] | None = None) -> Task:
     try:
         task.make_optimizer(total_steps=100)  # for their own checks: now, not when a run has begun
     except (TypeError, ValueError) as error:
-        raise UserError(f"{named.get('optimizer')} and {named.get('scheduler')}: {error}") from error
+        names = [named.get(group, group) for group in ("optimizer", "scheduler")]
+        raise UserError(f"{' and '.join(names)}: {error}") from error
     return task
 
 
@@ -147,17 +170,20 @@ def create(path: Path, composed: Composed, resolved: DictConfig) -> None:
     if (path / RESOLVED).exists():
         raise UserError(f"{path} holds a run already; choose another run.dir, or none for a fresh directory")
     (path / "checkpoints").mkdir(exist_ok=True)
-    (path / CHOICES).write_text(yaml.safe_dump(composed.choices))
-    (path / "overrides.yaml").write_text(yaml.safe_dump(composed.overrides))
     (path / "environment.json").write_text(json.dumps(environment(), indent=2) + "\n")
     if diff := git("diff", "HEAD"):
         (path / "diff.patch").write_bytes(diff)
-    write_config(path, composed.cfg, resolved)  # last: now it is a run
+    write_config(path, composed, resolved)
 
 
-def write_config(path: Path, composed: DictConfig, resolved: DictConfig) -> None:
-    """The config as composed and as resolved."""
-    for name, cfg in ((COMPOSED, composed), (RESOLVED, resolved)):
-        text = OmegaConf.to_yaml(cfg)
-        write(path / name, lambda file, text=text: file.write(text.encode()))
-    put_seal(path)
+def write_config(path: Path, composed: Composed, resolved: DictConfig) -> None:
+    """What was asked for and what came of it, under the user's seal; with the last file it is a run."""
+    contents = {
+        COMPOSED: OmegaConf.to_yaml(composed.cfg).encode(),
+        CHOICES: yaml.safe_dump(composed.choices).encode(),
+        OVERRIDES: yaml.safe_dump(composed.overrides).encode(),
+        RESOLVED: OmegaConf.to_yaml(resolved).encode(),
+    }
+    put_seal(path, contents)
+    for name, content in contents.items():
+        write(path / name, lambda file, content=content: file.write(content))

@@ -28,14 +28,14 @@ from trainyard.errors import UserError, did_you_mean
 from trainyard.loggers.metrics_file import MetricsFile, cut_metrics, read_metrics
 from trainyard.logs import log_to
 from trainyard.pretrained import check_tokenizer, load_pretrained
-from trainyard.reliability.explain import leave_word
+from trainyard.reliability.explain import end_workers, leave_word
 from trainyard.reliability.files import DurableIO, write
 from trainyard.reliability.folder import RunFolder
 from trainyard.reliability.repeatable import Repeatable
 from trainyard.reliability.resume import ResumePoints, logged_step, newest
 from trainyard.reliability.stop import Stopped
 from trainyard.results import flat_hparams, log_hparams, print_results, summarise
-from trainyard.resuming import check_same, finished, stored
+from trainyard.resuming import check_links, check_same, finished, stored
 from trainyard.run import RESOLVED, SUMMARY, TOKENIZER, Run, create, make_task, name_run, write_config
 from trainyard.tasks.base import Task
 
@@ -53,6 +53,7 @@ def train(asked: Composed) -> Run | None:
     cfg = resolve(composed)
     resumes = (path / RESOLVED).exists() and not cfg.check
     if resumes:
+        check_links(path)
         check_same(path, cfg)
         if run := finished(path, cfg):
             return run
@@ -73,7 +74,7 @@ def train(asked: Composed) -> Run | None:
     with RunFolder(path) as folder, crashes_told(path):
         if resumes:
             cut_metrics(path, logged_step(point) if point else 0)
-            write_config(path, asked.cfg, cfg)
+            write_config(path, asked, cfg)
         else:
             create(path, asked, cfg)
         if isinstance(data, Text):
@@ -136,8 +137,10 @@ def crashes_told(path: Path) -> Iterator[None]:
     """Whatever ends a run but its user leaves its traceback in crash.txt, and a word on how to go on."""
     try:
         yield
-    except Exception as error:
-        leave_word(error, path)
+    except BaseException as error:
+        end_workers()
+        if isinstance(error, Exception):
+            leave_word(error, path)
         raise
 
 

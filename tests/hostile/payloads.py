@@ -64,6 +64,16 @@ def line(content: str) -> Payload:
     )
 
 
+def tagged(value: str) -> Payload:
+    """Write a value of the network as it stands, tags and all."""
+
+    def spoil(run: Path) -> None:
+        changed = (run / CONFIG).read_text().replace("batch_norm: false", f"batch_norm: {value}")
+        (run / CONFIG).write_text(filled(changed, str(run / "canary")))
+
+    return spoil
+
+
 def checkpoint(change: Callable[[dict[str, Any], Path], Any]) -> Payload:
     """Write the best checkpoint anew, as `change` makes it."""
 
@@ -211,6 +221,40 @@ TARGETS: dict[str, Payload] = {
     "another of Hydra's words": config("model._recursive_", False),
     "no network": config("model", None),
     "a module in the working directory": own_module,
+    "an optimizer that is a network": config("optimizer", {"_target_": "torch.nn.Identity", "_partial_": True}),
+    "a task that is a network": config("task", {"_target_": "torch.nn.Identity"}),
+    "a network that is a data set": config("model", {"_target_": "trainyard.data.xor.XOR"}),
+    "a network that is a task": config("model", {"_target_": "trainyard.tasks.classification.Classification"}),
+    "a task of no kind": config("task", {"_target_": "trainyard.tasks.base.Task"}),
+    "an optimizer of no kind": config("optimizer", {"_target_": "torch.optim.Optimizer", "_partial_": True}),
+    "a network built later": config("model._partial_", True),
+    "an optimizer built at once": config("optimizer._partial_", False),
+    "control characters": config("model", {"_target_": "os.\x1b]0;owned\x07"}),
+    "a very long name": config("model", {"_target_": "os." + "x" * 100_000}),
+}
+VALUES: dict[str, Payload] = {
+    "another number of classes": config("task.num_classes", 30_000_000),
+    "a device that allocates": config("model", {"_target_": "torch.nn.Linear", "in_features": 9, "device": "cpu"}),
+    "words for numbers": config("model.widths", "many"),
+    "a negative width": config("model.widths", [-1]),
+    "noise of letters": config("data.noise", "x"),
+    "half a sample": config("data.size", 100.5),
+    "half a batch": config("data.eval_batch_size", 1.5),
+    "another shape": config("data.shape", [3, 8, 8]),
+    "a precision that is none": config("hardware.precision", "foo"),
+    "a memory format that is none": config("hardware.memory_format", "foo"),
+    "no batches": config("trainer.limit_val_batches", -3),
+    "a rate below zero": config("optimizer.lr", -1),
+    "a schedule of no steps": config(
+        "scheduler",
+        {
+            "_target_": "torch.optim.lr_scheduler.CyclicLR",
+            "_partial_": True,
+            "base_lr": 0,
+            "max_lr": 1,
+            "step_size_up": 0,
+        },
+    ),
 }
 LOOKUPS: dict[str, Payload] = {
     "an environment variable": config("model.activation", "${oc.env:HOME}"),
@@ -221,6 +265,12 @@ LOOKUPS: dict[str, Payload] = {
 YAML: dict[str, Payload] = {
     "python/object/apply": line("x: !!python/object/apply:os.system ['touch CANARY']"),
     "python/object/new": line("x: !!python/object/new:os.system ['touch CANARY']"),
+    "pairs that call": tagged("!!pairs [x: {_target_: torch.save, obj: 1, f: CANARY}]"),
+    "an ordered map that calls": tagged("!!omap [x: {_target_: torch.save, obj: 1, f: CANARY}]"),
+    "pairs that look up": tagged('!!pairs [x: "${oc.env:HOME}"]'),
+    "a set": tagged("!!set {x}"),
+    "binary": tagged("!!binary aGVsbG8="),
+    "a date": tagged("2020-01-01"),
     "python/name": line("x: !!python/name:os.system"),
     "python/module": line("x: !!python/module:antigravity"),
     "aliases that grow": text(
@@ -257,6 +307,10 @@ CHECKPOINTS: dict[str, Payload] = {
     "weights that are a list": checkpoint(lambda content, run: {"state_dict": [1]}),
     "a number as weight": weight(lambda value: 3.0),
     "a sparse weight": weight(lambda value: value.to_sparse()),
+    "a weight without storage": weight(lambda value: value.to("meta")),
+    "a complex weight": weight(lambda value: value.to(torch.complex64)),
+    "eight-bit numbers": weight(lambda value: value.to(torch.float8_e4m3fn)),
+    "whole numbers for broken ones": weight(lambda value: value.to(torch.int64)),
     "NaN": weight(lambda value: value * float("nan")),
     "an infinite weight": weight(lambda value: value / 0),
     "another shape": weight(lambda value: value[:-1].clone()),
@@ -268,6 +322,12 @@ CHECKPOINTS: dict[str, Payload] = {
 }
 ALL = {
     f"{kind}: {name}": payload
-    for kind, group in (("target", TARGETS), ("lookup", LOOKUPS), ("yaml", YAML), ("checkpoint", CHECKPOINTS))
+    for kind, group in (
+        ("target", TARGETS),
+        ("value", VALUES),
+        ("lookup", LOOKUPS),
+        ("yaml", YAML),
+        ("checkpoint", CHECKPOINTS),
+    )
     for name, payload in group.items()
 }

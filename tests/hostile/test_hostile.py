@@ -18,7 +18,7 @@ from trainyard.commands.evaluate import evaluate
 from trainyard.compose import compose
 from trainyard.errors import UserError
 from trainyard.reliability.loading import check_fit
-from trainyard.reliability.seal import SEAL
+from trainyard.reliability.seal import SEAL, SEALED, own_files, put_seal
 from trainyard.report import find
 from trainyard.run import Run, make_task
 
@@ -44,7 +44,9 @@ def test_is_refused_with_a_sentence_and_does_not_run(payload, foreign: Path) -> 
     payload(foreign)
     with pytest.raises(UserError) as caught:
         evaluate(Run(foreign), "val")
-    assert str(foreign) in str(caught.value) and len(str(caught.value)) < 900
+    text = str(caught.value)
+    assert str(foreign) in text and len(text) < 900
+    assert all(letter.isprintable() or letter == "\n" for letter in text)
     assert not (foreign / "canary").exists()
 
 
@@ -76,13 +78,88 @@ def test_another_ones_folders_are_left_out_and_ones_own_words_are_not(foreign: P
     assert Run(foreign, ["data.root=/here"]).cfg.data.root == "/here"
 
 
+def test_modules_and_entry_points_beside_the_run_are_not_looked_at(foreign: Path) -> None:
+    """The user stands in the run directory, which has a conf folder: Lightning looks for callbacks of plugins."""
+    (foreign / "conf").mkdir()
+    (foreign / "evil-1.0.dist-info").mkdir()
+    (foreign / "evil-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n")
+    (foreign / "evil-1.0.dist-info" / "entry_points.txt").write_text(
+        "[lightning.pytorch.callbacks_factory]\nx = evil_callback:make\n"
+    )
+    (foreign / "evil_callback.py").write_text(f"open({str(foreign / 'canary')!r}, 'w')\ndef make(): return []\n")
+    assert evaluate(Run(foreign), "val")["val/accuracy"] > 0
+    assert not (foreign / "canary").exists()
+
+
+def test_what_was_checked_is_what_is_used(run: trainyard.Run, tmp_path: Path) -> None:
+    path = tmp_path / "mine"
+    shutil.copytree(run.path, path)
+    opened = Run(path)
+    TARGETS["torch.save"](path)
+    opened.task()
+    assert not opened.is_foreign and not (path / "canary").exists()
+
+
+@pytest.mark.parametrize("seal", ["é" * 64, "", "pipe", "zeros"])
+def test_a_seal_that_is_none_makes_a_run_foreign(seal: str, foreign: Path) -> None:
+    if seal == "pipe":
+        os.mkfifo(foreign / SEAL)
+    elif seal == "zeros":
+        (foreign / SEAL).symlink_to("/dev/zero")
+    else:
+        (foreign / SEAL).write_text(seal)
+    assert Run(foreign).is_foreign
+
+
+def test_a_key_that_was_cut_short_seals_nothing(run: trainyard.Run, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    (tmp_path / "trainyard").mkdir()
+    (tmp_path / "trainyard" / "key").touch()
+    assert Run(run.path).is_foreign
+
+
+def test_a_run_is_ones_own_at_every_instant_of_being_written(run: trainyard.Run, tmp_path: Path) -> None:
+    path = tmp_path / "mine"
+    shutil.copytree(run.path, path)
+    new = {name: (path / name).read_bytes() + b"\n" for name in SEALED}
+    put_seal(path, new)
+    for name in SEALED:
+        assert own_files(path)
+        (path / name).write_bytes(new[name])
+    assert own_files(path) == new
+
+
+def test_resume_latest_passes_over_others_and_touches_nothing_of_theirs(foreign: Path, tmp_path: Path) -> None:
+    victim = tmp_path / "victim.txt"
+    victim.write_text("dear")
+    (foreign / ".lock").unlink(missing_ok=True)
+    (foreign / ".lock").symlink_to(victim)
+    (foreign / "status.json").write_text('{"state": "failed"}')
+    with pytest.raises(UserError, match=r"no unfinished run \(of 0\); 1 more are not yours \(trust=true"):
+        trainyard.train(["resume=latest", f"run.root={tmp_path}"])
+    assert victim.read_text() == "dear"
+
+
+def test_a_run_directory_of_others_that_leads_elsewhere_is_not_written_to(
+    foreign: Path, tmp_path: Path, short: list[str]
+) -> None:
+    victim = tmp_path / "victim.txt"
+    victim.write_text("dear")
+    (foreign / "run.log").unlink()
+    (foreign / "run.log").symlink_to(victim)
+    words = ["model=mlp", "data=shapes", "data.size=200", "data.test_size=100"]
+    with pytest.raises(UserError, match=f"run.log leads to {victim}; choose another run.dir"):
+        trainyard.train([*short, *words, f"run.dir={foreign}"])
+    assert victim.read_text() == "dear"
+
+
 def test_a_listed_package_is_allowed(foreign: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (foreign / "conf").mkdir()
     (foreign / "listed_net.py").write_text("from trainyard.models.mlp import MLP as Base\nclass Net(Base): pass\n")
     config("model._target_", "listed_net.Net")(foreign)
     with pytest.raises(UserError, match="TRAINYARD_PACKAGES"):
         Run(foreign).task()
-    monkeypatch.setenv("TRAINYARD_PACKAGES", "other,listed_net")
+    monkeypatch.setenv("TRAINYARD_PACKAGES", "other, listed_net")
     assert type(Run(foreign).task().net).__name__ == "Net"
 
 
@@ -166,7 +243,22 @@ def evaluated(path: Path, **env: str) -> subprocess.CompletedProcess:
     return subprocess.run(call, env={**os.environ, **env}, capture_output=True, text=True, timeout=120)
 
 
-@pytest.mark.parametrize("text", ["[]", '{"monitor": 3}', "{", '{"monitor": "val/x", "test": null}'])
+BROKEN = ["x: 1", "model: abc\ndata: {}", "model: {_target_: 3}\ndata: {}", "model: {_target_: x}",
+          "model: {_target_: a.b}\ndata: {vocab_size: x}"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_pretrained_says_what_is_wrong_with_a_config(text: str, foreign: Path, short: list[str]) -> None:
+    (foreign / CONFIG).write_text(text)
+    with pytest.raises(UserError, match=CONFIG):
+        trainyard.train([*short, "model=mlp", "data=shapes", f"pretrained={foreign}"])
+
+
+SUMMARIES = ["[" * 100_000, "[]", "{", '{"monitor": 3}', '{"monitor": "val/x", "test": null}',
+             '{"monitor": "val/x", "test": {}, "best_epoch": 1, "parameters": "x"}']  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SUMMARIES, ids=range(len(SUMMARIES)))
 def test_a_report_says_which_run_it_cannot_read(text: str, foreign: Path) -> None:
     (foreign / "summary.json").write_text(text)
     with pytest.raises(UserError, match=f"{foreign} is not a run that can be read"):

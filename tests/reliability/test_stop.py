@@ -33,13 +33,15 @@ def started(folder: Path, *words: str, at: str = "epoch 1") -> subprocess.Popen:
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "state"),
-    [(signal.SIGTERM, 75, "preempted"), (signal.SIGUSR1, 75, "preempted"), (signal.SIGINT, 130, "interrupted"),
-     (signal.SIGKILL, -9, "running")],
+    ("number", "code", "state", "workers"),
+    [(signal.SIGTERM, 75, "preempted", 2), (signal.SIGUSR1, 75, "preempted", 0), (signal.SIGINT, 130, "interrupted", 0),
+     (signal.SIGKILL, -9, "running", 0)],
 )  # fmt: skip
-def test_a_signal_ends_a_run_that_goes_on_to_the_bit(number: int, code: int, state: str, tmp_path: Path) -> None:
+def test_a_signal_ends_a_run_that_goes_on_to_the_bit(
+    number: int, code: int, state: str, workers: int, tmp_path: Path
+) -> None:
     every = "callbacks.resume.every_n_steps=7"
-    process = started(tmp_path, "trainer.max_epochs=25", every)
+    process = started(tmp_path, "trainer.max_epochs=25", every, f"data.num_workers={workers}")
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == code, errors

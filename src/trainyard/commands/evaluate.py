@@ -30,19 +30,20 @@ def main(argv: list[str]) -> None:
 
 def evaluate(run: Run, split: str = "test") -> dict[str, float]:
     """The scores of the best weights on `split`, by the names they are logged by."""
-    cfg = run.cfg
-    cfg.hardware.accelerator = hardware.choose("auto")
-    hardware.set_up(cfg.hardware)
-    task = run.task()
-    hardware.prepare(task.net, cfg.hardware)
-    limits = {key: cfg.trainer.get(key) for key in ("limit_val_batches", "limit_test_batches")}
-    trainer = Trainer(
-        accelerator=cfg.hardware.accelerator, devices=1, precision=cfg.hardware.precision, logger=False,
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-        use_distributed_sampler=False, **limits,
-    )  # fmt: skip
-    data = run.data()
-    data.prepare_data()
-    score = {"test": trainer.test, "val": trainer.validate}[split]
-    (scores,) = score(task, datamodule=data, verbose=False)
-    return dict(scores)
+    with run.answered():
+        cfg = run.cfg
+        cfg.hardware.accelerator = hardware.choose("auto")
+        hardware.set_up(cfg.hardware)
+        task = run.task()
+        hardware.prepare(task.net, cfg.hardware)
+        limits = {key: cfg.trainer.get(key) for key in ("limit_val_batches", "limit_test_batches")}
+        trainer = Trainer(
+            accelerator=cfg.hardware.accelerator, devices=1, precision=cfg.hardware.precision, logger=False,
+            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+            use_distributed_sampler=False, **limits,
+        )  # fmt: skip
+        data = run.data()
+        data.prepare_data()
+        score = {"test": trainer.test, "val": trainer.validate}[split]
+        (scores,) = score(task, datamodule=data, verbose=False)
+        return dict(scores)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from trainyard.report import COLUMNS, find, markdown, rows, write_into
@@ -32,7 +33,7 @@ def show(runs: Sequence[str | Path]) -> tuple[list[tuple[str, ...]], list[Path]]
     cells = rows(done)
     table = Table("with", *COLUMNS[:SHOWN])
     for words, cell in zip(differences(cells), cells, strict=True):
-        table.add_row(words, *cell[:SHOWN])
+        table.add_row(escape(words), *map(escape, cell[:SHOWN]))
     Console(highlight=False).print(table)
     return cells, unfinished
 

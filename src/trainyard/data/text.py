@@ -127,7 +127,10 @@ class Text(DataModule):
 
     def tokenizer_json(self) -> str:
         """The tokenizer, as it is saved with a run."""
-        return self.tokenizer_path().read_text()
+        path = self.tokenizer_path()
+        if not path.is_file():  # a pipe would block
+            raise ValueError(f"{path} is not a file")
+        return path.read_text()
 
     def tokenizer_path(self) -> Path:
         """Where the tokenizer lies: with the run that is reopened, else beside the tokens."""
@@ -136,7 +139,10 @@ class Text(DataModule):
     def saved_tokenizer(self) -> Tokenizer:
         """The tokenizer of the run, or of the data; ValueError for a file that holds none."""
         try:
-            return Tokenizer.from_str(self.tokenizer_json())
+            tokenizer = Tokenizer.from_str(self.tokenizer_json())
+            tokenizer.no_padding()
+            tokenizer.no_truncation()
+            return tokenizer
         except Exception as error:  # the library raises just that
             raise ValueError(f"{self.tokenizer_path()} is no tokenizer: {error}") from error
 

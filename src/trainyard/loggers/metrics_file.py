@@ -39,7 +39,7 @@ class MetricsFile(Logger):
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """The lines of a run's metrics.jsonl, oldest first."""
     file = folder / "metrics.jsonl"
-    if not file.exists():
+    if not file.is_file():
         return []
     *lines, _half = file.read_text().split("\n")  # a killed process may leave half a line
     return [json.loads(line) for line in lines]

@@ -1,5 +1,6 @@
 """What a run that crashed leaves behind, and what its user is told."""
 
+import multiprocessing
 from contextlib import suppress
 from pathlib import Path
 from traceback import format_exception
@@ -22,9 +23,16 @@ def hint(error: BaseException) -> str:
     """The usual cure of an error, or nothing."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(words in str(error) for words in NO_MEMORY):
         return OUT_OF_MEMORY
-    if "DataLoader worker" in str(error) and "killed" in str(error):
+    if "DataLoader worker" in str(error) and any(word in str(error) for word in ("killed", "exited unexpectedly")):
         return WORKER_KILLED
     return ""
+
+
+def end_workers() -> None:
+    """Kill the data workers of a training that is over: they are deaf to the signal by which Python would end them."""
+    for child in multiprocessing.active_children():
+        if child.daemon:
+            child.kill()
 
 
 def leave_word(error: Exception, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -36,6 +37,17 @@ def write(path: str | Path, put: Callable[[IO[bytes]], Any]) -> None:
         os.fsync(folder)  # the new name is on the disk as well
     finally:
         os.close(folder)
+
+
+def read_small(path: str | Path, most: int = 1 << 19) -> bytes:
+    """A file's content; OSError for what is no file (a pipe would block for ever) and for one of more bytes."""
+    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(f"{path} is not a file")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(f"{path} is larger than {most:,} bytes")
+    return content
 
 
 def remove_parts(folder: Path) -> None:

@@ -14,105 +14,125 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from trainyard.errors import UserError
+from trainyard.reliability.files import read_small
 
-PARTS = ("model", "data", "task", "optimizer", "scheduler")  # of a config, what builds something
-FACTS = ("hardware", "trainer", "seed", "monitor", "mode", "run")  # plain values are all that is taken of these
-PLACES = ("root", "cache")  # of the data: another machine's folders mean nothing here
-ALLOWED = {
-    "trainyard.models": (nn.Module,), "trainyard.tasks": (LightningModule,), "trainyard.data": (LightningDataModule,),
-    "torch.nn": (nn.Module,), "torchvision.models": (nn.Module,), "torchvision.ops": (nn.Module,),
-    "torch.optim": (Optimizer, LRScheduler),
+PARTS = {  # of a config, what builds something: what that must be
+    "model": nn.Module, "data": LightningDataModule, "task": LightningModule, "optimizer": Optimizer,
+    "scheduler": LRScheduler,
 }  # fmt: skip
-ANY = tuple({base for bases in ALLOWED.values() for base in bases})
+PARTIAL = ("optimizer", "scheduler")  # built later, when their last argument is there
+PACKAGES = ("trainyard.models", "trainyard.tasks", "trainyard.data", "torch.nn", "torch.optim", "torchvision.models")
 SCHEDULES = "trainyard.optim.schedules"  # functions of ours
-LARGEST = 1 << 20  # bytes of a config
+HARDWARE = {  # what is done here, whatever was there; but for the two that belong to the network
+    "accelerator": "auto", "devices": 1, "precision": "32-true", "memory_format": "contiguous", "compile": False,
+    "deterministic": False, "matmul_precision": "high", "threads": None,
+}  # fmt: skip
+LIMITS = ("limit_val_batches", "limit_test_batches")
+HERE = {"root": None, "cache": None, "num_workers": 0}  # of the data: another machine's folders mean nothing here
 KEYS = ("_target_", "_partial_")  # of Hydra's own, what may be said
+PLAIN = (str, int, float, bool, type(None))
 
 
-class NoAliases(yaml.SafeLoader):
-    """YAML's plain values; no node that stands for another, with which a few lines grow to gigabytes."""
+class PlainLoader(yaml.SafeLoader):
+    """YAML without tags, and without nodes that stand for others, with which a few lines grow to gigabytes."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
+        event = self.peek_event()
+        if isinstance(event, yaml.AliasEvent):
             raise yaml.YAMLError("it holds an alias (*name)")
+        if getattr(event, "tag", None) is not None:
+            raise yaml.YAMLError(f"it holds a tag ({event.tag})")
         return super().compose_node(parent, index)
 
 
-def read_config(file: Path) -> dict[str, Any]:
-    """A config file as plain values; UserError for anything else, whatever it is."""
+def read_config(file: Path, content: bytes | None = None) -> dict[str, Any]:
+    """A config file (or its content, already read) as plain values; UserError for anything else, whatever it is."""
     try:
-        if (size := file.stat().st_size) > LARGEST:
-            raise ValueError(f"it has {size:,} bytes, and a config at most {LARGEST:,}")
-        config = yaml.load(file.read_text(encoding="utf-8"), NoAliases)  # a SafeLoader
+        config = yaml.load((read_small(file) if content is None else content).decode("utf-8"), PlainLoader)
         if not isinstance(config, dict):
             raise ValueError("it holds no mapping")
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise UserError(f"{file} is not a run's config: {' '.join(str(error).split())}") from error
+        raise UserError(f"{file} is not a run's config: {shown(' '.join(str(error).split()), 300)}") from error
     return config
 
 
 def as_data(config: Mapping[str, Any], where: Path) -> dict[str, Any]:
     """What may be taken of a config that someone else wrote; UserError if it names other code than ours and torch's.
 
-    Its folders are left out, its callbacks and loggers too.
+    Its folders are left out, and its callbacks, loggers and what it says of the machine too.
     """
-    parts: dict[str, Any] = {name: deepcopy(config.get(name)) for name in PARTS}
+    parts = {name: deepcopy(config.get(name)) for name in PARTS}
     for name, node in parts.items():
-        if not isinstance(node, dict) or "_target_" not in node:
+        if not isinstance(node, dict) or not isinstance(node.get("_target_"), str):
             raise UserError(f"{where}: its config has no {name} with a _target_")
+        if bool(node.get("_partial_")) != (name in PARTIAL):
+            raise refused(where, f"{name} is{'' if name in PARTIAL else ' not'} to be partial")
         check(node, name, where)
-    facts = {name: plain(config[name]) for name in FACTS if name in config}
+        check_kind(node["_target_"], name, where)
+    data, task = parts["data"], parts["task"]
+    if "num_classes" in task and task["num_classes"] != data.get("num_classes"):  # pyright: ignore
+        raise refused(where, "task.num_classes is not data.num_classes")
+    data |= {name: value for name, value in HERE.items() if name in data}  # pyright: ignore
+    hardware, trainer = (config[name] if isinstance(config.get(name), dict) else {} for name in ("hardware", "trainer"))
+    asked = {name: hardware[name] for name in ("precision", "memory_format") if isinstance(hardware.get(name), str)}
+    limits = {name: trainer[name] for name in LIMITS if type(trainer.get(name)) in (int, float)}
+    facts = {"hardware": HARDWARE | asked, "trainer": limits, "monitor": str(config.get("monitor"))}
     check(facts, "config", where)
-    parts["data"] |= dict.fromkeys((key for key in PLACES if key in parts["data"]), None)
     return parts | facts
 
 
 def check(node: Any, label: str, where: Path) -> None:
     """UserError for whatever in a config could run or read more than it should."""
-    if isinstance(node, Mapping):
+    if type(node) is dict:
         for key, value in node.items():
-            if not isinstance(key, str) or (key.startswith("_") and key not in KEYS):
-                raise refused(where, f"{label} has the key {key}")
+            if not isinstance(key, str) or (key.startswith("_") and key not in KEYS) or key == "device":
+                raise refused(where, f"{label} has the key {shown(key)}")
             if key == "_target_":
-                check_target(value, f"{label}._target_", where)
+                found_class(value, f"{label}._target_", where)
             check(value, f"{label}.{key}", where)
-    elif isinstance(node, list):
+    elif type(node) is list:
         for i, value in enumerate(node):
             check(value, f"{label}.{i}", where)
+    elif type(node) not in PLAIN:
+        raise refused(where, f"{label} is {shown(node)}, which is no plain value")
     elif isinstance(node, str) and "${" in node:
-        raise refused(where, f"{label} is {node}, which would be looked up here")
+        raise refused(where, f"{label} is {shown(node)}, which would be looked up here")
 
 
-def check_target(name: Any, label: str, where: Path) -> None:
-    """UserError for a target that is no class of the allowed packages, derived from what they are for."""
+def check_kind(target: str, part: str, where: Path) -> None:
+    """UserError for a part of the config that would be something else: a task for a network."""
+    found, base = found_class(target, f"{part}._target_", where), PARTS[part]
+    is_schedule = part == "scheduler" and not isinstance(found, type)
+    other = part == "model" and isinstance(found, type) and issubclass(found, LightningModule)
+    if other or not (is_schedule or (isinstance(found, type) and issubclass(found, base))):
+        raise refused(where, f"{part}._target_ is {shown(target)}, which is no {base.__name__}")
+
+
+def found_class(name: Any, label: str, where: Path) -> Any:
+    """What a target names; UserError unless it is a public class of the allowed packages, or a schedule of ours."""
+    own = [package.strip() for package in os.environ.get("TRAINYARD_PACKAGES", "").split(",")]
+    allowed = [*PACKAGES, SCHEDULES, *filter(None, own)]
     parts = str(name).split(".")
-    own = {package: ANY for package in os.environ.get("TRAINYARD_PACKAGES", "").split(",") if package}
-    allowed = ALLOWED | own
-    bases = next((allowed[package] for package in allowed if str(name).startswith(f"{package}.")), None)
-    if bases is None and str(name).rpartition(".")[0] != SCHEDULES:
-        raise refused(where, f"{label} is {name}, outside {', '.join([*allowed, SCHEDULES])}")
+    if not any(str(name).startswith(f"{package}.") for package in allowed):
+        raise refused(where, f"{label} is {shown(name)}, outside {', '.join(allowed)}")
     if any(not part.isidentifier() or part.startswith("_") for part in parts):
-        raise refused(where, f"{label} is {name}, which is not a public name")
+        raise refused(where, f"{label} is {shown(name)}, which is not a public name")
     try:
         found = getattr(import_module(".".join(parts[:-1])), parts[-1])
     except (ImportError, AttributeError) as error:
-        raise UserError(f"{where}: {label} is {name}, which is not here ({error})") from error
+        raise UserError(f"{where}: {label} is {shown(name)}, which is not here ({shown(error)})") from error
     home = f"{getattr(found, '__module__', '')}."
-    if bases is None:
-        good = callable(found) and not isinstance(found, type) and home == f"{SCHEDULES}."
-    else:
-        good = isinstance(found, type) and issubclass(found, bases)
-        good = good and any(home.startswith(f"{package}.") for package in allowed)
-    if not good:
-        raise refused(where, f"{label} is {name}, which is no network, data set, task or optimizer")
+    is_ours = home == f"{SCHEDULES}." and callable(found) and not isinstance(found, type)
+    is_class = isinstance(found, type) and issubclass(found, tuple(PARTS.values()))
+    if not (is_ours or (is_class and any(home.startswith(f"{package}.") for package in allowed))):
+        raise refused(where, f"{label} is {shown(name)}, which is no network, data set, task, optimizer or schedule")
+    return found
 
 
-def plain(value: Any) -> Any:
-    """A value without what is deeper than one mapping, and without targets."""
-    if not isinstance(value, Mapping):
-        return value if isinstance(value, str | int | float | bool | None) else None
-    return {key: item for key, item in value.items() if isinstance(item, str | int | float | bool | None)
-            and not str(key).startswith("_")}  # fmt: skip
+def shown(value: Any, most: int = 80) -> str:
+    """A value of someone else's, fit for a terminal."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in str(value)[: most + 1])
+    return text if len(text) <= most else f"{text[:most]} ..."
 
 
 def refused(where: Path, what: str) -> UserError:

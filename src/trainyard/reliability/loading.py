@@ -10,6 +10,11 @@ from torch import Tensor, nn
 
 from trainyard.errors import UserError
 
+DTYPES = (
+    torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool,
+    torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
+)  # fmt: skip
+
 
 def damage(path: Path) -> str | None:
     """What is wrong with a checkpoint as a file, or None: a zip archive, uncompressed, its checksums right.
@@ -60,8 +65,9 @@ def tensors(weights: Any, path: Path) -> dict[str, Tensor]:
     if not isinstance(weights, Mapping):
         raise UserError(f"{path} holds no weights by name")
     for name, value in weights.items():
-        if not isinstance(name, str) or type(value) not in (Tensor, nn.Parameter) or value.layout != torch.strided:
-            raise UserError(f"{path}: its weight {name} is {type(value).__name__}, not a plain tensor")
+        plain = isinstance(name, str) and type(value) in (Tensor, nn.Parameter) and value.layout == torch.strided
+        if not plain or value.device.type != "cpu" or value.dtype not in DTYPES:
+            raise UserError(f"{path}: its weight {name} is {type(value).__name__}, not a plain tensor of usual numbers")
         if value.untyped_storage().nbytes() < value.numel() * value.element_size():
             raise UserError(f"{path}: its weight {name} {tuple(value.shape)} is larger than what is in the file")
         if value.is_floating_point() and not torch.isfinite(value).all():
@@ -78,6 +84,8 @@ def check_fit(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> N
         more = len(missing) + len(unknown) - 1
         raise UserError(f"{path} does not fit its config: it {what}{f' ({more} more such names)' if more else ''}")
     for name, value in weights.items():
+        if value.is_floating_point() != ours[name].is_floating_point():
+            raise UserError(f"{path} does not fit its config: {name} is {value.dtype} and not {ours[name].dtype}")
         if value.shape != ours[name].shape:
             raise UserError(
                 f"{path} does not fit its config: {name} is {tuple(value.shape)} in it and {tuple(ours[name].shape)} "
