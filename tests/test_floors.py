@@ -16,15 +16,16 @@ FLOORS: dict[str, set[str]] = {
     "provenance": {"hardware"},
     "build": {"errors"},
     "compose": {"errors"},
-    "run": {"build", "compose", "data", "errors", "generation", "provenance", "reliability", "tasks"},
+    "directory": {"compose", "errors", "provenance", "reliability"},
+    "run": {"build", "compose", "data", "directory", "errors", "generation", "reliability", "tasks"},
     "results": set(),
     "report": {"errors", "loggers", "reliability"},
     "check": {"callbacks", "data", "tasks"},
     "pretrained": {"data", "errors", "reliability", "tasks"},
-    "resuming": {"compose", "errors", "reliability", "run"},
+    "resuming": {"compose", "directory", "errors", "reliability", "run"},
     "training": {
-        "build", "callbacks", "check", "compose", "data", "errors", "hardware", "loggers", "logs", "pretrained",
-        "reliability", "results", "resuming", "run", "tasks",
+        "build", "callbacks", "check", "compose", "data", "directory", "errors", "hardware", "loggers", "logs",
+        "pretrained", "reliability", "results", "resuming", "run", "tasks",
     },
     "launch": {"compose", "errors", "logs", "reliability", "run", "training"},
     "commands": {
@@ -37,6 +38,7 @@ FLOORS: dict[str, set[str]] = {
 KNOW_OMEGACONF = {
     "build",
     "compose",
+    "directory",
     "launch",
     "run",
     "training",

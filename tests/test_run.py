@@ -50,7 +50,7 @@ def test_names_and_places_can_be_chosen(short: list[str], tmp_path: Path) -> Non
 
 
 def test_two_runs_in_one_second_get_two_directories(short: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from trainyard import run as module
+    from trainyard import directory as module
 
     class Frozen(module.datetime):
         @classmethod

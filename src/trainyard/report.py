@@ -18,7 +18,7 @@ START, END = "<!-- results -->", "<!-- /results -->"
 COLUMNS = ("network", "data", "test score", "train", "parameters", "minutes", "samples/s", "machine", "command")
 ASIDE = (
     "run.", "hydra.", "hardware=", "hardware.threads", "hardware.num_workers", "logger=", "seed=", "debug=",
-    "data.root=", "data.cache=", "data.num_workers",
+    "trainer.enable_progress_bar=", "data.root=", "data.cache=", "data.num_workers",
 )  # fmt: skip
 MATTERS = ("model", "data", "task", "optimizer", "scheduler", "trainer")  # of the config, for the scores
 HERE = ("seed", "root", "cache", "num_workers", "default_root_dir", "enable_progress_bar")  # but for these in them

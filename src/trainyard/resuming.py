@@ -9,12 +9,13 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from trainyard.compose import Composed
+from trainyard.directory import CHOICES, COMPOSED, OVERRIDES, RESOLVED, SUMMARY
 from trainyard.errors import UserError
 from trainyard.reliability.files import read_small
 from trainyard.reliability.folder import is_busy, status
 from trainyard.reliability.foreign import read_config
 from trainyard.reliability.seal import SEALED, own_files
-from trainyard.run import CHOICES, COMPOSED, OVERRIDES, RESOLVED, SUMMARY, Run
+from trainyard.run import Run
 
 # What may differ when a run goes on: nothing that changes the numbers it comes to. Keys, and beginnings of keys.
 FREE = (

@@ -2,35 +2,28 @@
 
 import json
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import Tensor
 
 from trainyard.build import build
-from trainyard.compose import Composed, import_beside_own_conf
+from trainyard.compose import import_beside_own_conf
 from trainyard.data.base import DataModule
 from trainyard.data.text import Text
+from trainyard.directory import RESOLVED, SUMMARY, TOKENIZER
 from trainyard.errors import UserError
 from trainyard.generation import continued
-from trainyard.provenance import environment, git
-from trainyard.reliability.files import read_small, write
+from trainyard.reliability.files import read_small
 from trainyard.reliability.foreign import as_data, read_config, shown
 from trainyard.reliability.loading import check_fit, load, tensors
-from trainyard.reliability.seal import own_files, put_seal
+from trainyard.reliability.seal import own_files
 from trainyard.tasks.base import Task
-
-COMPOSED, RESOLVED, SUMMARY = "config.yaml", "config.resolved.yaml", "summary.json"
-CHOICES, OVERRIDES = "choices.yaml", "overrides.yaml"  # config group: chosen option; the words as typed
-TOKENIZER = "tokenizer.json"  # of a run on text
 
 
 class Run:
@@ -151,39 +144,3 @@ def make_task(cfg: DictConfig, choices: dict[str, str] | None = None) -> Task:
         names = [named.get(group, group) for group in ("optimizer", "scheduler")]
         raise UserError(f"{' and '.join(names)}: {error}") from error
     return task
-
-
-def name_run(composed: Composed) -> tuple[str, Path]:
-    """The run's name and the directory it is going to have."""
-    run, choices = composed.cfg.run, composed.choices
-    experiment = choices.get("experiment")
-    name = run.name or (experiment if experiment not in (None, "null") else f"{choices['model']}_{choices['data']}")
-    if chosen := run.dir or composed.folder:
-        return name, Path(chosen)
-    stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    return name, Path(run.root) / name / f"{stamp}-{secrets.token_hex(3)}"
-
-
-def create(path: Path, composed: Composed, resolved: DictConfig) -> None:
-    """Make the directory and write down what is going to run; UserError if a run lies there already."""
-    path.mkdir(parents=True, exist_ok=True)
-    if (path / RESOLVED).exists():
-        raise UserError(f"{path} holds a run already; choose another run.dir, or none for a fresh directory")
-    (path / "checkpoints").mkdir(exist_ok=True)
-    (path / "environment.json").write_text(json.dumps(environment(), indent=2) + "\n")
-    if diff := git("diff", "HEAD"):
-        (path / "diff.patch").write_bytes(diff)
-    write_config(path, composed, resolved)
-
-
-def write_config(path: Path, composed: Composed, resolved: DictConfig) -> None:
-    """What was asked for and what came of it, under the user's seal; with the last file it is a run."""
-    contents = {
-        COMPOSED: OmegaConf.to_yaml(composed.cfg).encode(),
-        CHOICES: yaml.safe_dump(composed.choices).encode(),
-        OVERRIDES: yaml.safe_dump(composed.overrides).encode(),
-        RESOLVED: OmegaConf.to_yaml(resolved).encode(),
-    }
-    put_seal(path, contents)
-    for name, content in contents.items():
-        write(path / name, lambda file, content=content: file.write(content))

@@ -24,6 +24,7 @@ from trainyard.compose import Composed, check_types, resolve
 from trainyard.data.base import DataModule
 from trainyard.data.draws import fold
 from trainyard.data.text import Text
+from trainyard.directory import RESOLVED, SUMMARY, TOKENIZER, create, name_run, write_config
 from trainyard.errors import UserError, did_you_mean
 from trainyard.loggers.metrics_file import MetricsFile, cut_metrics, read_metrics
 from trainyard.logs import log_to
@@ -36,7 +37,7 @@ from trainyard.reliability.resume import ResumePoints, logged_step, newest
 from trainyard.reliability.stop import Stopped
 from trainyard.results import flat_hparams, log_hparams, print_results, summarise
 from trainyard.resuming import check_links, check_same, finished, stored
-from trainyard.run import RESOLVED, SUMMARY, TOKENIZER, Run, create, make_task, name_run, write_config
+from trainyard.run import Run, make_task
 from trainyard.tasks.base import Task
 
 log = logging.getLogger(__name__)
