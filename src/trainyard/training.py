@@ -29,12 +29,12 @@ from trainyard.errors import UserError, did_you_mean
 from trainyard.loggers.metrics_file import MetricsFile, cut_metrics, read_metrics
 from trainyard.logs import log_to
 from trainyard.pretrained import check_tokenizer, load_pretrained
-from trainyard.reliability.explain import end_workers, leave_word
+from trainyard.reliability.explain import leave_word
 from trainyard.reliability.files import DurableIO, write
 from trainyard.reliability.folder import RunFolder
 from trainyard.reliability.repeatable import Repeatable
 from trainyard.reliability.resume import ResumePoints, logged_step, newest
-from trainyard.reliability.stop import Stopped
+from trainyard.reliability.stop import Stopped, end_workers
 from trainyard.results import flat_hparams, log_hparams, print_results, summarise
 from trainyard.resuming import check_links, check_same, finished, stored
 from trainyard.run import Run, make_task

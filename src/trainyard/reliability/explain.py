@@ -1,6 +1,5 @@
 """What a run that crashed leaves behind, and what its user is told."""
 
-import multiprocessing
 from contextlib import suppress
 from pathlib import Path
 from traceback import format_exception
@@ -26,13 +25,6 @@ def hint(error: BaseException) -> str:
     if "DataLoader worker" in str(error) and any(word in str(error) for word in ("killed", "exited unexpectedly")):
         return WORKER_KILLED
     return ""
-
-
-def end_workers() -> None:
-    """Kill the data workers of a training that is over: they are deaf to the signal by which Python would end them."""
-    for child in multiprocessing.active_children():
-        if child.daemon:
-            child.kill()
 
 
 def leave_word(error: Exception, path: Path) -> None:

@@ -1,7 +1,9 @@
 """Asked to stop, a run writes a resume point first: TERM and USR1 (a scheduler's), the first Ctrl-C."""
 
+import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,8 +36,15 @@ def stopping_at_once() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def end_workers() -> None:
+    """Kill the data workers of a training that is over: they are deaf to the signal by which Python would end them."""
+    for child in multiprocessing.active_children():
+        if child.daemon:
+            child.kill()
+
+
 class StopSignal:
-    """Remembers the first signal; a second Ctrl-C interrupts at once."""
+    """Remembers the first signal; a second Ctrl-C ends the process at once, as a kill would."""
 
     def __init__(self) -> None:
         self.received: int | None = None
@@ -57,7 +66,11 @@ class StopSignal:
     def note(self, number: int, frame: FrameType | None) -> None:
         """Called by Python between two of its instructions."""
         if number == signal.SIGINT == self.received:
-            raise KeyboardInterrupt
+            if "ipykernel" in sys.modules:
+                raise KeyboardInterrupt
+            # raised in the middle of a logger's queue, that would leave its lock held, and the end would wait for it
+            end_workers()
+            os._exit(INTERRUPTED)
         self.received = number
         name = signal.Signals(number).name
         again = " (again: at once)" if number == signal.SIGINT else ""
