@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, InterpolationKeyError, InterpolationResolutionError, MissingMandatoryValue
 
 from trainyard.errors import UserError, did_you_mean
+from trainyard.recipe import offer_recipes
 
 NAME = "train"
 _base = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}  # Hydra 1.4 deprecates the argument
@@ -70,6 +71,11 @@ def name_own_conf(folder: str | None) -> None:
     _named.folder = folder
 
 
+def named_conf() -> str | None:
+    """What --config-dir named."""
+    return _named.folder
+
+
 def own_conf() -> Path | None:
     """The user's conf folder: the one named with --config-dir, else ./conf if it is there and not Trainyard's."""
     folder = Path(_named.folder or "conf").resolve()
@@ -81,6 +87,7 @@ def run_hydra(task: Any, argv: list[str]) -> None:
     sys.argv = [sys.argv[0], *_take_config_dir(argv)]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises instead of printing: `explain` says it better
     import_beside_own_conf()
+    offer_recipes(sys.argv[1:])
     try:
         hydra.main(config_path=str(package_conf()), config_name=NAME, **_base)(task)()
     except (ConfigCompositionException, MissingConfigException, OverrideParseException) as error:
@@ -114,6 +121,7 @@ def from_hydra(cfg: DictConfig) -> Composed:
 def compose(overrides: list[str]) -> Composed:
     """Compose without a command line, as notebooks and tests do."""
     import_beside_own_conf()
+    offer_recipes(overrides)
     GlobalHydra.instance().clear()
     try:
         with hydra.initialize_config_dir(str(package_conf()), **_base):

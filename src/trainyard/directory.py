@@ -23,7 +23,10 @@ def name_run(composed: Composed) -> tuple[str, Path]:
     """The run's name and the directory it is going to have."""
     run, choices = composed.cfg.run, composed.choices
     experiment = choices.get("experiment")
-    name = run.name or (experiment if experiment not in (None, "null") else f"{choices['model']}_{choices['data']}")
+    recipe = Path(experiment or "null")
+    if recipe.suffix == ".yaml":  # a file: outputs/sweeps/xor/best.yaml is xor-best
+        recipe = Path(f"{recipe.parent.name}-{recipe.stem}".lstrip("-"))
+    name = run.name or (recipe.name if recipe.name != "null" else f"{choices['model']}_{choices['data']}")
     if chosen := run.dir or composed.folder:
         return name, Path(chosen)
     stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")

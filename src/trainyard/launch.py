@@ -34,10 +34,18 @@ def job(cfg: DictConfig) -> float | None:
     """What Hydra calls, once or for each job of a sweep: the watched score, so that a sweep can rank the run."""
     with explained(cfg.debug):
         composed = from_hydra(cfg)
+        sweep = composed.choices.get("sweep")
+        if sweep not in (None, "null") and not composed.folder:
+            raise UserError(f"sweep={sweep} runs many trainings: add -m (python train.py -m sweep={sweep})")
         run = launch(composed)
     if run and composed.folder:
         swept.append(run.path)
     return run.summary["score"] if run else None
+
+
+def train_one(cfg: DictConfig) -> None:
+    """What Hydra calls in the process of one trial of a sweep."""
+    launch(from_hydra(cfg))
 
 
 def train(overrides: list[str]) -> "Run":

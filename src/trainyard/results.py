@@ -13,6 +13,7 @@ from torch.utils.tensorboard.summary import hparams as hparams_summaries
 
 log = logging.getLogger(__name__)
 SPEED = "throughput/samples_per_second"
+ASIDE = ("run.", "hydra.", "callbacks.pruning.", "hardware.threads", "trainer.enable_progress_bar", "test")  # of words
 
 
 def summarise(cfg: DictConfig, rows: list[dict[str, Any]], trainer: Trainer, seconds: float) -> dict[str, Any]:
@@ -80,7 +81,11 @@ def log_hparams(values: dict[str, Any], summary: dict[str, Any], loggers: list[L
 
 
 def flat_hparams(cfg: DictConfig, choices: dict[str, str], overrides: list[str]) -> dict[str, Any]:
-    """What tells runs apart: the choices, the few numbers that every run has, and what was changed by hand."""
+    """What tells runs apart: the choices, the few numbers that every run has, and what was changed by hand.
+
+    In a sweep, whose table has its trials alone, what was changed is enough.
+    """
+    is_trial = choices.get("sweep") not in (None, "null")
     flat: dict[str, Any] = {group: choices[group] for group in ("model", "data", "optimizer", "scheduler")}
     flat |= {
         "lr": OmegaConf.select(cfg, "optimizer.lr"),
@@ -89,8 +94,11 @@ def flat_hparams(cfg: DictConfig, choices: dict[str, str], overrides: list[str])
         "precision": cfg.hardware.precision,
         "seed": cfg.seed,
     }
+    flat = {} if is_trial else flat
     for word in overrides:
         key = word.partition("=")[0].lstrip("+~")
-        if key not in choices and not key.startswith(("run.", "hydra.")):
+        if key not in choices and not key.startswith(ASIDE):
             flat[key] = OmegaConf.select(cfg, key)
+        elif is_trial and key in choices and key not in ("experiment", "sweep"):
+            flat[key] = choices[key]
     return {key: value if isinstance(value, bool | int | float | str) else str(value) for key, value in flat.items()}

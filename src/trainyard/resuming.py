@@ -22,7 +22,8 @@ FREE = (
     "resume", "trust", "debug", "check", "run.", "logger.", "trainer.max_epochs", "trainer.enable_progress_bar",
     "trainer.default_root_dir", "trainer.profiler", "hardware.threads", "hardware.num_workers", "data.num_workers",
     "data.root", "data.cache", "data.download", "data.memory", "data.eval_batch_size", "callbacks.resume.",
-    "callbacks.finite.", "callbacks.progress_bar.", "callbacks.epoch_lines.", "callbacks.throughput.",
+    "callbacks.finite.", "callbacks.pruning.", "callbacks.progress_bar.", "callbacks.epoch_lines.",
+    "callbacks.throughput.",
 )  # fmt: skip
 PLANNED = ("cosine", "OneCycleLR")  # schedules whose every value hangs on the run's length
 PLACES = (".dirpath", ".folder", ".save_dir")  # the run directory, however it is spelled

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from trainyard.data.split import stratified
+from trainyard.data.split import fold_of, stratified
 
 LABELS = torch.tensor([0] * 100 + [1] * 40 + [2] * 2)
 ROWS = torch.arange(142)
@@ -35,3 +35,17 @@ def test_a_smaller_share_is_part_of_a_larger() -> None:
 def test_a_share_out_of_range_is_refused(share: float) -> None:
     with pytest.raises(ValueError, match="must lie between 0 and 1"):
         stratified(LABELS, ROWS, share, 0)
+
+
+def test_folds_are_apart_complete_and_hold_every_class_alike() -> None:
+    labels = torch.tensor([0] * 100 + [1] * 42)
+    parts = [fold_of(labels, ROWS, 5, number, 0) for number in range(5)]
+    assert torch.equal(torch.cat([chosen for _, chosen in parts]).sort().values, ROWS)
+    for kept, chosen in parts:
+        assert torch.equal(torch.cat([kept, chosen]).sort().values, ROWS)
+        assert labels[chosen].bincount().tolist() in ([20, 8], [20, 9])
+
+
+def test_more_folds_than_samples_of_a_class_are_refused() -> None:
+    with pytest.raises(ValueError, match="folds=5 needs as many samples of each class, and one has only 2"):
+        fold_of(torch.tensor([0, 0, 1, 1, 1, 1, 1]), torch.arange(7), 5, 0, 0)

@@ -19,7 +19,7 @@ from trainyard.compose import compose
 from trainyard.errors import UserError
 from trainyard.reliability.loading import check_fit
 from trainyard.reliability.seal import SEAL, SEALED, own_files, put_seal
-from trainyard.report import find
+from trainyard.report.runs import find
 from trainyard.run import Run, make_task
 
 

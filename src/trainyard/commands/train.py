@@ -9,6 +9,8 @@ def main(argv: list[str]) -> None:
     swept.clear()
     run_hydra(job, argv)
     if len(swept) > 1:
-        from trainyard.commands.report import show  # late: what one training needs none of
+        from trainyard.report.groups import group  # late: what one training needs none of
+        from trainyard.report.runs import find
+        from trainyard.report.tables import show
 
-        show(swept)
+        show(group(find(swept)[0]))

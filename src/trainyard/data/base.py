@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from trainyard.data.order import BatchOrder, Picked
-from trainyard.data.split import stratified
+from trainyard.data.split import fold_of, stratified
 
 
 class Samples(Dataset):
@@ -48,8 +48,9 @@ class DataModule(LightningDataModule):
     """Subclasses write `read`, and `transform` if something is to happen to a batch on the device.
 
     `batch_size` counts the samples of a step over all processes. `val_fraction` of train becomes the validation
-    split where the data has none of its own; `fraction` keeps that share of what is left to train on. Both choices
-    hang on `split_seed` alone, never on `seed`, which orders and augments the data.
+    split where the data has none of its own, or, with `folds` (cross-validation), the part of that number among so many
+    alike; `fraction` keeps that share of what is left to train on. These choices hang on `split_seed` alone, never on
+    `seed`, which orders and augments the data.
     """
 
     def __init__(
@@ -61,16 +62,21 @@ class DataModule(LightningDataModule):
         split_seed: int = 0,
         val_fraction: float = 0.1,
         fraction: float = 1.0,
+        folds: int | None = None,
+        fold: int = 0,
     ) -> None:
         super().__init__()
         if not 0 < fraction <= 1:
             raise ValueError(f"fraction={fraction} must be above 0 and at most 1")
         if not 0 < val_fraction < 1:
             raise ValueError(f"val_fraction={val_fraction} must lie between 0 and 1")
+        if folds is not None and not (folds >= 2 and 0 <= fold < folds):
+            raise ValueError(f"folds={folds} must be at least 2, and fold={fold} one of 0 to folds - 1")
         if batch_size < 1 or eval_batch_size < 1:
             raise ValueError(f"batch_size={batch_size} and eval_batch_size={eval_batch_size} must be at least 1")
         self.batch_size, self.eval_batch_size, self.num_workers = batch_size, eval_batch_size, num_workers
         self.seed, self.split_seed, self.val_fraction, self.fraction = seed, split_seed, val_fraction, fraction
+        self.folds, self.fold = folds, fold
         self.splits: dict[str, Samples] = {}
 
     def read(self, split: str) -> Samples:
@@ -97,13 +103,21 @@ class DataModule(LightningDataModule):
         if stage in ("fit", "validate") and "train" not in self.splits:
             train, val = self.read("train"), self.read_val()
             if val is None:
-                rest, chosen = stratified(train.labels, train.rows, self.val_fraction, "val", self.split_seed)
+                rest, chosen = self.hold_out(train.labels, train.rows)
                 train, val = train.take(rest), train.take(chosen)
+            elif self.folds:
+                raise ValueError(f"folds={self.folds}: this data has a validation split of its own, nothing is cut out")
             if self.fraction < 1:
                 train = train.take(stratified(train.labels, train.rows, self.fraction, "fraction", self.split_seed)[1])
             self.splits |= {"train": train, "val": val}
         if stage == "test" and "test" not in self.splits:
             self.splits["test"] = self.read("test")
+
+    def hold_out(self, labels: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Which samples of train to train on, and which to validate on; (N), (N) -> (N - M), (M) int64."""
+        if self.folds:
+            return fold_of(labels, rows, self.folds, self.fold, "folds", self.split_seed)
+        return stratified(labels, rows, self.val_fraction, "val", self.split_seed)
 
     def loader(self, split: str, shuffle: bool = False) -> DataLoader:
         """Batches of a split; each rank gets its share of every batch."""

@@ -1,5 +1,7 @@
 """Seeded, stratified choice of samples."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -14,12 +16,29 @@ def stratified(labels: Tensor, rows: Tensor, share: float, *seed: object) -> tup
     """
     if not 0 < share < 1:
         raise ValueError(f"a share of {share} cannot be cut off; it must lie between 0 and 1")
-    rank = mix(rows + fold(*seed))
     kept, chosen = [], []
-    for label in labels.unique():
-        members = (labels == label).nonzero().flatten()
-        members = members[rank[members].argsort()]
+    for members in shuffled(labels, rows, *seed):
         count = min(max(1, round(share * len(members))), len(members) - 1)  # at least one on either side, if it can be
         chosen.append(members[:count])
         kept.append(members[count:])
     return torch.cat(kept).sort().values, torch.cat(chosen).sort().values
+
+
+def fold_of(labels: Tensor, rows: Tensor, folds: int, number: int, *seed: object) -> tuple[Tensor, Tensor]:
+    """Cut samples in two: of `folds` parts of like size and classes, the one of that number goes to the second part."""
+    kept, chosen = [], []
+    for members in shuffled(labels, rows, *seed):
+        if len(members) < folds:
+            raise ValueError(f"folds={folds} needs as many samples of each class, and one has only {len(members)}")
+        parts = [members[i::folds] for i in range(folds)]
+        chosen.append(parts.pop(number))
+        kept += parts
+    return torch.cat(kept).sort().values, torch.cat(chosen).sort().values
+
+
+def shuffled(labels: Tensor, rows: Tensor, *seed: object) -> Iterator[Tensor]:
+    """The samples of each class, in an order that hangs on the seed."""
+    rank = mix(rows + fold(*seed))
+    for label in labels.unique():
+        members = (labels == label).nonzero().flatten()
+        yield members[rank[members].argsort()]

@@ -15,7 +15,6 @@ from torch import Tensor
 from trainyard.data.base import DataModule, Samples
 from trainyard.data.download import data_root
 from trainyard.data.draws import fold
-from trainyard.data.split import stratified
 from trainyard.data.tokens import KINDS, SPECIAL, Documents, train_tokenizer, write_documents
 
 SIDES = ("left", "right")
@@ -77,7 +76,8 @@ class Text(DataModule):
     @cached_property
     def folder(self) -> Path:
         """Where the tokens of these very texts lie: the texts as they were when this was first asked."""
-        parts = self.fingerprint(), self.kind, self.vocab_size, self.split_seed, self.val_fraction
+        cut = (self.folds, self.fold) if self.folds else (self.val_fraction,)
+        parts = self.fingerprint(), self.kind, self.vocab_size, self.split_seed, *cut
         return self.cache / f"{type(self).__name__.lower()}-{fold(*parts):016x}"
 
     def prepare_data(self) -> None:
@@ -101,7 +101,7 @@ class Text(DataModule):
         rest = range(len(texts))
         if not self.has_val():
             found = torch.tensor(labels)
-            rest = stratified(found, torch.arange(len(found)), self.val_fraction, "val", self.split_seed)[0].tolist()
+            rest = self.hold_out(found, torch.arange(len(found)))[0].tolist()
         tokenizer = train_tokenizer(self.kind, [texts[row] for row in rest], self.vocab_size)
         for split, (texts, labels) in read.items():
             write_documents(tokenizer, texts, labels, folder / split)

@@ -1,10 +1,9 @@
-"""Many runs in one table: read from their directories, grouped over seeds."""
+"""Finished runs, as their directories tell them."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 import yaml
@@ -14,14 +13,13 @@ from trainyard.loggers.metrics_file import read_metrics
 from trainyard.reliability.files import read_small
 from trainyard.reliability.foreign import read_config, shown
 
-START, END = "<!-- results -->", "<!-- /results -->"
-COLUMNS = ("network", "data", "test score", "train", "parameters", "minutes", "samples/s", "machine", "command")
 ASIDE = (
     "run.", "hydra.", "hardware=", "hardware.threads", "hardware.num_workers", "logger=", "seed=", "debug=",
-    "trainer.enable_progress_bar=", "data.root=", "data.cache=", "data.num_workers",
+    "trainer.enable_progress_bar=", "data.root=", "data.cache=", "data.num_workers", "data.fold=", "callbacks.pruning.",
+    "test=",
 )  # fmt: skip
 MATTERS = ("model", "data", "task", "optimizer", "scheduler", "trainer")  # of the config, for the scores
-HERE = ("seed", "root", "cache", "num_workers", "default_root_dir", "enable_progress_bar")  # but for these in them
+HERE = ("seed", "fold", "root", "cache", "num_workers", "default_root_dir", "enable_progress_bar")  # but for these
 
 
 @dataclass(frozen=True)
@@ -31,11 +29,13 @@ class Finished:
     words: tuple[str, ...]  # as typed, without what changes no score
     config: str  # what the scores hang on, but for the seed
     seed: int
+    fold: int | None  # of cross-validation
     network: str
     data: str
     metric: str
-    score: float
-    train: float | None  # the same metric on train, in the best epoch
+    test: float | None  # in the best epoch, as the others; None where the test set was left unread
+    validation: float | None
+    train: float | None
     parameters: int
     minutes: float
     speed: float  # samples a second; 0 where it was not measured
@@ -71,17 +71,20 @@ def finished(folder: Path) -> Finished:
     summary, environment = (json.loads(read_small(folder / name)) for name in ("summary.json", "environment.json"))
     typed = [shown(word, 1000) for word in yaml.safe_load(read_small(folder / "overrides.yaml")) or []]
     metric = summary["monitor"].rpartition("/")[2]
-    metric = "perplexity" if "test/perplexity" in summary["test"] else metric
+    scores = {**summary["best"], **summary["test"]}
+    metric = "perplexity" if "val/perplexity" in scores else metric
     threads = cfg["hardware"].get("threads") or environment["threads"]
     gpus = environment.get("gpus") or []
     return Finished(
         words=tuple(portable(word) for word in typed if not word.startswith(ASIDE)),
         config=settled(cfg),
         seed=int(cfg["seed"]),
+        fold=int(cfg["data"]["fold"]) if cfg["data"].get("folds") else None,
         network=shown(cfg["model"]["_target_"].rpartition(".")[2]),
         data=shown(cfg["data"]["_target_"].rpartition(".")[2]),
         metric=metric,
-        score=float(summary["test"].get(f"test/{metric}", float("nan"))),
+        test=number(scores.get(f"test/{metric}")),
+        validation=number(scores.get(f"val/{metric}")),
         train=in_training(folder, f"train/{metric}", summary["best_epoch"]),
         parameters=int(summary["parameters"]),
         minutes=float(summary["seconds"]) / 60,
@@ -90,6 +93,11 @@ def finished(folder: Path) -> Finished:
         if gpus and cfg["hardware"]["accelerator"] == "gpu"
         else f"{environment['cpu']}, {threads} threads",
     )
+
+
+def number(value: Any) -> float | None:
+    """A score, where there is one."""
+    return None if value is None else float(value)
 
 
 def settled(cfg: dict[str, Any]) -> str:
@@ -110,57 +118,3 @@ def in_training(folder: Path, name: str, epoch: int | None) -> float | None:
     """What `name` was in the epoch whose weights were tested."""
     found = [row[name] for row in read_metrics(folder) if name in row and row.get("epoch") == epoch]
     return found[-1] if found else None
-
-
-def rows(runs: Sequence[Finished]) -> list[tuple[str, ...]]:
-    """A row for each set of runs that differ in their seed alone: by data, the best first."""
-    groups: dict[Any, dict[int, Finished]] = {}
-    for run in runs:
-        groups.setdefault((run.data, run.network, run.config, run.words, run.machine), {})[run.seed] = (
-            run  # the latest of a seed
-        )
-    ordered = sorted(groups.values(), key=lambda group: rank(list(group.values())))
-    return [row([group[seed] for seed in sorted(group)]) for group in ordered]
-
-
-def rank(group: list[Finished]) -> tuple[str, str, float]:
-    """Where a group stands in the table."""
-    score = mean(run.score for run in group)
-    return group[0].data, group[0].metric, score if group[0].metric in ("loss", "perplexity") else -score
-
-
-def row(group: list[Finished]) -> tuple[str, ...]:
-    """The cells of a group; the runs stand in the order of their seeds."""
-    first = group[0]
-    share = first.metric not in ("loss", "perplexity")
-    scores = [100 * run.score if share else run.score for run in group]
-    spread = f" ± {stdev(scores):.2f} ({len(scores)} seeds)" if len(scores) > 1 else " (1 seed)"
-    speeds = [run.speed for run in group if run.speed]
-    trained = [run.train for run in group if run.train is not None]
-    seeds = ",".join(str(run.seed) for run in group)
-    return (
-        first.network,
-        first.data,
-        f"{mean(scores):.2f}{' %' if share else f' {first.metric}'}{spread}",
-        f"{mean(trained) * (100 if share else 1):.2f}{' %' if share else ''}" if trained else "",
-        f"{first.parameters:,}",
-        f"{mean(run.minutes for run in group):.1f}",
-        f"{mean(speeds):,.0f}" if speeds else "",
-        first.machine,
-        " ".join(["python train.py", *(["-m"] if len(group) > 1 else []), *first.words, f"seed={seeds}"]),
-    )
-
-
-def markdown(cells: Sequence[Sequence[str]]) -> str:
-    """The rows as a Markdown table."""
-    lines = [COLUMNS, ("---",) * len(COLUMNS), *((*cell[:-1], f"`{cell[-1]}`") for cell in cells)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def write_into(file: Path, table: str) -> None:
-    """Put the table between the file's two marks, which are added at its end where there are none."""
-    text = file.read_text() if file.is_file() else "# Results\n"
-    if START not in text or END not in text:
-        text = f"{text.rstrip()}\n\n{START}\n{END}\n"
-    before, _, rest = text.partition(START)
-    file.write_text(f"{before}{START}\n{table}\n{END}{rest.partition(END)[2]}")

@@ -1,15 +1,24 @@
+import csv
 import json
 import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import ROOT
 
 import trainyard
 from trainyard.commands.report import main
 from trainyard.errors import UserError
-from trainyard.report import find, rows, write_into
+from trainyard.report.bootstrap import bootstrap
+from trainyard.report.groups import group
+from trainyard.report.runs import find
+from trainyard.report.tables import cells, write_into
+
+
+def rows(runs) -> list[tuple[str, ...]]:
+    return [cells(each) for each in group(runs)]
 
 
 @pytest.fixture
@@ -33,8 +42,8 @@ def test_runs_that_differ_in_their_seed_alone_are_one_row(seeds: Path) -> None:
     assert [path.name for path in unfinished] == ["cut"]
     (row,) = rows(done)
     assert row[:3] == ("MLP", "Shapes", "60.00 % ± 10.00 (3 seeds)")
-    assert row[3].endswith(" %") and 0 <= float(row[3][:-2]) <= 100  # train accuracy
-    assert row[5] == "2.0"
+    assert row[4].endswith(" %") and 0 <= float(row[4][:-2]) <= 100  # train accuracy
+    assert row[3] == "" and row[6:8] == ("2.0", "70.00 %")
     assert row[-1].startswith("python train.py -m ") and row[-1].endswith(
         "model=mlp data=shapes data.size=200 data.test_size=100 seed=0,1,2"
     )
@@ -82,3 +91,45 @@ def test_every_command_in_the_results_composes() -> None:
     assert commands
     for words in commands:
         compose([word for word in words[2:] if word != "-m" and not word.startswith("seed=")])
+
+
+def test_csv_has_the_plain_numbers_and_latex_a_table(seeds: Path, tmp_path: Path) -> None:
+    main([str(seeds), "--csv", str(tmp_path / "t.csv"), "--latex", str(tmp_path / "t.tex")])
+    (row,) = csv.DictReader((tmp_path / "t.csv").open())
+    assert float(row["test mean"]) == pytest.approx(0.6) and float(row["test std"]) == pytest.approx(0.1)
+    assert float(row["test best"]) == 0.7 and row["test runs"] == "3" and row["metric"] == "accuracy"
+    text = (tmp_path / "t.tex").read_text()
+    assert r"MLP & Shapes & 60.00 \% $\pm$ 10.00" in text and r"\bottomrule" in text
+
+
+def test_the_best_is_compared_with_the_others_by_the_seeds_that_both_have(seeds: Path, capsys) -> None:
+    for seed in range(3):  # another learning rate, 10 points less on each seed
+        folder = seeds / f"other-{seed}"
+        shutil.copytree(seeds / str(seed), folder)
+        config, summary = folder / "config.resolved.yaml", json.loads((folder / "summary.json").read_text())
+        config.write_text(re.sub(r"(?m)^  lr: .*$", "  lr: 0.123", config.read_text()))
+        (folder / "overrides.yaml").write_text((folder / "overrides.yaml").read_text() + "- optimizer.lr=0.123\n")
+        summary["test"]["test/accuracy"] -= 0.1
+        (folder / "summary.json").write_text(json.dumps(summary))
+    main([str(seeds)])
+    shown = capsys.readouterr().out
+    assert "MLP against optimizer.lr=0.123: +10.00 points accuracy, 95 % within +10.00 to +10.00, p 0.000" in shown
+    assert "(paired bootstrap, 3 pairs, too few to tell)" in shown
+
+
+def test_the_bootstrap_knows_chance_from_a_difference() -> None:
+    noise = np.random.default_rng(1).normal(size=20)
+    low, high, p = bootstrap(noise - noise.mean())
+    assert low < 0 < high and 0.4 < p < 0.6
+    low, high, p = bootstrap(noise - noise.mean() + 1)
+    assert 0 < low < 1 < high and p < 0.001
+
+
+def test_folds_are_one_row_judged_on_what_they_held_out(short: list[str], tmp_path: Path) -> None:
+    words = [*short, "model=mlp", "data=shapes", "data.size=200", "data.test_size=100", "data.folds=3", "test=false"]
+    found = [trainyard.train([*words, f"data.fold={fold}", f"run.dir={tmp_path / str(fold)}"]) for fold in range(3)]
+    assert found[0].summary["test"] == {}
+    (row,) = rows(find([tmp_path])[0])
+    scores = [100 * run.summary["best"]["val/accuracy"] for run in found]
+    assert row[2] == "" and row[3].startswith(f"{sum(scores) / 3:.2f} % ± ") and "(3 folds)" in row[3]
+    assert "data.folds=3 data.fold=0,1,2 seed=0" in row[-1]

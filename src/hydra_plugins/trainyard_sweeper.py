@@ -1,0 +1,24 @@
+"""The door through which Hydra finds the sweeper; imported by every Hydra program, so that it imports nothing heavy."""
+
+from typing import Any
+
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class StudySweeper(Sweeper):
+    """hydra/sweeper=trainyard: see `trainyard.sweep`."""
+
+    def __init__(self, **options: Any) -> None:
+        self.options = options  # read from the whole config instead, where they can refer to it
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Called by Hydra first."""
+        self.given = {"hydra_context": hydra_context, "task_function": task_function, "config": config}
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Called by Hydra with the words of the command line, but for those that begin with hydra."""
+        from trainyard.sweep.sweeper import sweep
+
+        return sweep(arguments, **self.given)

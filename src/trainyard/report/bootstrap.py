@@ -1,0 +1,58 @@
+"""Is one configuration better than another? A paired bootstrap over the seeds and folds that both have.
+
+Efron & Tibshirani, An Introduction to the Bootstrap (1993). With few pairs it says little, and says so by its interval.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainyard.report.groups import Group
+
+RESAMPLES = 10_000
+LEAST = 2  # pairs
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`better` minus `other`, run by run with the same seed and fold."""
+
+    better: int  # which of the groups
+    other: int
+    pairs: int
+    difference: float  # of the means
+    low: float  # of the 95 % interval
+    high: float
+    p: float  # share of resamples in which `better` is not the better one
+
+
+def compare(groups: Sequence[Group]) -> list[Comparison]:
+    """The best group of each data set and metric with each of the others that shares seeds or folds with it."""
+    found = []
+    for i, other in enumerate(groups):
+        best = next(j for j, each in enumerate(groups) if alike(each, other))
+        shared = sorted(groups[best].scores().keys() & other.scores().keys(), key=str)
+        if best == i or len(shared) < LEAST:
+            continue
+        first, second = (np.array([each.scores()[key] for key in shared]) for each in (groups[best], other))
+        sign = -1 if other.lower_is_better else 1
+        low, high, p = bootstrap(sign * (first - second))
+        low, high = sorted((sign * low, sign * high))
+        found.append(Comparison(best, i, len(shared), float((first - second).mean()), low, high, p))
+    return found
+
+
+def alike(one: Group, other: Group) -> bool:
+    """Whether two groups are judged by the same score on the same data."""
+    return all(getattr(one.first, name) == getattr(other.first, name) for name in ("data", "metric")) and (
+        one.judged_on == other.judged_on
+    )
+
+
+def bootstrap(differences: np.ndarray) -> tuple[float, float, float]:
+    """The bounds of the mean's 95 % interval, and the share of resamples whose mean is not above 0."""
+    drawn = np.random.default_rng(0).integers(len(differences), size=(RESAMPLES, len(differences)))
+    means = differences[drawn].mean(axis=1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high), float((means <= 0).mean())

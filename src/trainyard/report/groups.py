@@ -1,0 +1,103 @@
+"""Runs that differ in their seed or fold alone, as one: mean, spread, best."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import Any
+
+from trainyard.report.runs import Finished
+
+LOWER = ("loss", "perplexity", "error")  # metrics of which less is better
+Key = tuple[int, int | None]  # seed, fold
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What one score is over a group's runs."""
+
+    mean: float
+    std: float | None  # of a sample; None for a single run
+    best: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """The runs of one configuration by seed and fold."""
+
+    runs: dict[Key, Finished]
+
+    @property
+    def first(self) -> Finished:
+        """Any of them: they say the same of network, data and machine."""
+        return next(iter(self.runs.values()))
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Which way the metric goes."""
+        return self.first.metric in LOWER
+
+    @property
+    def judged_on(self) -> str:
+        """Folds are compared on what they held out, everything else on the test set, where that was read."""
+        tested = all(run.test is not None for run in self.runs.values())
+        return "validation" if self.first.fold is not None or not tested else "test"
+
+    def scores(self, split: str = "") -> dict[Key, float]:
+        """The metric on a split, by seed and fold; by default the one that the group is judged on."""
+        values = {key: getattr(run, split or self.judged_on) for key, run in self.runs.items()}
+        return {key: value for key, value in values.items() if value is not None}
+
+    def statistics(self, split: str = "") -> Statistics | None:
+        """Over the runs that have the score."""
+        values = list(self.scores(split).values())
+        if not values:
+            return None
+        best = min(values) if self.lower_is_better else max(values)
+        return Statistics(mean(values), stdev(values) if len(values) > 1 else None, best, len(values))
+
+    def average(self, name: str) -> float | None:
+        """The mean of a number that every run has, but for zeros, which were not measured."""
+        values = [getattr(run, name) for run in self.runs.values() if getattr(run, name)]
+        return mean(values) if values else None
+
+    @property
+    def over(self) -> str:
+        """What the mean is over: 3 seeds, 5 folds."""
+        seeds, folds = ({key[i] for key in self.runs} for i in (0, 1))
+        said = [f"{len(folds)} folds"] if folds != {None} else []
+        if len(seeds) > 1 or not said:
+            said.append(f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}")
+        return " x ".join(said)
+
+    @property
+    def command(self) -> str:
+        """What trains all its runs."""
+        seeds = sorted({seed for seed, _ in self.runs})
+        folds = sorted({fold for _, fold in self.runs if fold is not None})
+        words = [*self.first.words, *([f"data.fold={','.join(map(str, folds))}"] if folds else [])]
+        many = ["-m"] if len(self.runs) > 1 else []
+        return " ".join(["python train.py", *many, *words, f"seed={','.join(map(str, seeds))}"])
+
+
+def group(runs: Sequence[Finished]) -> list[Group]:
+    """By data, the best first; of two runs with the same seed and fold, the latter counts."""
+    groups: dict[Any, dict[Key, Finished]] = {}
+    for run in runs:
+        same = (run.data, run.network, run.config, run.words, run.machine)
+        groups.setdefault(same, {})[run.seed, run.fold] = run
+    ordered = [Group(dict(sorted(found.items(), key=lambda item: str(item[0])))) for found in groups.values()]
+    return sorted(ordered, key=rank)
+
+
+def rank(each: Group) -> tuple[str, str, float]:
+    """Where a group stands in the table."""
+    found = each.statistics()
+    score = found.mean if found else float("inf")
+    return each.first.data, each.first.metric, score if each.lower_is_better else -score
+
+
+def differences(groups: Sequence[Group]) -> list[str]:
+    """Of each group's command, the words that not all have."""
+    commands = [list(each.first.words) for each in groups]
+    return [" ".join(word for word in words if not all(word in other for other in commands)) for words in commands]

@@ -1,0 +1,129 @@
+"""The groups as a table: on the terminal, in Markdown, CSV and LaTeX."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import astuple
+from pathlib import Path
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from trainyard.report.bootstrap import Comparison, compare
+from trainyard.report.groups import Group, Statistics, differences
+
+START, END = "<!-- results -->", "<!-- /results -->"
+COLUMNS = (
+    "network", "data", "test score", "validation", "train", "parameters", "minutes", "best", "samples/s", "machine",
+    "command",
+)  # fmt: skip
+SHOWN = 7  # columns on the terminal; speed, machine and command stand in the file
+FEW = 5  # pairs that say little
+SPLITS = ("test", "validation", "train")
+
+
+def cells(each: Group) -> tuple[str, ...]:
+    """A group's row."""
+    first = each.first
+    scale, unit = (1, f" {first.metric}") if first.metric in ("loss", "perplexity") else (100, " %")
+    judged, trained, speed = each.statistics(), each.statistics("train"), each.average("speed")
+    return (
+        first.network,
+        first.data,
+        score(each, each.statistics("test"), scale, unit),
+        score(each, judged, scale, unit) if each.judged_on == "validation" else "",
+        f"{scale * trained.mean:.2f}{unit if scale > 1 else ''}" if trained else "",
+        f"{first.parameters:,}",
+        f"{each.average('minutes') or 0:.1f}",
+        f"{scale * judged.best:.2f}{unit}" if judged and judged.count > 1 else "",
+        f"{speed:,.0f}" if speed else "",
+        first.machine,
+        each.command,
+    )
+
+
+def score(each: Group, found: Statistics | None, scale: int, unit: str) -> str:
+    """Mean, spread and over what."""
+    if found is None:
+        return ""
+    spread = "" if found.std is None else f" ± {scale * found.std:.2f}"
+    return f"{scale * found.mean:.2f}{unit}{spread} ({each.over})"
+
+
+def filled(groups: Sequence[Group]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Heads and rows of the columns in which some row has a word."""
+    rows = [cells(each) for each in groups]
+    kept = [i for i, _ in enumerate(COLUMNS) if any(row[i] for row in rows)]
+    return tuple(COLUMNS[i] for i in kept), [tuple(row[i] for i in kept) for row in rows]
+
+
+def show(groups: Sequence[Group]) -> None:
+    """Print the table, and below it how sure the best of each data set is."""
+    heads, rows = filled(groups)
+    names = [name for name in heads if name in COLUMNS[:SHOWN]]
+    table = Table("with", *names, box=SIMPLE)
+    table.columns[0].overflow = "fold"  # words have no spaces
+    words = differences(groups)
+    for said, row in zip(words, rows, strict=True):
+        table.add_row(escape(said), *map(escape, row[: len(names)]))
+    console = Console(highlight=False)
+    console.print(table)
+    for found in compare(groups):
+        console.print(escape(sentence(found, groups, words)), soft_wrap=True)
+
+
+def sentence(found: Comparison, groups: Sequence[Group], words: Sequence[str]) -> str:
+    """A comparison in words."""
+    names = [words[i] or groups[i].first.network for i in (found.better, found.other)]
+    metric = groups[found.other].first.metric
+    scale, unit = (1, "") if metric in ("loss", "perplexity") else (100, " points")
+    few = ", too few to tell" if found.pairs < FEW else ""
+    return (
+        f"{names[0]} against {names[1]}: {scale * found.difference:+.2f}{unit} {metric}, 95 % within "
+        f"{scale * found.low:+.2f} to {scale * found.high:+.2f}, p {found.p:.3f} "
+        f"(paired bootstrap, {found.pairs} pairs{few})"
+    )
+
+
+def markdown(groups: Sequence[Group]) -> str:
+    """The rows as a Markdown table."""
+    heads, rows = filled(groups)
+    lines = [heads, ("---",) * len(heads), *((*row[:-1], f"`{row[-1]}`") for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def latex(groups: Sequence[Group]) -> str:
+    """The rows as a booktabs table, without machine and command."""
+    heads, rows = filled(groups)
+    count = sum(name in COLUMNS[:SHOWN] for name in heads)
+    marks = str.maketrans({"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "±": r"$\pm$"})
+    body = [" & ".join(cell.translate(marks) for cell in row[:count]) + r" \\" for row in [heads, *rows]]
+    begin = [rf"\begin{{tabular}}{{ll{'r' * (count - 2)}}}", r"\toprule", body[0], r"\midrule"]
+    return "\n".join([*begin, *body[1:], r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def as_csv(groups: Sequence[Group]) -> str:
+    """A row for each group, the numbers as they are."""
+    fields = [f"{split} {name}" for split in SPLITS for name in ("mean", "std", "best", "runs")]
+    stream = io.StringIO()
+    table = csv.writer(stream, lineterminator="\n")
+    table.writerow(["network", "data", "metric", *fields, "parameters", "minutes", "samples/s", "machine", "command"])
+    for each in groups:
+        first, found = each.first, [each.statistics(split) for split in SPLITS]
+        scores = [cell for some in found for cell in (astuple(some) if some else ("",) * 4)]
+        speed = (each.average("minutes"), each.average("speed"))
+        table.writerow(
+            [first.network, first.data, first.metric, *scores, first.parameters, *speed, first.machine, each.command]
+        )
+    return stream.getvalue()
+
+
+def write_into(file: Path, table: str) -> None:
+    """Put the table between the file's two marks, which are added at its end where there are none."""
+    text = file.read_text() if file.is_file() else "# Results\n"
+    if START not in text or END not in text:
+        text = f"{text.rstrip()}\n\n{START}\n{END}\n"
+    before, _, rest = text.partition(START)
+    file.write_text(f"{before}{START}\n{table}\n{END}{rest.partition(END)[2]}")

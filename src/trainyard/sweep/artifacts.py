@@ -1,0 +1,120 @@
+"""What a sweep leaves in its folder: trials.csv, best.yaml and the plots."""
+
+import csv
+import logging
+import os
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import optuna
+import yaml
+from omegaconf import OmegaConf
+from optuna.trial import FrozenTrial, TrialState
+
+from trainyard.compose import compose
+from trainyard.directory import CHOICES, COMPOSED
+from trainyard.reliability.files import read_small
+from trainyard.reliability.foreign import read_config
+from trainyard.resuming import flat
+from trainyard.sweep.job import Jobs
+from trainyard.sweep.ledger import REASON, counted
+from trainyard.sweep.options import Options
+
+ASIDE = ("run.", "callbacks.pruning", "test", "trainer.enable_progress_bar", "hardware.threads")
+PLOTS = (
+    "optimization_history", "param_importances", "slice", "parallel_coordinate", "contour", "intermediate_values",
+    "timeline",
+)  # fmt: skip
+log = logging.getLogger(__name__)
+
+
+def write_artifacts(study: optuna.Study, options: Options, jobs: Jobs) -> None:
+    """All that the trials so far allow."""
+    options.folder.mkdir(parents=True, exist_ok=True)
+    trials = counted(study)
+    replace(options.folder / "trials.csv", lambda part: write_csv(part, trials, options, jobs))
+    done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    if done and len(options.objectives) == 1:
+        text = best_recipe(study.best_trial, options, jobs)
+        replace(options.folder / "best.yaml", lambda part: part.write_text(text))
+    if options.plots and done:
+        draw(study, options)
+
+
+def replace(file: Path, write: Any) -> None:
+    """Write a file all or nothing; another process of the sweep may do the same."""
+    part = file.with_name(f".{os.getpid()}.{file.name}")
+    write(part)
+    part.replace(file)
+
+
+def write_csv(file: Path, trials: list[FrozenTrial], options: Options, jobs: Jobs) -> None:
+    """One row a trial."""
+    names = list(dict.fromkeys(name for trial in trials for name in trial.params))
+    with file.open("w", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow(["trial", "state", *options.objectives, "validations", "seconds", *names, "reason", "run"])
+        for trial in trials:
+            scored = trial.values if trial.state == TrialState.COMPLETE else None
+            values = scored or [""] * len(options.objectives)
+            table.writerow([
+                trial.number, trial.state.name.lower(), *values, max(trial.intermediate_values, default=""),
+                round(trial.duration.total_seconds(), 2) if trial.duration else "",
+                *(trial.params.get(name, "") for name in names),
+                trial.user_attrs.get(REASON, ""), os.path.relpath(jobs.folder(trial), options.folder),
+            ])  # fmt: skip
+
+
+def best_recipe(trial: FrozenTrial, options: Options, jobs: Jobs) -> str:
+    """The best trial's whole config, as choices of groups and the values that differ from theirs: a recipe."""
+    folder = jobs.folder(trial)
+    chosen = yaml.safe_load(read_small(folder / CHOICES)) or {}
+    usual = compose([])
+    aside = ("experiment", "sweep")
+    groups = {
+        group: choice for group, choice in chosen.items()
+        if not group.startswith("hydra/") and group not in aside and choice != usual.choices.get(group)
+    }  # fmt: skip
+    base = flat(OmegaConf.to_container(compose([f"{group}={choice}" for group, choice in groups.items()]).cfg))
+    there = flat(read_config(folder / COMPOSED))
+    values = {key: value for key, value in there.items() if base.get(key) != value and not key.startswith(ASIDE)}
+    body: dict[str, Any] = {}
+    for key, value in values.items():
+        *parents, last = key.split(".")
+        node = body
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[last] = value
+    scores = ", ".join(f"{name} {value:.4f}" for name, value in zip(options.objectives, trial.values, strict=True))
+    defaults = {"defaults": [{f"override /{group}": choice} for group, choice in groups.items()]} if groups else {}
+    head = f"# @package _global_\n# Trial {trial.number}, the best of the study {options.study}: {scores}.\n"
+    return head + yaml.safe_dump({**defaults, **body}, sort_keys=False)
+
+
+def draw(study: optuna.Study, options: Options) -> None:
+    """Optuna's pictures with matplotlib; those that so few trials do not allow are left out."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    from optuna.visualization import matplotlib as pictures
+
+    if len(options.objectives) > 1:
+        names: tuple[str, ...] = ("pareto_front", "timeline") if len(options.objectives) <= 3 else ("timeline",)
+        more: dict[str, Any] = {}
+    else:
+        names, more = PLOTS, {"target_name": next(iter(options.objectives))}
+    for name in names:
+        given = {} if name in ("timeline", "intermediate_values", "pareto_front") else more
+        try:
+            with warnings.catch_warnings(), plt.rc_context():
+                warnings.simplefilter("ignore")
+                axes = getattr(pictures, f"plot_{name}")(study, **given)
+            figure = (axes.flat[0] if hasattr(axes, "flat") else axes).figure
+            replace(options.folder / f"{name}.png", partial(figure.savefig, dpi=120, bbox_inches="tight", format="png"))
+        except Exception as error:  # too few trials for importances, one parameter for a contour
+            log.debug("%s.png was not drawn: %s", name, error)
+        finally:
+            plt.close("all")

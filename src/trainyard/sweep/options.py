@@ -1,0 +1,69 @@
+"""What hydra.sweeper says, read from the composed config."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from trainyard.errors import UserError
+from trainyard.sweep.storage import locate
+
+DIRECTIONS = {"min": "minimize", "max": "maximize"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """The keys of conf/hydra/sweeper/trainyard.yaml, checked."""
+
+    folder: Path  # hydra.sweep.dir
+    location: str  # of the storage
+    study: str
+    objectives: dict[str, str]  # score: min or max
+    params: dict[str, Any]
+    baseline: bool
+    n_trials: int
+    n_jobs: int
+    timeout: float
+    execution: str
+    slots: list[dict[str, str]]
+    max_failure_rate: float
+    grace: float
+    refit: int
+    plots: bool
+
+
+def read_options(config: DictConfig) -> Options:
+    """UserError for a value that cannot be."""
+    node: dict[str, Any] = {
+        key: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+        for key, value in config.hydra.sweeper.items()
+        if key not in ("sampler", "pruner")
+    }
+    folder = Path(config.hydra.sweep.dir).absolute()
+    objectives = node["objectives"] or {config.monitor: config.mode}
+    for name, mode in objectives.items():
+        if mode not in DIRECTIONS:
+            raise UserError(f"hydra.sweeper.objectives: {name} is to be {mode}; it must be min or max")
+    for key, least in {"n_trials": 1, "n_jobs": 1, "refit": 0, "grace": 1}.items():
+        if node[key] < least:
+            raise UserError(f"hydra.sweeper.{key}={node[key]} must be at least {least}")
+    if node["execution"] not in ("process", "launcher"):
+        raise UserError(f"hydra.sweeper.execution={node['execution']} must be process or launcher")
+    return Options(
+        folder=folder,
+        location=locate(node["storage"], folder),
+        study=str(node["study"]),
+        objectives=objectives,
+        params=node["params"] or {},
+        baseline=node["baseline"],
+        n_trials=node["n_trials"],
+        n_jobs=node["n_jobs"],
+        timeout=float(node["timeout"] or "inf"),
+        execution=node["execution"],
+        slots=[{key: str(value) for key, value in slot.items()} for slot in node["slots"] or []],
+        max_failure_rate=float(node["max_failure_rate"]),
+        grace=float(node["grace"]),
+        refit=node["refit"],
+        plots=node["plots"],
+    )

@@ -1,0 +1,64 @@
+"""Reports a trial's score after each validation, and ends it when the study's pruner says so."""
+
+from typing import Any
+
+import optuna
+from hydra.core.hydra_config import HydraConfig
+from lightning import Callback, LightningModule, Trainer
+
+from trainyard.build import build
+from trainyard.sweep.storage import open_storage
+from trainyard.sweep.study import live, load
+
+PRUNED_AT = "pruned at"
+
+
+class Pruning(Callback):
+    """Does nothing without `trial`, the number that the sweeper gives. A study of several objectives prunes nothing.
+
+    Rank 0 alone talks to the storage; its decision is broadcast, and the run ends as any other, through should_stop.
+    """
+
+    def __init__(self, monitor: str, trial: int | None = None, study: str = "", storage: str | None = None) -> None:
+        self.monitor, self.number, self.study, self.storage = monitor, trial, study, storage
+        self.trial: optuna.Trial | None = None
+        self.validations = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"validations": self.validations}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.validations = state_dict["validations"]
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.number is not None and trainer.is_global_zero:
+            self.trial = open_trial(self.number, self.study, self.storage)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.number is None or trainer.state.fn != "fit" or trainer.sanity_checking:
+            return
+        self.validations += 1
+        is_over = False
+        if self.trial is not None and len(self.trial.study.directions) == 1:
+            score = float(trainer.callback_metrics[self.monitor])
+            if self.validations not in self.trial.study.get_trials(deepcopy=False)[self.number].intermediate_values:
+                self.trial.report(score, self.validations)  # a resumed run says again what the storage has
+            is_over = not is_last(trainer) and self.trial.should_prune()
+            if is_over:
+                self.trial.set_user_attr(PRUNED_AT, self.validations)
+        if trainer.strategy.broadcast(is_over):
+            trainer.fit_loop.min_epochs = None  # either would overrule should_stop
+            trainer.fit_loop.epoch_loop.min_steps = None
+            trainer.should_stop = True
+
+
+def is_last(trainer: Trainer) -> bool:
+    """Whether the training is at its end anyway: its score counts as any other."""
+    return trainer.max_epochs == trainer.current_epoch + 1 and trainer.is_last_batch
+
+
+def open_trial(number: int, name: str, storage: str | None) -> optuna.Trial:
+    """A study's trial of that number; a URL that may hold a password stands in hydra.sweeper.storage alone."""
+    node = HydraConfig.get().sweeper
+    study = load(name, open_storage(storage or node.storage), build(node.pruner, "hydra/sweeper/pruner"))
+    return live(study, study.trials[number])

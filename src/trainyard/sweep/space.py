@@ -1,0 +1,146 @@
+"""The search space: Hydra's own words for what may vary, as Optuna's distributions, and values as words again."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import product
+from math import prod
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from trainyard.errors import UserError
+
+LARGE = 10_000  # combinations that are worth listing
+FORMS = "choice(a,b), range(1,10), interval(0.1,0.5) or int(interval(1,8)), tag(log, interval(1e-5,1e-1))"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One key that varies."""
+
+    key: str  # as in an override, with + where it was given
+    distribution: BaseDistribution
+    words: dict[str, str] = field(default_factory=dict)  # of a choice: how each value was written
+
+    def word(self, value: Any) -> str:
+        """The override that sets the key to `value`."""
+        return f"{self.key}={self.words.get(repr(value)) or quote(value)}"
+
+    def values(self) -> list[Any] | None:
+        """Every value, or None for a continuum."""
+        match self.distribution:
+            case CategoricalDistribution(choices=choices):
+                return list(choices)
+            case IntDistribution(low=low, high=high, step=step):
+                return list(range(low, high + 1, step))
+            case FloatDistribution(low=low, high=high, step=float(step)):
+                return [low + i * step for i in range(round((high - low) / step) + 1)]
+        return None
+
+
+@dataclass(frozen=True)
+class Space:
+    """The parameters by name, and the words that are the same for all trials."""
+
+    parameters: dict[str, Parameter]
+    fixed: list[str]
+
+    @property
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """What Optuna asks for."""
+        return {name: parameter.distribution for name, parameter in self.parameters.items()}
+
+    def words(self, values: dict[str, Any]) -> list[str]:
+        """The overrides that set these values."""
+        return [self.parameters[name].word(value) for name, value in values.items()]
+
+    def grid(self) -> dict[str, list[Any]]:
+        """The values of every parameter; UserError for a continuum."""
+        grid = {name: parameter.values() for name, parameter in self.parameters.items()}
+        if endless := [name for name, values in grid.items() if values is None]:
+            raise UserError(
+                f"hydra/sweeper/sampler=grid tries every value, and {endless[0]} is an interval; give it as "
+                "choice(...) or range(...), or take another sampler"
+            )
+        return {name: values for name, values in grid.items() if values is not None}
+
+    def points(self) -> list[dict[str, Any]] | None:
+        """Every combination, or None where there are endlessly, or very, many."""
+        values = [parameter.values() for parameter in self.parameters.values()]
+        if any(each is None for each in values) or prod(len(each or []) for each in values) > LARGE:
+            return None
+        return [dict(zip(self.parameters, point, strict=True)) for point in product(*values)]  # pyright: ignore
+
+
+def read_space(params: dict[str, Any], arguments: list[str]) -> Space:
+    """From the config's `params` and the command line's words, which win; UserError if nothing varies."""
+    given = [f"{key}={value if isinstance(value, str) else quote(value)}" for key, value in params.items()]
+    parameters: dict[str, Parameter] = {}
+    fixed: dict[str, str] = {}
+    for override in OverridesParser.create().parse_overrides([*given, *arguments]):
+        key = override.get_key_element()
+        name = key.lstrip("+~")
+        parameters.pop(name, None)
+        fixed.pop(name, None)
+        if override.is_sweep_override():
+            parameters[name] = parameter(key, override)
+        else:
+            fixed[name] = override.input_line or key
+    if not parameters:
+        raise UserError(f"nothing varies in this sweep: give a key as {FORMS}, or choose one of conf/sweep")
+    return Space(parameters, list(fixed.values()))
+
+
+def parameter(key: str, override: Override) -> Parameter:
+    """What an override lets vary; UserError for what cannot be drawn from."""
+    try:
+        if override.is_choice_sweep():
+            swept = override.value()
+            return choice(key, swept.list if isinstance(swept, ChoiceSweep) else override.sweep_iterator())
+        return Parameter(key, numbers(override))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{override.input_line}: {error}") from error
+
+
+def choice(key: str, elements: Iterable[Any]) -> Parameter:
+    """One of a list. Lists and dicts are known to the study by their text."""
+    words: dict[str, str] = {}
+    values: list[Any] = []
+    for element in elements:
+        word = Override._get_value_element_as_str(element)
+        value = element.text if isinstance(element, QuotedString) else element
+        value = value if isinstance(value, str | int | float | bool | None) else word
+        if repr(value) not in words:
+            values.append(value)
+        words[repr(value)] = word
+    return Parameter(key, CategoricalDistribution(values), words)
+
+
+def numbers(override: Override) -> BaseDistribution:
+    """A range or an interval."""
+    swept: Any = override.value()
+    if override.is_range_sweep():
+        values = list(swept.range())
+        if not values:
+            raise ValueError("the range is empty (its end is left out, as Python's)")
+        low, high, step = min(values), max(values), abs(swept.step)
+        if all(isinstance(number, int) for number in (low, high, step)):
+            return IntDistribution(low, high, step=step)
+        return FloatDistribution(float(low), float(high), step=float(step))
+    if set(swept.tags) - {"log"}:
+        raise ValueError(f"the tag {', '.join(swept.tags)} is unknown; log is the only one")
+    low, high, log = swept.start, swept.end, "log" in swept.tags
+    if isinstance(low, int) and isinstance(high, int):
+        return IntDistribution(low, high, log=log)
+    return FloatDistribution(float(low), float(high), log=log)
+
+
+def quote(value: Any) -> str:
+    """A value as the right side of an override."""
+    if isinstance(value, str):
+        return QuotedString(text=value, quote=Quote.single).with_quotes()
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(quote, value))}]"
+    return repr(value) if isinstance(value, float) else Override._get_value_element_as_str(value)
