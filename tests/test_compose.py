@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from trainyard.compose import check_types, compose, resolve
+from trainyard.compose import compose, resolve
 from trainyard.errors import UserError
+from trainyard.typos import check_types
 
 
 @pytest.mark.parametrize(
@@ -39,11 +40,11 @@ def test_typos_are_answered(words: list[str], answer: str) -> None:
 )
 def test_a_word_for_a_number_is_refused_by_its_key(word: str, answer: str) -> None:
     with pytest.raises(UserError, match=answer):
-        check_types(compose(["model=mlp", word]))
+        check_types(compose(["model=mlp", word]), compose)
 
 
 def test_values_of_their_own_kind_pass() -> None:
-    check_types(compose(["model=mlp", "model.widths=[3]", "optimizer.lr=1", "trainer.max_time=00:01:00:00"]))
+    check_types(compose(["model=mlp", "model.widths=[3]", "optimizer.lr=1", "trainer.max_time=00:01:00:00"]), compose)
 
 
 def test_a_missing_value_is_asked_for() -> None:

@@ -16,7 +16,8 @@ FLOORS: dict[str, set[str]] = {
     "provenance": {"hardware"},
     "build": {"errors"},
     "recipe": {"reliability"},
-    "compose": {"errors", "recipe"},
+    "typos": {"errors"},
+    "compose": {"errors", "recipe", "typos"},
     "directory": {"compose", "errors", "provenance", "reliability"},
     "run": {"build", "compose", "data", "directory", "errors", "generation", "reliability", "tasks"},
     "results": set(),
@@ -29,7 +30,7 @@ FLOORS: dict[str, set[str]] = {
     "resuming": {"compose", "directory", "errors", "reliability", "run"},
     "training": {
         "build", "callbacks", "check", "compose", "data", "directory", "errors", "hardware", "loggers", "logs",
-        "pretrained", "reliability", "results", "resuming", "run", "tasks",
+        "pretrained", "reliability", "results", "resuming", "run", "tasks", "typos",
     },
     "launch": {"compose", "errors", "logs", "reliability", "run", "training"},
     "commands": {
@@ -39,7 +40,7 @@ FLOORS: dict[str, set[str]] = {
     "__main__": {"commands", "errors"},
     "__init__": {"__main__", "launch", "run"},
 }  # fmt: skip
-KNOW_HYDRA = {"build", "compose", "recipe", "sweep"}
+KNOW_HYDRA = {"build", "compose", "recipe", "sweep", "typos"}
 KNOW_OMEGACONF = {*KNOW_HYDRA, "directory", "launch", "run", "training", "results", "resuming"}
 FILES = sorted(SRC.rglob("*.py"))
 

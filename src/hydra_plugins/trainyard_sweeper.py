@@ -11,7 +11,7 @@ class StudySweeper(Sweeper):
     """hydra/sweeper=trainyard: see `trainyard.sweep`."""
 
     def __init__(self, **options: Any) -> None:
-        self.options = options  # read from the whole config instead, where they can refer to it
+        self.options = options  # but for one, read from the whole config, to which they refer
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Called by Hydra first."""
@@ -19,6 +19,10 @@ class StudySweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Called by Hydra with the words of the command line, but for those that begin with hydra."""
-        from trainyard.sweep.sweeper import sweep
+        from trainyard.sweep.server import warm_up
+
+        if self.options.get("execution") == "process":
+            warm_up()
+        from trainyard.sweep.sweeper import sweep  # heavy
 
         return sweep(arguments, **self.given)

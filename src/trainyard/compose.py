@@ -4,7 +4,6 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -19,10 +18,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, InterpolationKeyError, InterpolationResolutionError, MissingMandatoryValue
+from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, MissingMandatoryValue
 
-from trainyard.errors import UserError, did_you_mean
+from trainyard.errors import UserError
 from trainyard.recipe import offer_recipes
+from trainyard.typos import explain
 
 NAME = "train"
 _base = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}  # Hydra 1.4 deprecates the argument
@@ -37,6 +37,7 @@ class Composed:
     choices: dict[str, str] = field(default_factory=dict)  # config group -> chosen option
     overrides: list[str] = field(default_factory=list)
     folder: str | None = None  # where a sweep wants this run; None leaves it to the run
+    sweeper: DictConfig = field(default_factory=lambda: DictConfig({}))  # hydra.sweeper
 
 
 def subfolders(path: str) -> list[str]:
@@ -92,7 +93,7 @@ def run_hydra(task: Any, argv: list[str]) -> None:
         hydra.main(config_path=str(package_conf()), config_name=NAME, **_base)(task)()
     except (ConfigCompositionException, MissingConfigException, OverrideParseException) as error:
         words = [word for word in sys.argv[1:] if "=" in word and not word.startswith("-")]
-        raise UserError(explain(error, words)) from error
+        raise UserError(explain(error, words, compose)) from error
 
 
 def _take_config_dir(argv: list[str]) -> list[str]:
@@ -127,12 +128,12 @@ def compose(overrides: list[str]) -> Composed:
         with hydra.initialize_config_dir(str(package_conf()), **_base):
             cfg = hydra.compose(NAME, overrides, return_hydra_config=True)
     except (ConfigCompositionException, MissingConfigException, OverrideParseException) as error:
-        raise UserError(explain(error, overrides)) from error
-    choices = dict(cfg.hydra.runtime.choices)
+        raise UserError(explain(error, overrides, compose)) from error
+    choices, sweeper = dict(cfg.hydra.runtime.choices), cfg.hydra.sweeper
     OmegaConf.set_struct(cfg, False)
     del cfg["hydra"]
     OmegaConf.set_struct(cfg, True)
-    return Composed(cfg, choices, list(overrides))
+    return Composed(cfg, choices, list(overrides), sweeper=sweeper)
 
 
 def resolve(composed: Composed) -> DictConfig:
@@ -161,62 +162,3 @@ def resolve(composed: Composed) -> DictConfig:
         if missing is None:
             raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
         raise UserError(f"{missing[1]} has no value yet: give it as {missing[1]}=...") from error
-
-
-def check_types(composed: Composed) -> None:
-    """UserError for an override whose kind differs from its default's: a word for a number, a number for a list."""
-    chosen = [word for word in composed.overrides if word.partition("=")[0] in composed.choices]
-    usual = compose(chosen).cfg
-    for word in composed.overrides:
-        key = word.partition("=")[0]
-        value, default = (OmegaConf.select(cfg, key, default=None) for cfg in (composed.cfg, usual))
-        if word in chosen or value is None or default is None:
-            continue
-        number = isinstance(default, int | float) and not isinstance(default, bool)
-        if (number and isinstance(value, str)) or (OmegaConf.is_list(default) and not OmegaConf.is_list(value)):
-            shown = OmegaConf.to_container(default) if OmegaConf.is_list(default) else default
-            raise UserError(f"{key}={value} is not {'a number' if number else 'a list'} like its default {shown}")
-
-
-def explain(error: Exception, overrides: list[str]) -> str:
-    """A sentence or two on why nothing could be composed, with what was probably meant."""
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, option = str(error.missing_cfg_file).rpartition("/")
-        options = [str(name) for name in error.options or []]
-        listed = f" Choose one of {', '.join(options)}." if options else ""
-        return f"{group}={option} is not a choice.{did_you_mean(option, options)}{listed}"
-    text = str(error)
-    refused = re.search(r"Could not (?:override|append|delete)[^']*'([^']+)'", text)
-    if isinstance(error, OverrideParseException):
-        return f"{error.override} cannot be read: {text.splitlines()[0]}; quote what holds commas, spaces or brackets"
-    if refused is None:
-        return text
-    key = refused[1].lstrip("+~").split("@")[0]
-    known = list(_known_keys([word for word in overrides if word.lstrip("+~").split("=")[0].split("@")[0] != key]))
-    hint = did_you_mean(key, known)
-    parent = key.rpartition(".")[0]
-    beside = [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == parent and "._" not in name]
-    listed = f" {parent} has {', '.join(beside)}." if parent and beside and not hint else ""
-    return f"{key} is not a key of the config.{hint}{listed} --cfg job shows all there are."
-
-
-def _known_keys(overrides: list[str]) -> Iterator[str]:
-    """Every dotted key that the config has with these overrides (those of groups alone, where one is wrong)."""
-    for words in (overrides, []):
-        try:
-            cfg = compose(words).cfg
-            break
-        except (UserError, ConfigKeyError):
-            continue
-    else:
-        return
-
-    def walk(node: DictConfig, prefix: str) -> Iterator[str]:
-        for key in node:
-            yield f"{prefix}{key}"
-            child = node._get_node(key)
-            if isinstance(child, DictConfig) and not child._is_none():
-                yield from walk(child, f"{prefix}{key}.")
-
-    yield from walk(cfg, "")
-    yield from (group.name for group in package_conf().iterdir() if group.is_dir())

@@ -20,7 +20,7 @@ from trainyard import hardware
 from trainyard.build import build
 from trainyard.callbacks.finetune import Finetune
 from trainyard.check import check
-from trainyard.compose import Composed, check_types, resolve
+from trainyard.compose import Composed, compose, resolve
 from trainyard.data.base import DataModule
 from trainyard.data.draws import fold
 from trainyard.data.text import Text
@@ -39,6 +39,7 @@ from trainyard.results import flat_hparams, log_hparams, print_results, summaris
 from trainyard.resuming import check_links, check_same, finished, stored
 from trainyard.run import Run, make_task
 from trainyard.tasks.base import Task
+from trainyard.typos import check_types
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def train(asked: Composed) -> Run | None:
     composed.cfg.hardware.accelerator = hardware.choose(composed.cfg.hardware.accelerator)
     composed.cfg.run.name, path = name_run(composed)
     composed.cfg.run.dir = str(path)
-    check_types(asked)
+    check_types(asked, compose)
     cfg = resolve(composed)
     resumes = (path / RESOLVED).exists() and not cfg.check
     if resumes:

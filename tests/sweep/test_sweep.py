@@ -231,7 +231,10 @@ def test_several_objectives_end_in_a_front(tmp_path: Path) -> None:
         (["hydra.sweeper.objectives={val/loss:low}"], "val/loss is to be low; it must be min or max"),
         (["hydra/sweeper/sampler=grid"], "sampler=grid tries every value, and optimizer.lr is an interval"),
         (["hydra/sweeper/sampler=tpa"], "hydra/sweeper/sampler=tpa is not a choice. Did you mean tpe"),
-        (["hydra.sweeper.n_trails=3"], "hydra.sweeper.n_trails is not a key of the config"),
+        (
+            ["hydra.sweeper.n_trails=3"],
+            "hydra.sweeper.n_trails is not a key of the config. Did you mean hydra.sweeper.n_trials?",
+        ),
     ],
 )
 def test_a_wrong_setting_is_told_before_anything_runs(words: list[str], said: str, tmp_path: Path) -> None:

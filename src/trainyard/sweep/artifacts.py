@@ -30,7 +30,7 @@ PLOTS = (
 log = logging.getLogger(__name__)
 
 
-def write_artifacts(study: optuna.Study, options: Options, jobs: Jobs) -> None:
+def write_artifacts(study: optuna.Study, options: Options, jobs: Jobs, plots: bool) -> None:
     """All that the trials so far allow."""
     options.folder.mkdir(parents=True, exist_ok=True)
     trials = counted(study)
@@ -39,7 +39,7 @@ def write_artifacts(study: optuna.Study, options: Options, jobs: Jobs) -> None:
     if done and len(options.objectives) == 1:
         text = best_recipe(study.best_trial, options, jobs)
         replace(options.folder / "best.yaml", lambda part: part.write_text(text))
-    if options.plots and done:
+    if plots and done:
         draw(study, options)
 
 

@@ -100,7 +100,7 @@ def best_of(study: optuna.Study) -> FrozenTrial | None:
 def make_table(trials: list[FrozenTrial], options: Options, best: FrozenTrial | None) -> Table:
     """A row for each trial."""
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
-    table = Table("trial", "state", *options.objectives, "validations", "time", *map(escape, heads(names)), box=SIMPLE)
+    table = Table("trial", "state", *options.objectives, "step", "time", *map(escape, heads(names)), box=SIMPLE)
     for column in table.columns:
         column.overflow = "fold"
     for trial in trials:
@@ -141,10 +141,12 @@ def tell_results(study: optuna.Study, options: Options) -> None:
     )  # fmt: skip
     for reason, count in reasons.most_common():
         log.info("  %d x %s", count, reason)
+    recipe = options.folder / "best.yaml"
     log.info(
-        "folder: %s (trials.csv, best.yaml, plots)\nagain:  python train.py experiment=%s\n"
-        "curves: tensorboard --logdir %s\nstudy:  optuna-dashboard %s",
-        options.folder, options.folder / "best.yaml", options.folder, shown(options.location),
+        "table:  %s\n%scurves: tensorboard --logdir %s\nstudy:  optuna-dashboard %s",
+        options.folder / "trials.csv",
+        f"best:   python train.py experiment={recipe}\n" if recipe.is_file() else "",
+        options.folder, shown(options.location),
     )  # fmt: skip
 
 

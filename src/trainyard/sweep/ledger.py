@@ -74,7 +74,7 @@ class Ledger:
             self.discard(trial, "a duplicate")
             self.lead_away(attempt)
         log.warning("%d draws in a row were duplicates of earlier trials: the sweep ends here", TRIES)
-        self.is_exhausted = True
+        self.n_trials = 0
         return None
 
     def lead_away(self, attempt: int) -> None:

@@ -1,5 +1,6 @@
 """Reports a trial's score after each validation, and ends it when the study's pruner says so."""
 
+import logging
 from typing import Any
 
 import optuna
@@ -11,6 +12,7 @@ from trainyard.sweep.storage import open_storage
 from trainyard.sweep.study import live, load
 
 PRUNED_AT = "pruned at"
+log = logging.getLogger(__name__)
 
 
 class Pruning(Callback):
@@ -38,18 +40,27 @@ class Pruning(Callback):
         if self.number is None or trainer.state.fn != "fit" or trainer.sanity_checking:
             return
         self.validations += 1
-        is_over = False
-        if self.trial is not None and len(self.trial.study.directions) == 1:
-            score = float(trainer.callback_metrics[self.monitor])
-            if self.validations not in self.trial.study.get_trials(deepcopy=False)[self.number].intermediate_values:
-                self.trial.report(score, self.validations)  # a resumed run says again what the storage has
-            is_over = not is_last(trainer) and self.trial.should_prune()
-            if is_over:
-                self.trial.set_user_attr(PRUNED_AT, self.validations)
-        if trainer.strategy.broadcast(is_over):
+        score = float(trainer.callback_metrics[self.monitor])
+        if trainer.strategy.broadcast(self.is_over(score, is_last(trainer))):
             trainer.fit_loop.min_epochs = None  # either would overrule should_stop
             trainer.fit_loop.epoch_loop.min_steps = None
             trainer.should_stop = True
+
+    def is_over(self, score: float, is_last: bool) -> bool:
+        """Report the score; whether the pruner ends the trial. A storage that is away for a while ends none."""
+        if self.trial is None or len(self.trial.study.directions) > 1:
+            return False
+        try:
+            known = self.trial.study.get_trials(deepcopy=False)[self.trial.number].intermediate_values
+            if self.validations not in known:  # a resumed run says again what the storage has
+                self.trial.report(score, self.validations)
+            is_over = not is_last and self.trial.should_prune()
+            if is_over:
+                self.trial.set_user_attr(PRUNED_AT, self.validations)
+        except Exception as error:  # whatever a storage raises
+            log.warning("validation %d could not be reported to the study: %s", self.validations, error)
+            return False
+        return is_over
 
 
 def is_last(trainer: Trainer) -> bool:

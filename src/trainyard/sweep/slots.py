@@ -1,9 +1,7 @@
 """Slots in which trials run, each a process of its own: what one breaks costs one trial."""
 
-import multiprocessing
 import os
 import signal
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import Any
 
 from trainyard import compose
 from trainyard.sweep.child import run
+from trainyard.sweep.server import context
 
 PATIENCE = 60.0  # seconds that a training has to write its resume point
 
@@ -26,20 +25,11 @@ class Ended:
 
 
 class Slots:
-    """As many places as `environments`, each with its own; `with` kills what is left running at the end.
-
-    On Linux the processes are forked from a server that has imported torch and Lightning once, and has begun nothing
-    else: that saves each trial the seconds of the import.
-    """
+    """As many places as `environments`, each with its own; `with` kills what is left running at the end."""
 
     def __init__(self, environments: list[dict[str, str]]) -> None:
         self.free = dict(enumerate(environments))
         self.running: dict[int, tuple[Any, BaseProcess, dict[str, str]]] = {}
-        if sys.platform == "linux":
-            self.context: Any = multiprocessing.get_context("forkserver")
-            self.context.set_forkserver_preload(["trainyard.training"])
-        else:
-            self.context = multiprocessing.get_context("spawn")
 
     def __enter__(self) -> "Slots":
         return self
@@ -51,7 +41,7 @@ class Slots:
         """Run a training with these words in a free slot; what it prints goes to `log`."""
         slot, environment = self.free.popitem()
         log.parent.mkdir(parents=True, exist_ok=True)
-        process = self.context.Process(target=run, args=(words, compose.named_conf(), environment, str(log)))
+        process = context().Process(target=run, args=(words, compose.named_conf(), environment, str(log)))
         process.start()
         self.running[slot] = (job, process, environment)
 

@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from trainyard.errors import UserError, say
 from trainyard.launch import train_one
 from trainyard.logs import log_to_console
+from trainyard.reliability.stop import Stopped
 from trainyard.report.groups import group
 from trainyard.report.runs import find
 from trainyard.report.tables import show
@@ -49,11 +50,17 @@ def sweep(
     with Heart(study, options.location, options.grace) as heart:
         ledger = Ledger(study, space, heart, options.n_trials, jobs.folder)
         log.info(begun(options, study))
-        if options.execution == "process":
-            Processes(options, jobs, ledger).run()
-        else:
-            launch(options, jobs, ledger, hydra_context, config)
-    write_artifacts(study, options, jobs)
+        try:
+            if options.execution == "process":
+                Processes(options, jobs, ledger).run()
+            else:
+                launch(options, jobs, ledger, hydra_context, config)
+        except (Stopped, UserError):  # what there is until then
+            write_artifacts(study, options, jobs, plots=False)
+            raise
+    write_artifacts(study, options, jobs, options.plots)
+    if ledger.is_exhausted:
+        log.info("every combination has been tried")
     tell_results(study, options)
     if len(options.objectives) > 1 or not counted(study, TrialState.COMPLETE):
         return None
