@@ -15,7 +15,7 @@ FLOORS: dict[str, set[str]] = {
     "reliability": {"errors"},
     "provenance": {"hardware"},
     "build": {"errors"},
-    "recipe": {"reliability"},
+    "recipe": {"errors", "reliability"},
     "typos": {"errors"},
     "compose": {"errors", "recipe", "typos"},
     "directory": {"compose", "errors", "provenance", "reliability"},

@@ -16,7 +16,7 @@ def environment() -> dict[str, Any]:
     """Command, code, machine and the version of every installed package; plain values only."""
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return {
-        "command": sys.orig_argv,
+        "command": [word.partition("=")[0] + "=..." if "storage=" in word else word for word in sys.argv],  # passwords
         "git_commit": git("rev-parse", "HEAD").decode().strip() or None,
         "git_status": git("status", "--porcelain").decode(errors="replace").splitlines(),
         "python": platform.python_version(),

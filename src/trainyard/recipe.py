@@ -1,5 +1,6 @@
 """A recipe in any file: experiment=outputs/sweeps/xor/best.yaml, as if it lay in conf/experiment."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,11 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
+from trainyard.errors import UserError
+
 GROUP = "experiment"
+NEVER = ("hydra", "resume", "trust", "run")
+REFERENCE = re.compile(r"\$\{(?:[\w.]+|(?:length|product):\$\{[\w.]+\})\}")  # to another key
 
 
 def offer_recipes(words: Iterable[str]) -> None:
@@ -24,22 +29,27 @@ def offer(file: Path, name: str) -> None:
     from trainyard.reliability.foreign import read_config  # late: it imports torch
 
     config = read_config(file)
-    check_targets(config, file)
+    if told := [key for key in config if key in NEVER]:
+        raise UserError(f"{file} sets {told[0]}, which a recipe may not; say that on the command line")
+    check_plain(config, file)
     *folders, option = [part for part in f"{GROUP}/{name}".split("/") if part]
-    ConfigStore.instance().store(
-        name=option, node=OmegaConf.create(config), group="/".join(folders), package="_global_"
-    )
+    node = OmegaConf.create(config)
+    ConfigStore.instance().store(name=option, node=node, group="/".join(folders), package="_global_")
 
 
-def check_targets(node: Any, file: Path) -> None:
-    """UserError for a target in a recipe outside of Trainyard and torch."""
+def check_plain(node: Any, file: Path) -> None:
+    """UserError for what in a recipe could name code: a target outside of Trainyard and torch, or a resolver."""
     from trainyard.reliability.foreign import found_class
 
     if isinstance(node, dict):
-        if "_target_" in node:
-            found_class(node["_target_"], "_target_", file)
-        for child in node.values():
-            check_targets(child, file)
+        for key, child in node.items():
+            if key == "_target_":
+                found_class(child, "_target_", file)
+            elif "${" in str(key) or (str(key).startswith("_") and key != "_partial_"):
+                raise UserError(f"{file} has the key {key}, which a recipe may not")
+            check_plain(child, file)
     elif isinstance(node, list):
         for child in node:
-            check_targets(child, file)
+            check_plain(child, file)
+    elif isinstance(node, str) and "${" in REFERENCE.sub("", node):
+        raise UserError(f"{file} says {node}: a recipe may refer to other keys, ${{data.shape}}, and to nothing else")

@@ -17,6 +17,9 @@ def explain(error: Exception, overrides: list[str], compose: Compose) -> str:
     """A sentence or two on why nothing could be composed, with what was probably meant."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, option = str(error.missing_cfg_file).rpartition("/")
+        if option.endswith(".yaml"):
+            group, _, folder = group.partition("/")
+            return f"{group}={f'{folder}/' if folder else ''}{option}: there is no such file, and none in conf/{group}"
         options = [str(name) for name in error.options or []]
         listed = f" Choose one of {', '.join(options)}." if options else ""
         return f"{group}={option} is not a choice.{did_you_mean(option, options)}{listed}"

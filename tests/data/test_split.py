@@ -46,6 +46,12 @@ def test_folds_are_apart_complete_and_hold_every_class_alike() -> None:
         assert labels[chosen].bincount().tolist() in ([20, 8], [20, 9])
 
 
+def test_folds_of_many_small_classes_are_of_like_size() -> None:
+    labels = torch.arange(100).repeat(7)
+    sizes = [len(fold_of(labels, torch.arange(700), 5, number, 0)[1]) for number in range(5)]
+    assert sizes == [140] * 5
+
+
 def test_more_folds_than_samples_of_a_class_are_refused() -> None:
     with pytest.raises(ValueError, match="folds=5 needs as many samples of each class, and one has only 2"):
         fold_of(torch.tensor([0, 0, 1, 1, 1, 1, 1]), torch.arange(7), 5, 0, 0)

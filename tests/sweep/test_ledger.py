@@ -1,7 +1,6 @@
 """The budget, orphans and duplicates, without a training."""
 
 import os
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -139,11 +138,22 @@ def test_what_is_drawn_for_a_trial_does_not_hang_on_the_process(workers: Workers
     assert [t.params for t in counted(again.study)] == [t.params for t in counted(whole.study)]
 
 
+def test_a_trial_that_another_process_finished_is_left_as_it_is(workers: Workers) -> None:
+    slow = workers.ledger(WIDE, 2)
+    trial = slow.next()
+    assert trial is not None
+    workers.ledger(WIDE, 2).finish(trial, Outcome(TrialState.COMPLETE, [1.0]))
+    slow.finish(trial, Outcome(TrialState.FAIL, reason="it thinks"))
+    slow.release(trial)
+    slow.discard(trial, "it thinks")
+    assert [(t.state, t.value) for t in counted(slow.study)] == [(TrialState.COMPLETE, 1.0)]
+
+
 def test_a_process_that_is_gone_is_known_at_once_and_one_elsewhere_by_its_silence(workers: Workers) -> None:
     heart = workers.ledger(WIDE, 1, grace=0.5).heart
     ended = subprocess.Popen(["true"])
     ended.wait()
-    host = socket.gethostname()
+    host = heart_module.machine()
     assert heart.is_dead(f"{host} {ended.pid} x") and heart.is_dead(f"{host} {os.getpid()} of-an-earlier-container")
     assert not heart.is_dead(heart.name) and not heart.is_dead(f"{host} {os.getppid()} x")
     assert not heart.is_dead("elsewhere 1 x") and not heart.is_alive("elsewhere 1 x")

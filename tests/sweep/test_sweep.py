@@ -2,19 +2,25 @@
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import optuna
 import pytest
 import yaml
 from conftest import ROOT
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 import trainyard
 from trainyard.compose import compose
+from trainyard.loggers.metrics_file import read_metrics
 from trainyard.reliability.folder import status
+from trainyard.sweep.storage import open_storage
 
 SWEEP = [sys.executable, str(ROOT / "train.py"), "-m"]
 TINY = ["hardware=cpu", "hardware.threads=1", "data=shapes", "data.size=300", "data.test_size=100", "model=mlp"]
@@ -63,6 +69,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "outputs" / "sweeps" / "s"
 
 
+FIXED = ("data.size", "data.test_size", "trainer.max_epochs", "hardware")
 PRUNED = [*SEARCH, "hydra.sweeper.n_trials=5", "hydra/sweeper/pruner=median", "hydra.sweeper.pruner.n_startup_trials=2"]
 
 
@@ -85,6 +92,19 @@ def test_the_xor_sweep_leaves_a_table_a_recipe_plots_and_a_study(tmp_path: Path)
                              f"run.root={tmp_path}/again"])  # fmt: skip
     assert again.summary["score"] == float(best["val/loss"]) and "test/loss" in again.summary["test"]
     assert again.path.parent.name == "xor-best"
+
+
+def test_the_hparams_of_trials_are_what_varies_and_their_real_scores(whole: Path) -> None:
+    for row in table(whole):
+        events = EventAccumulator(str(whole / row["run"])).Reload()
+        content = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+        values = HParamsPluginData.FromString(content).session_start_info.hparams
+        assert (
+            {"model.widths", "optimizer.lr"} <= set(values) <= {"model.widths", "optimizer.lr", "model", "data", *FIXED}
+        )
+        assert values["optimizer.lr"].number_value == float(row["optimizer.lr"])
+        (score,) = [event.value for event in events.Scalars("best/val/accuracy")]
+        assert row["state"] != "complete" or score == pytest.approx(float(row["val/accuracy"]))
 
 
 def test_trials_are_pruned_and_the_same_command_again_runs_nothing(whole: Path) -> None:
@@ -158,7 +178,7 @@ def test_another_search_under_the_same_name_is_refused(whole: Path) -> None:
 
 
 def test_several_workers_share_one_study_and_one_is_killed_and_begun_again(tmp_path: Path) -> None:
-    words = [*SEARCH, "hydra.sweeper.n_trials=7", "hydra.sweeper.grace=5"]
+    words = [*SEARCH, "hydra.sweeper.n_trials=7", "hydra.sweeper.grace=15"]
     folder = tmp_path / "outputs" / "sweeps" / "s"
     workers = [begin(tmp_path, *words) for _ in range(2)]
     wait_for(folder / "0001" / "status.json")
@@ -201,13 +221,48 @@ def test_a_launcher_runs_the_trials_and_prunes_them_too(whole: Path, tmp_path: P
 
 def test_the_best_is_trained_again_with_seeds_and_tested(whole: Path, tmp_path: Path) -> None:
     said = sweep(whole.parents[2], *PRUNED, "hydra.sweeper.refit=2")
-    runs = [trainyard.Run(whole / f"best-seed{seed}") for seed in (0, 1)]
+    runs = [trainyard.Run(path) for path in sorted(whole.glob("best-????-seed?"))]
     assert [run.summary["seed"] for run in runs] == [0, 1] and all(
         "test/accuracy" in run.summary["test"] for run in runs
     )
     best = max((row for row in table(whole) if row["state"] == "complete"), key=lambda row: float(row["val/accuracy"]))
     assert runs[0].summary["score"] == float(best["val/accuracy"])
     assert "(2 seeds)" in said
+
+
+def test_another_objective_is_what_is_reported_and_pruned_by(tmp_path: Path) -> None:
+    sweep(tmp_path, *PRUNED, "hydra.sweeper.objectives={val/loss:min}", "hydra.sweeper.n_trials=3")
+    folder = tmp_path / "outputs" / "sweeps" / "s"
+    study = optuna.load_study(study_name="s", storage=open_storage(str(folder / "study.journal")))
+    for trial in study.trials:
+        run = trainyard.Run(folder / f"{trial.number:04d}")
+        losses = [row["val/loss"] for row in read_metrics(run.path) if "val/loss" in row]
+        assert list(trial.intermediate_values.values()) == pytest.approx(losses)
+
+
+def test_a_trial_without_a_single_number_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> None:
+    said = sweep(
+        tmp_path, *TINY, "sweep=search", "hydra.sweeper.study=s", "hydra.sweeper.plots=false", "trainer.max_epochs=1",
+        "optimizer=sgd", "hydra/sweeper/sampler=grid", "optimizer.lr=choice(1e-3,1e38)", "callbacks.finite=null",
+        "hydra.sweeper.objectives={val/loss:min}",
+    )  # fmt: skip
+    assert "1 done, 1 pruned" in said or "1 pruned, 1 done" in said
+
+
+def test_a_conf_folder_that_is_named_reaches_the_trials(tmp_path: Path) -> None:
+    (tmp_path / "mine" / "model").mkdir(parents=True)
+    (tmp_path / "mine" / "model" / "small.yaml").write_text("defaults: [mlp]\nwidths: [4]\n")
+    sweep(tmp_path, "--config-dir", "mine", *TINY, "model=small", "sweep=search", "trainer.max_epochs=1",
+          "hydra.sweeper.study=s", "hydra.sweeper.n_trials=1", "model.dropout=interval(0.0,0.5)")  # fmt: skip
+    (row,) = table(tmp_path / "outputs" / "sweeps" / "s")
+    assert row["state"] == "complete"
+
+
+def test_runs_of_another_study_are_not_taken_for_this_ones(whole: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "outputs" / "sweeps" / "s"
+    shutil.copytree(whole, copy)
+    (copy / "study.journal").unlink()
+    assert "holds runs of another study (0000 ...)" in sweep(tmp_path, *PRUNED, code=1)
 
 
 def test_several_objectives_end_in_a_front(tmp_path: Path) -> None:
@@ -220,7 +275,9 @@ def test_several_objectives_end_in_a_front(tmp_path: Path) -> None:
     assert {float(row["parameters"]) for row in table(folder)} == {3072 * 4 + 4 + 50, 3072 * 64 + 64 + 650}
     assert (folder / "pareto_front.png").exists() and "parameters" in said
     said = sweep(tmp_path, *SEARCH, "hydra.sweeper.study=t", "hydra.sweeper.objectives={val/acuracy:max}", code=1)
-    assert "val/acuracy is not in" in said
+    assert "monitor=val/acuracy is not a score of this task. Did you mean val/accuracy?" in said
+    said = sweep(tmp_path, *SEARCH, "hydra.sweeper.study=u", "hydra.sweeper.objectives={parametres:min}", code=1)
+    assert "hydra.sweeper.objectives: parametres is not in" in said
 
 
 @pytest.mark.parametrize(
@@ -230,6 +287,12 @@ def test_several_objectives_end_in_a_front(tmp_path: Path) -> None:
         (["hydra.sweeper.execution=cloud"], "execution=cloud must be process or launcher"),
         (["hydra.sweeper.objectives={val/loss:low}"], "val/loss is to be low; it must be min or max"),
         (["hydra/sweeper/sampler=grid"], "sampler=grid tries every value, and optimizer.lr is an interval"),
+        (["check=true"], "check=true and resume=... are for one training"),
+        (["hydra.sweeper.n_trials=many"], "hydra.sweeper.n_trials=many is not a number"),
+        (
+            ["hydra.sweeper.baseline=true", "model.dropout=interval(0.1,0.5)"],
+            "dropout=0.0 of the config lies outside",
+        ),
         (["hydra/sweeper/sampler=tpa"], "hydra/sweeper/sampler=tpa is not a choice. Did you mean tpe"),
         (
             ["hydra.sweeper.n_trails=3"],

@@ -26,11 +26,12 @@ def stratified(labels: Tensor, rows: Tensor, share: float, *seed: object) -> tup
 
 def fold_of(labels: Tensor, rows: Tensor, folds: int, number: int, *seed: object) -> tuple[Tensor, Tensor]:
     """Cut samples in two: of `folds` parts of like size and classes, the one of that number goes to the second part."""
-    kept, chosen = [], []
+    kept, chosen, dealt = [], [], 0  # each class goes on where the one before ended, or the first folds would grow
     for members in shuffled(labels, rows, *seed):
         if len(members) < folds:
             raise ValueError(f"folds={folds} needs as many samples of each class, and one has only {len(members)}")
-        parts = [members[i::folds] for i in range(folds)]
+        parts = [members[(i - dealt) % folds :: folds] for i in range(folds)]
+        dealt += len(members)
         chosen.append(parts.pop(number))
         kept += parts
     return torch.cat(kept).sort().values, torch.cat(chosen).sort().values

@@ -61,23 +61,23 @@ class Group:
         values = [getattr(run, name) for run in self.runs.values() if getattr(run, name)]
         return mean(values) if values else None
 
-    @property
-    def over(self) -> str:
-        """What the mean is over: 3 seeds, 5 folds."""
-        seeds, folds = ({key[i] for key in self.runs} for i in (0, 1))
-        said = [f"{len(folds)} folds"] if folds != {None} else []
+    def over(self, split: str) -> str:
+        """What a split's mean is over: 3 seeds, 5 folds."""
+        seeds, folds = ({key[i] for key in self.scores(split)} for i in (0, 1))
+        said = [f"{len(folds)} fold{'s' if len(folds) > 1 else ''}"] if folds != {None} else []
         if len(seeds) > 1 or not said:
             said.append(f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}")
         return " x ".join(said)
 
     @property
     def command(self) -> str:
-        """What trains all its runs."""
+        """What trains all its runs; a sweep's trial has its words alone."""
         seeds = sorted({seed for seed, _ in self.runs})
         folds = sorted({fold for _, fold in self.runs if fold is not None})
         words = [*self.first.words, *([f"data.fold={','.join(map(str, folds))}"] if folds else [])]
         many = ["-m"] if len(self.runs) > 1 else []
-        return " ".join(["python train.py", *many, *words, f"seed={','.join(map(str, seeds))}"])
+        begin = "a trial of" if any(word.startswith("sweep=") for word in words) else "python train.py"
+        return " ".join([begin, *many, *words, f"seed={','.join(map(str, seeds))}"])
 
 
 def group(runs: Sequence[Finished]) -> list[Group]:

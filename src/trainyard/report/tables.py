@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from trainyard.report.bootstrap import Comparison, compare
-from trainyard.report.groups import Group, Statistics, differences
+from trainyard.report.groups import Group, differences
 
 START, END = "<!-- results -->", "<!-- /results -->"
 COLUMNS = (
@@ -32,8 +32,8 @@ def cells(each: Group) -> tuple[str, ...]:
     return (
         first.network,
         first.data,
-        score(each, each.statistics("test"), scale, unit),
-        score(each, judged, scale, unit) if each.judged_on == "validation" else "",
+        score(each, "test", scale, unit),
+        score(each, "validation", scale, unit) if each.judged_on == "validation" else "",
         f"{scale * trained.mean:.2f}{unit if scale > 1 else ''}" if trained else "",
         f"{first.parameters:,}",
         f"{each.average('minutes') or 0:.1f}",
@@ -44,12 +44,13 @@ def cells(each: Group) -> tuple[str, ...]:
     )
 
 
-def score(each: Group, found: Statistics | None, scale: int, unit: str) -> str:
+def score(each: Group, split: str, scale: int, unit: str) -> str:
     """Mean, spread and over what."""
+    found = each.statistics(split)
     if found is None:
         return ""
     spread = "" if found.std is None else f" ± {scale * found.std:.2f}"
-    return f"{scale * found.mean:.2f}{unit}{spread} ({each.over})"
+    return f"{scale * found.mean:.2f}{unit}{spread} ({each.over(split)})"
 
 
 def filled(groups: Sequence[Group]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

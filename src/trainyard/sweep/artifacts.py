@@ -15,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from trainyard.compose import compose
 from trainyard.directory import CHOICES, COMPOSED
+from trainyard.errors import UserError
 from trainyard.reliability.files import read_small
 from trainyard.reliability.foreign import read_config
 from trainyard.resuming import flat
@@ -37,8 +38,11 @@ def write_artifacts(study: optuna.Study, options: Options, jobs: Jobs, plots: bo
     replace(options.folder / "trials.csv", lambda part: write_csv(part, trials, options, jobs))
     done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     if done and len(options.objectives) == 1:
-        text = best_recipe(study.best_trial, options, jobs)
-        replace(options.folder / "best.yaml", lambda part: part.write_text(text))
+        try:
+            text = best_recipe(study.best_trial, options, jobs)
+            replace(options.folder / "best.yaml", lambda part: part.write_text(text))
+        except (OSError, UserError) as error:  # another machine's run, or one that was deleted
+            log.warning("no best.yaml: %s", error)
     if plots and done:
         draw(study, options)
 

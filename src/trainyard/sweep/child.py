@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 
-from trainyard.compose import name_own_conf, run_hydra
+from trainyard.compose import run_hydra
 from trainyard.errors import explained
 from trainyard.launch import train_one
 
@@ -18,9 +18,8 @@ def run(words: list[str], conf: str | None, environment: dict[str, str], log: st
     os.dup2(file, 2)
     os.environ.update(environment)
     threading.Thread(target=end_with_parent, daemon=True).start()
-    name_own_conf(conf)
     with explained("debug=true" in words):
-        run_hydra(train_one, words)
+        run_hydra(train_one, ["--config-dir", conf, *words] if conf else words)
 
 
 def end_with_parent() -> None:

@@ -1,6 +1,7 @@
 """What a sweep shows: a live table on a terminal, a line for each trial elsewhere, and the outcome at the end."""
 
 import logging
+import shlex
 import sys
 import time
 from collections import Counter
@@ -145,7 +146,7 @@ def tell_results(study: optuna.Study, options: Options) -> None:
     log.info(
         "table:  %s\n%scurves: tensorboard --logdir %s\nstudy:  optuna-dashboard %s",
         options.folder / "trials.csv",
-        f"best:   python train.py experiment={recipe}\n" if recipe.is_file() else "",
+        f"best:   python train.py {shlex.quote(f'experiment={recipe}')}\n" if recipe.is_file() else "",
         options.folder, shown(options.location),
     )  # fmt: skip
 

@@ -6,9 +6,11 @@ import secrets
 import socket
 import threading
 import time
+from pathlib import Path
 
 import optuna
 
+from trainyard.reliability.files import is_alive
 from trainyard.sweep.storage import open_storage
 
 EVERY = 5.0  # seconds between two beats
@@ -24,7 +26,7 @@ class Heart:
 
     def __init__(self, study: optuna.Study, location: str, grace: float) -> None:
         self.study, self.location, self.grace = study, location, grace
-        self.name = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(4)}"
+        self.name = f"{machine()} {os.getpid()} {secrets.token_hex(4)}"
         self.seen: dict[str, tuple[int, float, bool]] = {}  # of others: the count, since when, whether it ever moved
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.beat, daemon=True)
@@ -39,11 +41,14 @@ class Heart:
 
     def beat(self) -> None:
         """Count up until it is over. A beat that the storage did not take must not end the sweep."""
-        study = optuna.load_study(study_name=self.study.study_name, storage=open_storage(self.location))
+        study: optuna.Study | None = None
         count = 0
         while True:
             count += 1
             try:
+                study = study or optuna.load_study(
+                    study_name=self.study.study_name, storage=open_storage(self.location)
+                )  # its own connection: this is another thread
                 study.set_user_attr(PREFIX + self.name, count)
             except Exception as error:
                 log.warning("no sign of life could be left in the storage: %s", error)
@@ -56,7 +61,7 @@ class Heart:
             return False
         host, _, rest = owner.partition(" ")
         pid = int(rest.partition(" ")[0] or 0)
-        if host == socket.gethostname() and (pid == os.getpid() or not exists(pid)):
+        if host == machine() and (pid == os.getpid() or not is_alive(pid)):
             return True
         _, since, _ = self.look(owner)
         return time.monotonic() - since > self.grace
@@ -74,12 +79,9 @@ class Heart:
         return self.seen[owner]
 
 
-def exists(pid: int) -> bool:
-    """Whether a process of that number runs here."""
+def machine() -> str:
+    """The host and, on Linux, the space of its process numbers: containers of one host have their own."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        return f"{socket.gethostname()}/{Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return socket.gethostname()

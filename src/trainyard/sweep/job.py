@@ -11,7 +11,9 @@ from trainyard.sweep.options import Options
 from trainyard.sweep.outcome import Outcome, outcome
 from trainyard.sweep.pruning import PRUNED_AT
 from trainyard.sweep.space import Space, quote
+from trainyard.sweep.storage import is_file
 
+HANDED_ON = ("hydra.sweeper.", "hydra/sweeper")  # words for Hydra that a trial's process needs
 FEW = 3  # trials that say nothing yet about the others
 
 
@@ -21,17 +23,19 @@ class Jobs:
     def __init__(self, options: Options, config: DictConfig, space: Space) -> None:
         self.options, self.space = options, space
         self.ends: list[Outcome] = []
+        objective = next(iter(options.objectives))
+        self.watched = objective if objective.startswith("val/") else None  # others have no course
         self.always = [*space.fixed, "trainer.enable_progress_bar=false"]
         if options.execution == "process":  # a launcher's jobs have them from the sweep
             words = list(config.hydra.overrides.hydra)
-            self.always += [word for word in words if word.startswith(("hydra.sweeper.", "hydra/sweeper"))]
+            self.always += [word for word in words if word.lstrip("+~").startswith(HANDED_ON)]
         if options.n_jobs > 1 and config.hardware.threads is None:
             self.always.append(f"hardware.threads={max(1, cores() // options.n_jobs)}")
 
     def words(self, trial: FrozenTrial) -> list[str]:
         """The overrides of a trial's training."""
         words = [*self.always, *self.space.words(trial.params), f"run.dir={quote(str(self.folder(trial)))}"]
-        if "://" not in self.options.location:
+        if is_file(self.options.location):  # a URL may hold a password, which no run is to write down
             words.append(f"callbacks.pruning.storage={quote(self.options.location)}")
         if self.options.execution == "launcher":
             words += [
@@ -40,6 +44,7 @@ class Jobs:
             ]
         return [
             *words,
+            f"callbacks.pruning.monitor={quote(self.watched)}",
             f"callbacks.pruning.study={quote(self.options.study)}",
             f"callbacks.pruning.trial={trial.number}",
         ]

@@ -4,10 +4,12 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from trainyard.reliability.folder import is_busy
@@ -30,7 +32,7 @@ class Ledger:
         self, study: optuna.Study, space: Space, heart: Heart, n_trials: int, folder: Callable[[FrozenTrial], Path]
     ) -> None:
         self.study, self.space, self.heart, self.n_trials, self.folder = study, space, heart, n_trials, folder
-        self.is_exhausted = False
+        self.is_exhausted = self.is_stuck = False
 
     def trials(self, *states: TrialState) -> list[FrozenTrial]:
         """Those that count, in the order of their numbers."""
@@ -51,7 +53,7 @@ class Ledger:
                 continue
             if is_busy(self.folder(trial)):  # its training outlives the sweep by a moment: it writes a resume point
                 continue
-            live(self.study, trial).set_user_attr(OWNER, self.heart.name)
+            self.mark(trial, OWNER, self.heart.name)
             time.sleep(SETTLE)
             if (trial := self.study.trials[trial.number]).user_attrs[OWNER] == self.heart.name:
                 return trial
@@ -60,21 +62,21 @@ class Ledger:
     def new(self) -> FrozenTrial | None:
         """Draw values that no trial had before, within the budget."""
         for attempt in range(TRIES):
-            if self.is_exhausted or len(self.trials()) >= self.n_trials:
+            if self.is_exhausted or self.is_stuck or len(self.trials()) >= self.n_trials:
                 return None
             asked = self.study.ask(self.space.distributions)
             asked.set_user_attr(OWNER, self.heart.name)
             trial = self.study.trials[asked.number]
-            before = [other for other in self.trials() if other.number < trial.number]
+            before = [other for other in self.trials() if came_first(other, trial)]
             if len(before) >= self.n_trials:  # others asked at the same time, and were first
                 self.discard(trial, "beyond n_trials")
-                return None
+                continue
             if all(other.params != trial.params for other in before):
                 return trial
             self.discard(trial, "a duplicate")
             self.lead_away(attempt)
         log.warning("%d draws in a row were duplicates of earlier trials: the sweep ends here", TRIES)
-        self.n_trials = 0
+        self.is_stuck = True
         return None
 
     def lead_away(self, attempt: int) -> None:
@@ -90,30 +92,45 @@ class Ledger:
 
     def discard(self, trial: FrozenTrial, why: str) -> None:
         """Take a trial out of the count."""
-        live(self.study, trial).set_user_attr(DISCARDED, why)
+        self.mark(trial, DISCARDED, why)
         self.tell(trial.number, TrialState.FAIL)
 
     def finish(self, trial: FrozenTrial, outcome: Outcome) -> None:
         """Write down what became of a trial of this process's own."""
         if outcome.reason:
-            live(self.study, trial).set_user_attr(REASON, outcome.reason)
+            self.mark(trial, REASON, outcome.reason)
         self.tell(trial.number, outcome.state, outcome.values)
-
-    def tell(self, number: int, state: TrialState, values: list[float] | None = None) -> None:
-        """Once: a second word on a trial changes nothing."""
-        try:
-            self.study.tell(number, values, state=state, skip_if_finished=True)
-        except RuntimeError:  # a grid that is through stops the study, which is not running in Optuna's own loop
-            self.is_exhausted = True
 
     def release(self, trial: FrozenTrial) -> None:
         """Leave a trial to whoever comes next."""
-        live(self.study, trial).set_user_attr(OWNER, NOBODY)
+        self.mark(trial, OWNER, NOBODY)
+
+    def mark(self, trial: FrozenTrial, name: str, value: str) -> None:
+        """Write on a trial, unless another process has finished it meanwhile."""
+        with suppress(UpdateFinishedTrialError):
+            live(self.study, trial).set_user_attr(name, value)
+
+    def tell(self, number: int, state: TrialState, values: list[float] | None = None) -> None:
+        """Once: a second word on a trial changes nothing."""
+        # a grid that is through would stop Optuna's own loop, which does not run here: duplicates say it as well
+        with suppress(RuntimeError, UpdateFinishedTrialError):
+            self.study.tell(number, values, state=state, skip_if_finished=True)
+
+    def is_unsure(self) -> bool:
+        """Whether a trial runs elsewhere of which it is not known yet that its process lives."""
+        return any(not self.heart.is_alive(owner) for _, owner in self.others())
 
     def others(self) -> list[tuple[FrozenTrial, str]]:
         """Trials that run elsewhere, and by whom."""
         running = [(trial, trial.user_attrs.get(OWNER) or "") for trial in self.trials(TrialState.RUNNING)]
         return [(trial, owner) for trial, owner in running if owner != self.heart.name]
+
+
+def came_first(one: FrozenTrial, other: FrozenTrial) -> bool:
+    """Whether a trial was begun before the other. Two that each seem to come first are both given up, never kept."""
+    if one.number == other.number or one.datetime_start is None or other.datetime_start is None:
+        return one.number < other.number
+    return one.number < other.number or one.datetime_start < other.datetime_start
 
 
 def counted(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:

@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from trainyard.errors import UserError
+from trainyard.sweep.heart import EVERY
 from trainyard.sweep.storage import locate
 
 DIRECTIONS = {"min": "minimize", "max": "maximize"}
@@ -45,9 +46,17 @@ def read_options(config: DictConfig) -> Options:
     for name, mode in objectives.items():
         if mode not in DIRECTIONS:
             raise UserError(f"hydra.sweeper.objectives: {name} is to be {mode}; it must be min or max")
-    for key, least in {"n_trials": 1, "n_jobs": 1, "refit": 0, "grace": 1}.items():
+    for key, least in {"n_trials": 1, "n_jobs": 1, "refit": 0, "grace": 3 * EVERY, "max_failure_rate": 0}.items():
+        if not isinstance(node[key], int | float):
+            raise UserError(f"hydra.sweeper.{key}={node[key]} is not a number")
         if node[key] < least:
             raise UserError(f"hydra.sweeper.{key}={node[key]} must be at least {least}")
+    if len(objectives) > 1 and node["refit"]:
+        raise UserError(f"hydra.sweeper.refit={node['refit']}: {len(objectives)} objectives have no single best trial")
+    if config.check or config.resume:
+        raise UserError("check=true and resume=... are for one training; leave them out of a sweep")
+    if not (config.get("callbacks") or {}).get("pruning"):
+        raise UserError("this sweeper needs what sweep=search brings; begin the defaults of your own one with - search")
     if node["execution"] not in ("process", "launcher"):
         raise UserError(f"hydra.sweeper.execution={node['execution']} must be process or launcher")
     return Options(

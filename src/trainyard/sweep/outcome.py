@@ -14,7 +14,7 @@ from trainyard.reliability.files import read_small
 from trainyard.reliability.folder import status
 from trainyard.reliability.stop import INTERRUPTED, PREEMPTED
 
-AGAIN = (PREEMPTED, INTERRUPTED)  # asked to stop, not by the sweep: it can go on
+AGAIN = (PREEMPTED, INTERRUPTED, -signal.SIGTERM)  # asked to stop, not by the sweep: it can go on
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Outcome:
 def outcome(folder: Path, code: int, error: str, log: Path, objectives: list[str], pruned_at: int | None) -> Outcome:
     """UserError for an objective that no run has: every further trial would lack it too."""
     said = status(folder)
-    if said.get("state") == "done" and (folder / SUMMARY).is_file():
+    if code == 0 and said.get("state") == "done" and (folder / SUMMARY).is_file():
         if pruned_at is not None:
             return Outcome(TrialState.PRUNED, reason=f"pruned after {pruned_at} validations")
         values = scores(folder, objectives)
@@ -39,6 +39,8 @@ def outcome(folder: Path, code: int, error: str, log: Path, objectives: list[str
     error = str(said.get("error", "")) if said.get("state") == "failed" else error
     if error.startswith("NotFiniteError"):
         return Outcome(TrialState.PRUNED, reason=f"diverged: {error.partition(': ')[2].splitlines()[0]}")
+    if code == 0:
+        return Outcome(TrialState.FAIL, reason=f"ended without a result; see {log}")
     if code < 0:
         name = signal.Signals(-code).name
         hint = " (out of memory?)" if name == "SIGKILL" else ""
@@ -49,6 +51,8 @@ def outcome(folder: Path, code: int, error: str, log: Path, objectives: list[str
 def scores(folder: Path, objectives: list[str]) -> list[float | None]:
     """The objectives' values in the best epoch, or a number of the whole run: parameters, seconds, steps."""
     summary = json.loads(read_small(folder / SUMMARY))
+    if not summary["best"]:  # no validation had a score that is a number
+        return [None]
     known = {**{key: value for key, value in summary.items() if isinstance(value, int | float)}, **summary["best"]}
     if unknown := [name for name in objectives if name not in known]:
         raise UserError(f"hydra.sweeper.objectives: {unknown[0]} is not in {folder / SUMMARY}: {', '.join(known)} are")

@@ -38,10 +38,13 @@ class Processes:
                 Slots(environments(self.options.n_jobs, self.options.slots)) as slots,
                 Display(self.ledger, self.options) as display,
             ):
-                while self.fill(slots) or slots.running or self.is_unsure():
+                while self.fill(slots) or slots.running or (self.has_time() and self.ledger.is_unsure()):
                     time.sleep(LOOK)
                     for ended in slots.ended():
-                        self.settle(ended.job, ended.code, display)
+                        if ended.code and signals.received is not None:  # the same signal, most likely
+                            self.ledger.release(ended.job)
+                        else:
+                            self.settle(ended.job, ended.code, display)
                     if signals.received is not None or self.jobs.hopeless():
                         self.leave(slots)
                         break
@@ -57,7 +60,7 @@ class Processes:
     def fill(self, slots: Slots) -> bool:
         """Start trials in the free slots; whether one was started."""
         started = False
-        while slots.free and time.monotonic() < self.until and (trial := self.ledger.next()):
+        while slots.free and self.has_time() and (trial := self.ledger.next()):
             self.attempts[trial.number] += 1
             slots.start(trial, self.jobs.words(trial), self.jobs.log(trial))
             started = True
@@ -72,10 +75,9 @@ class Processes:
         self.ledger.finish(trial, end)
         display.tell(trial, end)
 
-    def is_unsure(self) -> bool:
-        """Whether a trial runs elsewhere of which it is not known yet that its process lives."""
-        heart = self.ledger.heart
-        return time.monotonic() < self.until and any(not heart.is_alive(owner) for _, owner in self.ledger.others())
+    def has_time(self) -> bool:
+        """Whether further trials may begin."""
+        return time.monotonic() < self.until
 
     def leave(self, slots: Slots) -> None:
         """Have the trials write resume points, and leave them to whoever comes next."""

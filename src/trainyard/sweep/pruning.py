@@ -16,12 +16,16 @@ log = logging.getLogger(__name__)
 
 
 class Pruning(Callback):
-    """Does nothing without `trial`, the number that the sweeper gives. A study of several objectives prunes nothing.
+    """Does nothing without `trial`, the number that the sweeper gives, or without a score to report.
+
+    A study of several objectives prunes nothing.
 
     Rank 0 alone talks to the storage; its decision is broadcast, and the run ends as any other, through should_stop.
     """
 
-    def __init__(self, monitor: str, trial: int | None = None, study: str = "", storage: str | None = None) -> None:
+    def __init__(
+        self, monitor: str | None, trial: int | None = None, study: str = "", storage: str | None = None
+    ) -> None:
         self.monitor, self.number, self.study, self.storage = monitor, trial, study, storage
         self.trial: optuna.Trial | None = None
         self.validations = 0
@@ -37,7 +41,7 @@ class Pruning(Callback):
             self.trial = open_trial(self.number, self.study, self.storage)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.number is None or trainer.state.fn != "fit" or trainer.sanity_checking:
+        if self.number is None or self.monitor is None or trainer.state.fn != "fit" or trainer.sanity_checking:
             return
         self.validations += 1
         score = float(trainer.callback_metrics[self.monitor])
@@ -55,8 +59,8 @@ class Pruning(Callback):
             if self.validations not in known:  # a resumed run says again what the storage has
                 self.trial.report(score, self.validations)
             is_over = not is_last and self.trial.should_prune()
-            if is_over:
-                self.trial.set_user_attr(PRUNED_AT, self.validations)
+            if is_over or PRUNED_AT in self.trial.user_attrs:  # a process that was killed may have said so before
+                self.trial.set_user_attr(PRUNED_AT, self.validations if is_over else None)
         except Exception as error:  # whatever a storage raises
             log.warning("validation %d could not be reported to the study: %s", self.validations, error)
             return False

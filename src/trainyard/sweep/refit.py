@@ -7,6 +7,7 @@ from pathlib import Path
 
 import optuna
 
+from trainyard.errors import UserError
 from trainyard.reliability.folder import is_busy
 from trainyard.reliability.stop import StopSignal
 from trainyard.sweep.job import Jobs
@@ -23,7 +24,7 @@ def refit(study: optuna.Study, options: Options, jobs: Jobs, seed: int) -> list[
     The same command goes on where it was, and leaves out what is done or what another process of the sweep does.
     """
     trial = study.best_trial
-    folders = [options.folder / f"best-seed{seed + i}" for i in range(options.refit)]
+    folders = [options.folder / f"best-{trial.number:04d}-seed{seed + i}" for i in range(options.refit)]
     waiting = [(folder, jobs.best_words(trial, folder, seed + i)) for i, folder in enumerate(folders)]
     signals = StopSignal()
     signals.listen()
@@ -45,4 +46,7 @@ def refit(study: optuna.Study, options: Options, jobs: Jobs, seed: int) -> list[
         signals.release()
     for folder in failed:
         log.warning("%s did not finish; its %s says why", folder, folder.with_suffix(".log"))
-    return [folder for folder in folders if folder not in failed and not is_busy(folder)]
+    done = [folder for folder in folders if folder not in failed and not is_busy(folder)]
+    if not done:
+        raise UserError(f"hydra.sweeper.refit: no training finished; {folders[0].with_suffix('.log')} says why")
+    return done

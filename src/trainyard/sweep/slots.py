@@ -25,7 +25,7 @@ class Ended:
 
 
 class Slots:
-    """As many places as `environments`, each with its own; `with` kills what is left running at the end."""
+    """As many places as `environments`, each with its own; at the end of `with`, what is left running is stopped."""
 
     def __init__(self, environments: list[dict[str, str]]) -> None:
         self.free = dict(enumerate(environments))
@@ -35,7 +35,7 @@ class Slots:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop(signal.SIGKILL)
+        self.stop(signal.SIGTERM)
 
     def start(self, job: Any, words: list[str], log: Path) -> None:
         """Run a training with these words in a free slot; what it prints goes to `log`."""

@@ -56,6 +56,21 @@ class Space:
         """The overrides that set these values."""
         return [self.parameters[name].word(value) for name, value in values.items()]
 
+    def checked(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The values, if the space holds them; else UserError."""
+        for name, distribution in self.distributions.items():
+            value = values[name]
+            if isinstance(distribution, CategoricalDistribution):
+                holds = value in distribution.choices
+            else:
+                low, high = distribution.low, distribution.high  # pyright: ignore
+                holds = isinstance(value, int | float) and low <= value <= high
+            if not holds:
+                raise UserError(
+                    f"hydra.sweeper.baseline: {name}={value} of the config lies outside of the search space"
+                )
+        return values
+
     def grid(self) -> dict[str, list[Any]]:
         """The values of every parameter; UserError for a continuum."""
         grid = {name: parameter.values() for name, parameter in self.parameters.items()}
@@ -96,6 +111,8 @@ def read_space(params: dict[str, Any], arguments: list[str]) -> Space:
 def parameter(key: str, override: Override) -> Parameter:
     """What an override lets vary; UserError for what cannot be drawn from."""
     try:
+        if "glob(" in str(override.input_line) or (override.is_range_sweep() and "tag(" in str(override.input_line)):
+            raise ValueError(f"it has no meaning in a search space; say {FORMS}")
         if override.is_choice_sweep():
             swept = override.value()
             return choice(key, swept.list if isinstance(swept, ChoiceSweep) else override.sweep_iterator())

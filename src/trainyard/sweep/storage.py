@@ -4,6 +4,7 @@ import os
 import random
 import time
 from pathlib import Path
+from typing import Any
 
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
@@ -23,21 +24,27 @@ def locate(storage: str | None, folder: Path) -> str:
     return storage if "://" in storage else str(Path(storage).expanduser().absolute())
 
 
+def is_file(location: str) -> bool:
+    """Whether the study lies in a file."""
+    return "://" not in location or location.startswith("sqlite:///")
+
+
 def shown(location: str) -> str:
-    """The location without a password that may stand in it."""
+    """The location without what may be a password: user and query."""
     scheme, mark, rest = location.partition("://")
-    return f"{scheme}://...@{rest.rpartition('@')[2]}" if mark and "@" in rest else location
+    if is_file(location):
+        return location
+    return f"{scheme}{mark}{'...@' if '@' in rest else ''}{rest.rpartition('@')[2].partition('?')[0]}"
 
 
 def open_storage(location: str) -> BaseStorage:
     """The storage, made if it is not there yet; UserError if it cannot be reached."""
     if "://" not in location:
-        return journal(Path(location))
+        return JournalStorage(Journal(Path(location)))
     if location.startswith("sqlite:///"):
         Path(location.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     # two processes that begin together both find no tables: the slower one's are there already, and it looks again
-    is_file = location.startswith("sqlite:///")
-    options = {"connect_args": {"timeout": 60}} if is_file else {"pool_pre_ping": True}
+    options = {"connect_args": {"timeout": 60}} if is_file(location) else {"pool_pre_ping": True}
     for left in reversed(range(TRIES)):
         try:
             return RDBStorage(location, engine_kwargs=options)
@@ -51,18 +58,30 @@ def open_storage(location: str) -> BaseStorage:
     raise AssertionError
 
 
-def journal(file: Path) -> JournalStorage:
-    """A journal file; half a line that a full disk or a power cut left at its end is dropped, or none could read on."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    lock = JournalFileSymlinkLock(str(file))
-    if torn(file):
-        lock.acquire()
+class Journal(JournalFileBackend):
+    """A journal file; half a line at its end, which a full disk or a power cut left, is dropped before one is added."""
+
+    def __init__(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.file, self.lock = file, JournalFileSymlinkLock(str(file))
+        super().__init__(str(file), self.lock)
+        self.mend()
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Called by Optuna."""
+        self.mend()
+        super().append_logs(logs)
+
+    def mend(self) -> None:
+        """Cut the file after its last whole line."""
+        if not torn(self.file):
+            return
+        self.lock.acquire()
         try:
-            if torn(file):
-                os.truncate(file, file.read_bytes().rfind(b"\n") + 1)
+            if torn(self.file):  # and not just another's line on its way
+                os.truncate(self.file, self.file.read_bytes().rfind(b"\n") + 1)
         finally:
-            lock.release()
-    return JournalStorage(JournalFileBackend(str(file), lock))
+            self.lock.release()
 
 
 def torn(file: Path) -> bool:

@@ -20,6 +20,7 @@ from trainyard.sweep.space import Space
 from trainyard.sweep.storage import open_storage
 
 OWN = ("hydra.", "callbacks.pruning.")  # of the config: nothing that changes what a trial comes to
+COMPARED = ("trainer.max_epochs",)  # free for a run that goes on, not among trials
 SPACE, CONFIG = "space", "config"  # attributes of the study
 
 
@@ -37,9 +38,16 @@ def open_study(options: Options, config: DictConfig, space: Space) -> optuna.Stu
     )
     wanted = {
         SPACE: {name: json.loads(distribution_to_json(each)) for name, each in space.distributions.items()},
-        CONFIG: steady(config, list(space.parameters)),
-        "objectives": options.objectives,
+        CONFIG: {**steady(config, list(space.parameters)), **single(options.params, space)},
+        "order of objectives": {
+            str(i): f"{name} ({mode})" for i, (name, mode) in enumerate(options.objectives.items())
+        },
     }
+    if not study.trials and (runs := sorted(options.folder.glob("[0-9]*/status.json"))):
+        raise UserError(
+            f"{options.folder} holds runs of another study ({runs[0].parent.name} ...), and {options.study} has no "
+            "trial yet; move them away, or give this one another name, hydra.sweeper.study=..."
+        )
     for name, now in wanted.items():
         then = study.user_attrs.get(name)
         if then is None:
@@ -53,6 +61,11 @@ def open_study(options: Options, config: DictConfig, space: Space) -> optuna.Stu
     return study
 
 
+def single(params: dict[str, Any], space: Space) -> dict[str, Any]:
+    """What the search space's own file gives one value."""
+    return {f"hydra.sweeper.params.{name}": value for name, value in params.items() if name not in space.parameters}
+
+
 def steady(config: DictConfig, swept: list[str]) -> dict[str, Any]:
     """What all trials have in common, as far as it changes what they come to; interpolations stand as they are."""
     values = flat(OmegaConf.to_container(config, resolve=False))
@@ -60,7 +73,7 @@ def steady(config: DictConfig, swept: list[str]) -> dict[str, Any]:
     return {
         key: value
         for key, value in values.items()
-        if not key.startswith((*OWN, *groups)) and key not in swept and not is_free(key)
+        if not key.startswith((*OWN, *groups)) and key not in swept and (not is_free(key) or key in COMPARED)
     }
 
 

@@ -45,7 +45,7 @@ def sweep(
     space = read_space(options.params, arguments)
     study = open_study(options, config, space)
     if options.baseline:
-        first_point(study, {name: plain(config, name) for name in space.parameters})
+        first_point(study, space.checked({name: plain(config, name) for name in space.parameters}))
     jobs = Jobs(options, config, space)
     with Heart(study, options.location, options.grace) as heart:
         ledger = Ledger(study, space, heart, options.n_trials, jobs.folder)
@@ -64,7 +64,9 @@ def sweep(
     tell_results(study, options)
     if len(options.objectives) > 1 or not counted(study, TrialState.COMPLETE):
         return None
-    if options.refit:
+    if options.refit and counted(study, TrialState.RUNNING):
+        log.info("refit is left to the process whose trial ends last")
+    elif options.refit:
         show(group(find(refit(study, options, jobs, config.seed))[0]))
     return study.best_value
 
@@ -94,10 +96,18 @@ def launch(options: Options, jobs: Jobs, ledger: Ledger, context: HydraContext, 
     with Display(ledger, options) as display:
         while time.monotonic() < until:
             batch = [trial for _ in range(options.n_jobs) if (trial := ledger.next())]
+            if not batch and ledger.is_unsure():
+                time.sleep(1)
+                continue
             if not batch:
                 return
             display.update()
-            returns = launcher.launch([jobs.words(trial) for trial in batch], initial_job_idx=batch[0].number)
+            try:
+                returns = launcher.launch([jobs.words(trial) for trial in batch], initial_job_idx=batch[0].number)
+            except BaseException:  # the launcher's own, or a signal: the same command goes on with them
+                for trial in batch:
+                    ledger.release(trial)
+                raise
             for trial, given in zip(batch, returns, strict=True):
                 failed = given.status == JobStatus.FAILED
                 error = say(given._return_value) if failed else ""  # its property would raise it

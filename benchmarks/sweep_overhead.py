@@ -1,0 +1,78 @@
+"""What a trial costs above its training: from its start to the next one's, less the training's seconds.
+
+    python benchmarks/sweep_overhead.py [--trials 12]
+
+Prints the median over the trials after the first, which also waits for the imports; and the same for plain processes,
+`python train.py` once for each of the same configs.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+import optuna
+
+from trainyard.sweep.ledger import counted
+from trainyard.sweep.storage import open_storage
+
+TRAIN = [sys.executable, str(Path(__file__).parents[1] / "train.py")]
+WORDS = ["model=mlp", "data=shapes", "data.size=1000", "data.test_size=100", "trainer.max_epochs=3", "hardware=cpu",
+         "hardware.threads=1"]  # fmt: skip
+
+
+def seconds(run: Path) -> float:
+    """How long a run trained."""
+    return json.loads((run / "summary.json").read_text())["seconds"]
+
+
+def in_a_sweep(trials: int, root: Path) -> list[float]:
+    """Seconds above the training of each trial but the first and the last."""
+    lr = "optimizer.lr=tag(log,interval(1e-4,1e-2))"
+    words = [
+        *WORDS,
+        f"run.root={root}",
+        "sweep=search",
+        "hydra.sweeper.study=s",
+        f"hydra.sweeper.n_trials={trials}",
+        lr,
+    ]
+    subprocess.run([*TRAIN, "-m", *words, "hydra.sweeper.plots=false"], check=True, stdout=subprocess.DEVNULL)
+    folder = root / "sweeps" / "s"
+    study = optuna.load_study(study_name="s", storage=open_storage(str(folder / "study.journal")))
+    starts = [trial.datetime_start.timestamp() for trial in counted(study) if trial.datetime_start]
+    took = [after - before for before, after in pairwise(starts)]
+    return [took[i] - seconds(folder / f"{i:04d}") for i in range(1, len(took))]
+
+
+def alone(root: Path) -> float:
+    """Seconds above the training of one process."""
+    began = time.perf_counter()
+    words = [*WORDS, f"run.dir={root / 'alone'}", "test=false"]
+    subprocess.run([*TRAIN, *words], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began - seconds(root / "alone")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=12)
+    trials = parser.parse_args().trials
+    with tempfile.TemporaryDirectory() as folder:
+        extra = in_a_sweep(trials, Path(folder))
+    processes = []
+    for _ in range(3):
+        with tempfile.TemporaryDirectory() as folder:
+            processes.append(alone(Path(folder)))
+    spread = f"{min(extra):.2f} to {max(extra):.2f}"
+    print(f"a trial: {median(extra):.2f} s above its training (median of {len(extra)}, {spread})")
+    print(f"a process of its own: {median(processes):.2f} s (median of {len(processes)})")
+
+
+if __name__ == "__main__":
+    main()
