@@ -1,6 +1,7 @@
 """A recipe in any file: experiment=outputs/sweeps/xor/best.yaml, as if it lay in conf/experiment."""
 
 import re
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from omegaconf import OmegaConf
 from trainyard.errors import UserError
 
 GROUP = "experiment"
+_offered: dict[str, Any] = {}
 NEVER = ("hydra", "resume", "trust", "run")
 REFERENCE = re.compile(r"\$\{(?:[\w.]+|(?:length|product):\$\{[\w.]+\})\}")  # to another key
 
@@ -32,9 +34,14 @@ def offer(file: Path, name: str) -> None:
     if told := [key for key in config if key in NEVER]:
         raise UserError(f"{file} sets {told[0]}, which a recipe may not; say that on the command line")
     check_plain(config, file)
+    if _offered.get(name) == config:
+        return
+    _offered[name] = config
     *folders, option = [part for part in f"{GROUP}/{name}".split("/") if part]
     node = OmegaConf.create(config)
-    ConfigStore.instance().store(name=option, node=node, group="/".join(folders), package="_global_")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Hydra 1.4 warns of a name that is stored anew: the file has changed
+        ConfigStore.instance().store(name=option, node=node, group="/".join(folders), package="_global_")
 
 
 def check_plain(node: Any, file: Path) -> None:

@@ -275,7 +275,7 @@ def test_several_objectives_end_in_a_front(tmp_path: Path) -> None:
     assert {float(row["parameters"]) for row in table(folder)} == {3072 * 4 + 4 + 50, 3072 * 64 + 64 + 650}
     assert (folder / "pareto_front.png").exists() and "parameters" in said
     said = sweep(tmp_path, *SEARCH, "hydra.sweeper.study=t", "hydra.sweeper.objectives={val/acuracy:max}", code=1)
-    assert "monitor=val/acuracy is not a score of this task. Did you mean val/accuracy?" in said
+    assert "monitor=val/acuracy is not a score of this task. Did you mean val/accuracy or" in said
     said = sweep(tmp_path, *SEARCH, "hydra.sweeper.study=u", "hydra.sweeper.objectives={parametres:min}", code=1)
     assert "hydra.sweeper.objectives: parametres is not in" in said
 
@@ -289,10 +289,7 @@ def test_several_objectives_end_in_a_front(tmp_path: Path) -> None:
         (["hydra/sweeper/sampler=grid"], "sampler=grid tries every value, and optimizer.lr is an interval"),
         (["check=true"], "check=true and resume=... are for one training"),
         (["hydra.sweeper.n_trials=many"], "hydra.sweeper.n_trials=many is not a number"),
-        (
-            ["hydra.sweeper.baseline=true", "model.dropout=interval(0.1,0.5)"],
-            "dropout=0.0 of the config lies outside",
-        ),
+        (["hydra.sweeper.baseline=true"], "model.widths=[512,256] of the config lies outside"),
         (["hydra/sweeper/sampler=tpa"], "hydra/sweeper/sampler=tpa is not a choice. Did you mean tpe"),
         (
             ["hydra.sweeper.n_trails=3"],
