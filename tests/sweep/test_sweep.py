@@ -177,8 +177,8 @@ def test_another_search_under_the_same_name_is_refused(whole: Path) -> None:
     assert "s" in said and "max" in said
 
 
-def test_several_workers_share_one_study_and_one_is_killed_and_begun_again(tmp_path: Path) -> None:
-    words = [*SEARCH, "hydra.sweeper.n_trials=7", "hydra.sweeper.grace=15"]
+def test_workers_share_one_study_in_sqlite_and_one_is_killed_and_begun_again(tmp_path: Path) -> None:
+    words = [*SEARCH, "hydra.sweeper.n_trials=7", "hydra.sweeper.grace=15", "hydra.sweeper.storage=sqlite:///s.db"]
     folder = tmp_path / "outputs" / "sweeps" / "s"
     workers = [begin(tmp_path, *words) for _ in range(2)]
     wait_for(folder / "0001" / "status.json")

@@ -24,10 +24,8 @@ from trainyard.sweep.ledger import REASON, counted
 from trainyard.sweep.options import Options
 
 ASIDE = ("run.", "callbacks.pruning", "test", "trainer.enable_progress_bar", "hardware.threads")
-PLOTS = (
-    "optimization_history", "param_importances", "slice", "parallel_coordinate", "contour", "intermediate_values",
-    "timeline",
-)  # fmt: skip
+PLOTS = ("optimization_history", "param_importances", "slice", "parallel_coordinate", "intermediate_values", "timeline")
+LEGEND = 10  # entries
 log = logging.getLogger(__name__)
 
 
@@ -116,9 +114,14 @@ def draw(study: optuna.Study, options: Options) -> None:
             with warnings.catch_warnings(), plt.rc_context():
                 warnings.simplefilter("ignore")
                 axes = getattr(pictures, f"plot_{name}")(study, **given)
-            figure = (axes.flat[0] if hasattr(axes, "flat") else axes).figure
+            first = axes.flat[0] if hasattr(axes, "flat") else axes
+            figure = first.figure
+            if (legend := first.get_legend()) and len(legend.get_texts()) > LEGEND:
+                legend.remove()  # one line a trial: it would be larger than the picture
+            if len(figure.axes) == 1:
+                figure.set_size_inches(9, 5)
             replace(options.folder / f"{name}.png", partial(figure.savefig, dpi=120, bbox_inches="tight", format="png"))
-        except Exception as error:  # too few trials for importances, one parameter for a contour
+        except Exception as error:  # too few trials for importances, say
             log.debug("%s.png was not drawn: %s", name, error)
         finally:
             plt.close("all")
