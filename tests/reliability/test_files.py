@@ -11,7 +11,7 @@ from interrupt import cut_off
 
 import trainyard
 from trainyard.reliability.files import DurableIO, remove_parts, write
-from trainyard.reliability.loading import is_intact
+from trainyard.reliability.loading import damage
 from trainyard.reliability.resume import newest, resume_points
 
 SHORT = ["data=shapes", "data.size=112", "data.test_size=100", "data.batch_size=10", "model=mlp", "model.widths=[8]",
@@ -61,7 +61,7 @@ DurableIO().save_checkpoint({"a": torch.zeros(100_000)}, sys.argv[1])
     DurableIO().save_checkpoint({"a": torch.ones(3)}, file)
     done = subprocess.run([sys.executable, "-c", program, str(file)], capture_output=True, text=True, timeout=60)
     assert "a.ckpt cannot be written: File too large. What was there before is intact" in done.stderr
-    assert is_intact(file) and [path.name for path in tmp_path.iterdir()] == ["a.ckpt"]
+    assert damage(file) is None and [path.name for path in tmp_path.iterdir()] == ["a.ckpt"]
 
 
 def test_a_run_whose_disk_fills_up_stops_with_a_sentence_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ trainyard.main(["train"])
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "cannot be written: File too large. What was there before is intact" in done.stderr
     assert f"go on with: python train.py resume={tmp_path}/cut" in done.stderr
-    assert resume_points(tmp_path / "cut" / "checkpoints") == before and all(map(is_intact, before))
+    assert resume_points(tmp_path / "cut" / "checkpoints") == before and not any(map(damage, before))
     again = trainyard.train([f"resume={tmp_path}/cut"])
     a, b = (run.task("last").state_dict() for run in (whole, again))
     assert all(torch.equal(a[name], b[name]) for name in a)

@@ -39,11 +39,6 @@ def damage(path: Path) -> str | None:
         return str(error) or type(error).__name__
 
 
-def is_intact(path: Path) -> bool:
-    """Whether a checkpoint is whole."""
-    return damage(path) is None
-
-
 def load(path: Path, **how: Any) -> dict[str, Any]:
     """A checkpoint's content, on the CPU without `map_location`; UserError unless it is a whole file of plain data."""
     if not path.is_file():
