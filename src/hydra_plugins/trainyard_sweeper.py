@@ -15,7 +15,7 @@ class StudySweeper(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Called by Hydra first."""
-        self.given = {"hydra_context": hydra_context, "task_function": task_function, "config": config}
+        self.context, self.composed = hydra_context, config
 
     def sweep(self, arguments: list[str]) -> Any:
         """Called by Hydra with the words of the command line, but for those that begin with hydra."""
@@ -25,4 +25,4 @@ class StudySweeper(Sweeper):
             warm_up()
         from trainyard.sweep.sweeper import sweep  # heavy
 
-        return sweep(arguments, **self.given)
+        return sweep(arguments, self.context, self.composed)

@@ -21,9 +21,10 @@ def offer_recipes(words: Iterable[str]) -> None:
     """Make the files that experiment=FILE.yaml names known to Hydra; UserError for one that names code of its own."""
     for word in words:
         key, _, name = word.partition("=")
-        file = Path(name.strip("'\""))
+        name = name.strip("'\"")
+        file = Path(name)
         if key.lstrip("+") == GROUP and file.suffix == ".yaml" and file.is_file():
-            offer(file, name.strip("'\""))
+            offer(file, name)
 
 
 def offer(file: Path, name: str) -> None:

@@ -50,6 +50,13 @@ class StopSignal:
         self.received: int | None = None
         self.before: dict[int, Any] = {}
 
+    def __enter__(self) -> "StopSignal":
+        self.listen()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
     def listen(self) -> None:
         """Take the signals over. Does nothing but in the main thread, where alone Python allows it."""
         try:

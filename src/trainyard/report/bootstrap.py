@@ -32,10 +32,11 @@ def compare(groups: Sequence[Group]) -> list[Comparison]:
     found = []
     for i, other in enumerate(groups):
         best = next(j for j, each in enumerate(groups) if alike(each, other))
-        shared = sorted(groups[best].scores().keys() & other.scores().keys(), key=str)
+        ours, theirs = groups[best].scores(), other.scores()
+        shared = sorted(ours.keys() & theirs.keys(), key=str)
         if best == i or len(shared) < LEAST:
             continue
-        first, second = (np.array([each.scores()[key] for key in shared]) for each in (groups[best], other))
+        first, second = (np.array([scores[key] for key in shared]) for scores in (ours, theirs))
         sign = -1 if other.lower_is_better else 1
         low, high, p = bootstrap(sign * (first - second))
         low, high = sorted((sign * low, sign * high))

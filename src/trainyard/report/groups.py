@@ -38,6 +38,11 @@ class Group:
         return self.first.metric in LOWER
 
     @property
+    def scale(self) -> int:
+        """100 for a share, which is shown in percent."""
+        return 1 if self.first.metric in ("loss", "perplexity") else 100
+
+    @property
     def judged_on(self) -> str:
         """Folds are compared on what they held out, everything else on the test set, where that was read."""
         tested = all(run.test is not None for run in self.runs.values())

@@ -27,7 +27,7 @@ SPLITS = ("test", "validation", "train")
 def cells(each: Group) -> tuple[str, ...]:
     """A group's row."""
     first = each.first
-    scale, unit = (1, f" {first.metric}") if first.metric in ("loss", "perplexity") else (100, " %")
+    scale, unit = each.scale, " %" if each.scale > 1 else f" {first.metric}"
     judged, trained, speed = each.statistics(), each.statistics("train"), each.average("speed")
     return (
         first.network,
@@ -78,8 +78,8 @@ def show(groups: Sequence[Group]) -> None:
 def sentence(found: Comparison, groups: Sequence[Group], words: Sequence[str]) -> str:
     """A comparison in words."""
     names = [words[i] or groups[i].first.network for i in (found.better, found.other)]
-    metric = groups[found.other].first.metric
-    scale, unit = (1, "") if metric in ("loss", "perplexity") else (100, " points")
+    other = groups[found.other]
+    scale, unit, metric = other.scale, " points" if other.scale > 1 else "", other.first.metric
     few = ", too few to tell" if found.pairs < FEW else ""
     return (
         f"{names[0]} against {names[1]}: {scale * found.difference:+.2f}{unit} {metric}, 95 % within "

@@ -1,11 +1,11 @@
 """What a sweep leaves in its folder: trials.csv, best.yaml and the plots."""
 
 import csv
+import io
 import logging
 import os
 import warnings
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import optuna
@@ -16,11 +16,11 @@ from optuna.trial import FrozenTrial, TrialState
 from trainyard.compose import compose
 from trainyard.directory import CHOICES, COMPOSED
 from trainyard.errors import UserError
-from trainyard.reliability.files import read_small
+from trainyard.reliability.files import read_small, write
 from trainyard.reliability.foreign import read_config
 from trainyard.resuming import flat
 from trainyard.sweep.job import Jobs
-from trainyard.sweep.ledger import REASON, counted
+from trainyard.sweep.ledger import REASON, best_of, counted
 from trainyard.sweep.options import Options
 
 ASIDE = ("run.", "callbacks.pruning", "test", "trainer.enable_progress_bar", "hardware.threads")
@@ -33,40 +33,35 @@ def write_artifacts(study: optuna.Study, options: Options, jobs: Jobs, plots: bo
     """All that the trials so far allow."""
     options.folder.mkdir(parents=True, exist_ok=True)
     trials = counted(study)
-    replace(options.folder / "trials.csv", lambda part: write_csv(part, trials, options, jobs))
-    done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    if done and len(options.objectives) == 1:
+    table = trials_csv(trials, options, jobs)
+    write(options.folder / "trials.csv", lambda file: file.write(table.encode()))
+    best = best_of(study)
+    if best:
         try:
-            text = best_recipe(study.best_trial, options, jobs)
-            replace(options.folder / "best.yaml", lambda part: part.write_text(text))
+            recipe = best_recipe(best, options, jobs)
+            write(options.folder / "best.yaml", lambda file: file.write(recipe.encode()))
         except (OSError, UserError) as error:  # another machine's run, or one that was deleted
             log.warning("no best.yaml: %s", error)
-    if plots and done:
+    if plots and counted(study, TrialState.COMPLETE):
         draw(study, options)
 
 
-def replace(file: Path, write: Any) -> None:
-    """Write a file all or nothing; another process of the sweep may do the same."""
-    part = file.with_name(f".{os.getpid()}.{file.name}")
-    write(part)
-    part.replace(file)
-
-
-def write_csv(file: Path, trials: list[FrozenTrial], options: Options, jobs: Jobs) -> None:
+def trials_csv(trials: list[FrozenTrial], options: Options, jobs: Jobs) -> str:
     """One row a trial."""
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
-    with file.open("w", newline="") as stream:
-        table = csv.writer(stream)
-        table.writerow(["trial", "state", *options.objectives, "validations", "seconds", *names, "reason", "run"])
-        for trial in trials:
-            scored = trial.values if trial.state == TrialState.COMPLETE else None
-            values = scored or [""] * len(options.objectives)
-            table.writerow([
-                trial.number, trial.state.name.lower(), *values, max(trial.intermediate_values, default=""),
-                round(trial.duration.total_seconds(), 2) if trial.duration else "",
-                *(trial.params.get(name, "") for name in names),
-                trial.user_attrs.get(REASON, ""), os.path.relpath(jobs.folder(trial), options.folder),
-            ])  # fmt: skip
+    stream = io.StringIO()
+    table = csv.writer(stream)
+    table.writerow(["trial", "state", *options.objectives, "validations", "seconds", *names, "reason", "run"])
+    for trial in trials:
+        scored = trial.values if trial.state == TrialState.COMPLETE else None
+        values = scored or [""] * len(options.objectives)
+        table.writerow([
+            trial.number, trial.state.name.lower(), *values, max(trial.intermediate_values, default=""),
+            round(trial.duration.total_seconds(), 2) if trial.duration else "",
+            *(trial.params.get(name, "") for name in names),
+            trial.user_attrs.get(REASON, ""), os.path.relpath(jobs.folder(trial), options.folder),
+        ])  # fmt: skip
+    return stream.getvalue()
 
 
 def best_recipe(trial: FrozenTrial, options: Options, jobs: Jobs) -> str:
@@ -82,17 +77,13 @@ def best_recipe(trial: FrozenTrial, options: Options, jobs: Jobs) -> str:
     base = flat(OmegaConf.to_container(compose([f"{group}={choice}" for group, choice in groups.items()]).cfg))
     there = flat(read_config(folder / COMPOSED))
     values = {key: value for key, value in there.items() if base.get(key) != value and not key.startswith(ASIDE)}
-    body: dict[str, Any] = {}
+    body = OmegaConf.create()
     for key, value in values.items():
-        *parents, last = key.split(".")
-        node = body
-        for parent in parents:
-            node = node.setdefault(parent, {})
-        node[last] = value
+        OmegaConf.update(body, key, value)
     scores = ", ".join(f"{name} {value:.4f}" for name, value in zip(options.objectives, trial.values, strict=True))
     defaults = {"defaults": [{f"override /{group}": choice} for group, choice in groups.items()]} if groups else {}
     head = f"# @package _global_\n# Trial {trial.number}, the best of the study {options.study}: {scores}.\n"
-    return head + yaml.safe_dump({**defaults, **body}, sort_keys=False)
+    return head + yaml.safe_dump({**defaults, **OmegaConf.to_container(body)}, sort_keys=False)  # pyright: ignore
 
 
 def draw(study: optuna.Study, options: Options) -> None:
@@ -120,7 +111,7 @@ def draw(study: optuna.Study, options: Options) -> None:
                 legend.remove()  # one line a trial: it would be larger than the picture
             if len(figure.axes) == 1:
                 figure.set_size_inches(9, 5)
-            replace(options.folder / f"{name}.png", partial(figure.savefig, dpi=120, bbox_inches="tight", format="png"))
+            write(options.folder / f"{name}.png", partial(figure.savefig, dpi=120, bbox_inches="tight", format="png"))
         except Exception as error:  # too few trials for importances, say
             log.debug("%s.png was not drawn: %s", name, error)
         finally:

@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from trainyard.sweep.ledger import REASON, Ledger, counted
+from trainyard.sweep.ledger import REASON, Ledger, best_of, counted
 from trainyard.sweep.options import Options
 from trainyard.sweep.outcome import Outcome
 from trainyard.sweep.storage import shown
@@ -89,13 +89,7 @@ class Display:
 
 def finished(ledger: Ledger) -> list[FrozenTrial]:
     """The trials that are over."""
-    return [trial for trial in ledger.trials() if trial.state != TrialState.RUNNING]
-
-
-def best_of(study: optuna.Study) -> FrozenTrial | None:
-    """The best trial of one objective."""
-    done = len(study.directions) == 1 and counted(study, TrialState.COMPLETE)
-    return study.best_trial if done else None
+    return [trial for trial in counted(ledger.study) if trial.state != TrialState.RUNNING]
 
 
 def make_table(trials: list[FrozenTrial], options: Options, best: FrozenTrial | None) -> Table:

@@ -16,7 +16,7 @@ from trainyard.reliability.folder import is_busy
 from trainyard.sweep.heart import Heart
 from trainyard.sweep.outcome import Outcome
 from trainyard.sweep.space import Space
-from trainyard.sweep.study import live
+from trainyard.sweep.study import live, quiet
 
 OWNER, DISCARDED, REASON = "owner", "discarded", "reason"
 NOBODY = ""  # the owner has left the trial to whoever comes next
@@ -32,11 +32,8 @@ class Ledger:
         self, study: optuna.Study, space: Space, heart: Heart, n_trials: int, folder: Callable[[FrozenTrial], Path]
     ) -> None:
         self.study, self.space, self.heart, self.n_trials, self.folder = study, space, heart, n_trials, folder
+        self.quiet = quiet(study)
         self.is_exhausted = self.is_stuck = False
-
-    def trials(self, *states: TrialState) -> list[FrozenTrial]:
-        """Those that count, in the order of their numbers."""
-        return counted(self.study, *states)
 
     def next(self) -> FrozenTrial | None:
         """An orphan or a new trial, now this process's own; None if there is none to be had."""
@@ -44,7 +41,7 @@ class Ledger:
 
     def orphan(self) -> FrozenTrial | None:
         """A trial whose owner is gone. Of several processes that want it, the last to write its name has it."""
-        for trial in self.trials(TrialState.RUNNING):
+        for trial in counted(self.study, TrialState.RUNNING):
             owner = trial.user_attrs.get(OWNER)
             if owner != NOBODY and not self.heart.is_dead(owner or f"trial-{trial.number}"):
                 continue
@@ -62,12 +59,12 @@ class Ledger:
     def new(self) -> FrozenTrial | None:
         """Draw values that no trial had before, within the budget."""
         for attempt in range(TRIES):
-            if self.is_exhausted or self.is_stuck or len(self.trials()) >= self.n_trials:
+            if self.is_exhausted or self.is_stuck or len(counted(self.study)) >= self.n_trials:
                 return None
             asked = self.study.ask(self.space.distributions)
             asked.set_user_attr(OWNER, self.heart.name)
             trial = self.study.trials[asked.number]
-            before = [other for other in self.trials() if came_first(other, trial)]
+            before = [other for other in counted(self.study) if came_first(other, trial)]
             if len(before) >= self.n_trials:  # others asked at the same time, and were first
                 self.discard(trial, "beyond n_trials")
                 continue
@@ -84,7 +81,7 @@ class Ledger:
         points = self.space.points()
         if points is None:
             return
-        had = [trial.params for trial in self.trials()]
+        had = [trial.params for trial in counted(self.study)]
         left = [point for point in points if point not in had]
         self.is_exhausted = not left
         if left and attempt >= 2:
@@ -108,7 +105,7 @@ class Ledger:
     def mark(self, trial: FrozenTrial, name: str, value: str) -> None:
         """Write on a trial, unless another process has finished it meanwhile."""
         with suppress(UpdateFinishedTrialError):
-            live(self.study, trial).set_user_attr(name, value)
+            live(self.quiet, trial).set_user_attr(name, value)
 
     def tell(self, number: int, state: TrialState, values: list[float] | None = None) -> None:
         """Once: a second word on a trial changes nothing."""
@@ -118,12 +115,8 @@ class Ledger:
 
     def is_unsure(self) -> bool:
         """Whether a trial runs elsewhere of which it is not known yet that its process lives."""
-        return any(not self.heart.is_alive(owner) for _, owner in self.others())
-
-    def others(self) -> list[tuple[FrozenTrial, str]]:
-        """Trials that run elsewhere, and by whom."""
-        running = [(trial, trial.user_attrs.get(OWNER) or "") for trial in self.trials(TrialState.RUNNING)]
-        return [(trial, owner) for trial, owner in running if owner != self.heart.name]
+        running = counted(self.study, TrialState.RUNNING)
+        return any(not self.heart.is_alive(trial.user_attrs.get(OWNER) or NOBODY) for trial in running)
 
 
 def came_first(one: FrozenTrial, other: FrozenTrial) -> bool:
@@ -137,6 +130,11 @@ def counted(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:
     """The trials of the study but for the discarded ones and those that only wait."""
     wanted = states or (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
     return [t for t in study.get_trials(deepcopy=False, states=wanted) if DISCARDED not in t.user_attrs]
+
+
+def best_of(study: optuna.Study) -> FrozenTrial | None:
+    """The best trial; None where there is none yet, and none of several objectives."""
+    return study.best_trial if len(study.directions) == 1 and counted(study, TrialState.COMPLETE) else None
 
 
 def first_point(study: optuna.Study, values: dict[str, Any]) -> None:

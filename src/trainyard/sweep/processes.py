@@ -16,7 +16,6 @@ from trainyard.sweep.options import Options
 from trainyard.sweep.outcome import AGAIN
 from trainyard.sweep.slots import Slots, environments
 
-LOOK = 0.2  # seconds between two looks at the processes
 ATTEMPTS = 3  # at one trial that somebody else asks to stop
 log = logging.getLogger(__name__)
 
@@ -31,26 +30,21 @@ class Processes:
 
     def run(self) -> None:
         """Until the budget is used, or a signal asks to stop (Stopped), or too much fails (UserError)."""
-        signals = StopSignal()
-        signals.listen()
-        try:
-            with (
-                Slots(environments(self.options.n_jobs, self.options.slots)) as slots,
-                Display(self.ledger, self.options) as display,
-            ):
-                while self.fill(slots) or slots.running or (self.has_time() and self.ledger.is_unsure()):
-                    time.sleep(LOOK)
-                    for ended in slots.ended():
-                        if ended.code and signals.received is not None:  # the same signal, most likely
-                            self.ledger.release(ended.job)
-                        else:
-                            self.settle(ended.job, ended.code, display)
-                    if signals.received is not None or self.jobs.hopeless():
-                        self.leave(slots)
-                        break
-                    display.update()
-        finally:
-            signals.release()
+        with (
+            StopSignal() as signals,
+            Slots(environments(self.options.n_jobs, self.options.slots)) as slots,
+            Display(self.ledger, self.options) as display,
+        ):
+            while self.fill(slots) or slots.running or (self.has_time() and self.ledger.is_unsure()):
+                for ended in slots.wait():
+                    if ended.code and signals.received is not None:  # the same signal, most likely
+                        self.ledger.release(ended.job)
+                    else:
+                        self.settle(ended.job, ended.code, display)
+                if signals.received is not None or self.jobs.hopeless():
+                    self.leave(slots)
+                    break
+                display.update()
         if signals.received is not None:
             log.info("stopped; the same command goes on with the study")
             raise signals.error()

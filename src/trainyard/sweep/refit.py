@@ -1,11 +1,9 @@
 """The best trial again: with several seeds, each tested once at its end."""
 
 import logging
-import signal
-import time
 from pathlib import Path
 
-import optuna
+from optuna.trial import FrozenTrial
 
 from trainyard.errors import UserError
 from trainyard.reliability.folder import is_busy
@@ -14,36 +12,27 @@ from trainyard.sweep.job import Jobs
 from trainyard.sweep.options import Options
 from trainyard.sweep.slots import Slots, environments
 
-LOOK = 0.2  # seconds between two looks at the processes
 log = logging.getLogger(__name__)
 
 
-def refit(study: optuna.Study, options: Options, jobs: Jobs, seed: int) -> list[Path]:
+def refit(trial: FrozenTrial, options: Options, jobs: Jobs, seed: int) -> list[Path]:
     """Train the best trial's config with `options.refit` seeds from `seed` on; the run directories that are finished.
 
     The same command goes on where it was, and leaves out what is done or what another process of the sweep does.
     """
-    trial = study.best_trial
     folders = [options.folder / f"best-{trial.number:04d}-seed{seed + i}" for i in range(options.refit)]
     waiting = [(folder, jobs.best_words(trial, folder, seed + i)) for i, folder in enumerate(folders)]
-    signals = StopSignal()
-    signals.listen()
     failed = []
-    try:
-        with Slots(environments(options.n_jobs, options.slots)) as slots:
-            while waiting or slots.running:
-                while waiting and slots.free:
-                    folder, words = waiting.pop(0)
-                    if not is_busy(folder):
-                        log.info("refit: trial %d in %s", trial.number, folder)
-                        slots.start(folder, words, folder.with_suffix(".log"))
-                time.sleep(LOOK)
-                failed += [ended.job for ended in slots.ended() if ended.code]
-                if signals.received is not None:
-                    slots.stop(signal.SIGTERM)
-                    raise signals.error()
-    finally:
-        signals.release()
+    with StopSignal() as signals, Slots(environments(options.n_jobs, options.slots)) as slots:
+        while waiting or slots.running:
+            while waiting and slots.free:
+                folder, words = waiting.pop(0)
+                if not is_busy(folder):
+                    log.info("refit: trial %d in %s", trial.number, folder)
+                    slots.start(folder, words, folder.with_suffix(".log"))
+            failed += [ended.job for ended in slots.wait() if ended.code]
+            if signals.received is not None:
+                raise signals.error()  # at whose sight the slots are stopped
     for folder in failed:
         log.warning("%s did not finish; its %s says why", folder, folder.with_suffix(".log"))
     done = [folder for folder in folders if folder not in failed and not is_busy(folder)]

@@ -9,10 +9,13 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from trainyard import compose
 from trainyard.sweep.child import run
 from trainyard.sweep.server import context
 
+LOOK = 0.2  # seconds between two looks at the processes
 PATIENCE = 60.0  # seconds that a training has to write its resume point
 
 
@@ -44,6 +47,11 @@ class Slots:
         process = context().Process(target=run, args=(words, compose.named_conf(), environment, str(log)))
         process.start()
         self.running[slot] = (job, process, environment)
+
+    def wait(self) -> list[Ended]:
+        """After a moment, the processes that are over."""
+        time.sleep(LOOK)
+        return self.ended()
 
     def ended(self) -> list[Ended]:
         """The processes that are over since the last look; their slots are free again."""
@@ -82,13 +90,6 @@ def environments(n_jobs: int, given: list[dict[str, str]]) -> list[dict[str, str
     """An environment for each slot: those given, by turns; else a GPU each, where there are several."""
     if not given and n_jobs > 1:
         named = os.environ.get("CUDA_VISIBLE_DEVICES")
-        gpus = named.split(",") if named else list(map(str, range(gpu_count())))
+        gpus = named.split(",") if named else list(map(str, range(torch.cuda.device_count())))
         given = [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in gpus] if len(gpus) > 1 else []
     return [given[slot % len(given)] if given else {} for slot in range(n_jobs)]
-
-
-def gpu_count() -> int:
-    """How many GPUs there are."""
-    import torch  # late: a sweep of trials in processes of their own needs it for nothing else
-
-    return torch.cuda.device_count()

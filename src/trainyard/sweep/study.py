@@ -85,11 +85,16 @@ def said_of(value: Any) -> str:
     return "nothing" if value is None else str(value)
 
 
-def live(study: optuna.Study, trial: FrozenTrial) -> Trial:
-    """A trial to report to and to write on. (Optuna has no public way from a number to it.)"""
-    return Trial(load(study.study_name, study._storage, study.pruner), trial._trial_id)
-
-
 def load(name: str, storage: BaseStorage, pruner: BasePruner) -> optuna.Study:
     """A study to look at trials that are there already: it draws nothing."""
     return optuna.load_study(study_name=name, storage=storage, sampler=RandomSampler(), pruner=pruner)
+
+
+def quiet(study: optuna.Study) -> optuna.Study:
+    """The same study without its sampler."""
+    return load(study.study_name, study._storage, study.pruner)
+
+
+def live(study: optuna.Study, trial: FrozenTrial) -> Trial:
+    """A trial to report to and to write on, of a study that draws nothing. (Optuna has no public way to it.)"""
+    return Trial(study, trial._trial_id)

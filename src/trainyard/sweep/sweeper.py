@@ -8,7 +8,7 @@ from typing import Any
 import optuna
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
-from hydra.types import HydraContext, TaskFunction
+from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState
@@ -24,7 +24,7 @@ from trainyard.sweep.artifacts import write_artifacts
 from trainyard.sweep.display import Display, tell_results
 from trainyard.sweep.heart import Heart
 from trainyard.sweep.job import Jobs
-from trainyard.sweep.ledger import Ledger, counted, first_point
+from trainyard.sweep.ledger import Ledger, best_of, counted, first_point
 from trainyard.sweep.options import Options, read_options
 from trainyard.sweep.processes import Processes
 from trainyard.sweep.refit import refit
@@ -34,9 +34,7 @@ from trainyard.sweep.study import open_study
 log = logging.getLogger(__name__)
 
 
-def sweep(
-    arguments: list[str], hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
-) -> float | None:
+def sweep(arguments: list[str], context: HydraContext, config: DictConfig) -> float | None:
     """Run the study, or go on with it; the best score, where there is one objective."""
     log_to_console()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -54,7 +52,7 @@ def sweep(
             if options.execution == "process":
                 Processes(options, jobs, ledger).run()
             else:
-                launch(options, jobs, ledger, hydra_context, config)
+                launch(options, jobs, ledger, context, config)
         except (Stopped, UserError):  # what there is until then
             write_artifacts(study, options, jobs, plots=False)
             raise
@@ -62,13 +60,14 @@ def sweep(
     if ledger.is_exhausted:
         log.info("every combination has been tried")
     tell_results(study, options)
-    if len(options.objectives) > 1 or not counted(study, TrialState.COMPLETE):
+    best = best_of(study)
+    if best is None:
         return None
     if options.refit and counted(study, TrialState.RUNNING):
         log.info("refit is left to the process whose trial ends last")
     elif options.refit:
-        show(group(find(refit(study, options, jobs, config.seed))[0]))
-    return study.best_value
+        show(group(find(refit(best, options, jobs, config.seed))[0]))
+    return best.value
 
 
 def plain(config: DictConfig, name: str) -> Any:
