@@ -20,7 +20,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, MissingMandatoryValue
 
-from trainyard.errors import UserError
+from trainyard.errors import UserError, causes
 from trainyard.recipe import offer_recipes
 from trainyard.typos import explain
 
@@ -153,11 +153,9 @@ def resolve(composed: Composed) -> DictConfig:
             f"{node}={choices.get(node)} has only {have}."
         ) from error
     except (MissingMandatoryValue, InterpolationResolutionError) as error:
-        cause: BaseException | None = error
-        while cause is not None:
+        for cause in causes(error):
             if isinstance(cause, UserError):  # from a resolver of ours
                 raise cause from error
-            cause = cause.__cause__ or cause.__context__
         missing = re.search(r"[Mm]issing mandatory value: (\S+)", str(error))
         if missing is None:
             raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error

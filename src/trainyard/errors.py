@@ -39,6 +39,13 @@ def say(error: Exception) -> str:
     return f"{type(error).__name__}: {text}{place}"
 
 
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what it came from, step by step."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A closing question that names the known words nearest to a dotted `word`, or nothing where none is near."""
     known = sorted(set(known))

@@ -9,7 +9,9 @@ import torch
 from test_stop import started
 
 import trainyard
+from trainyard.data.base import tell_unless_main_hung_up
 from trainyard.models.mlp import MLP
+from trainyard.reliability.explain import leave_word
 
 
 class Glutton(MLP):
@@ -27,6 +29,25 @@ def test_want_of_memory_names_the_cure_and_the_way_to_go_on(tmp_path: Path) -> N
     assert notes[0].startswith("there is not memory enough: halve data.batch_size and double trainer.accumulate_grad")
     assert f"go on with: python train.py resume={tmp_path}/here" in notes
     assert "can't allocate memory" in (tmp_path / "here" / "crash.txt").read_text()
+
+
+def test_a_workers_death_that_a_logger_wrapped_is_told_as_well(tmp_path: Path) -> None:
+    try:
+        try:
+            raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")
+        except RuntimeError as error:
+            raise ValueError("you tried to log 0.1 which is currently not supported") from error
+    except ValueError as error:
+        leave_word(error, tmp_path)
+        assert error.__notes__[0].startswith("a data worker was killed")
+
+
+def test_a_worker_is_silent_when_the_main_process_hangs_up_and_at_no_other_time(capsys) -> None:
+    tell_unless_main_hung_up(EOFError, EOFError(), None)
+    tell_unless_main_hung_up(ConnectionResetError, ConnectionResetError(), None)
+    assert capsys.readouterr().err == ""
+    tell_unless_main_hung_up(ValueError, ValueError("mine"), None)
+    assert "ValueError: mine" in capsys.readouterr().err
 
 
 def test_a_data_worker_that_dies_is_told_with_what_to_do(tmp_path: Path) -> None:

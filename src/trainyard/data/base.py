@@ -1,6 +1,8 @@
 """What every data set shares: three splits, whole batches by index, and one loader for all of them."""
 
 import signal
+import sys
+from types import TracebackType
 from typing import Any
 
 import torch
@@ -39,9 +41,16 @@ class Samples(Dataset):
 
 
 def leave_signals_to_main(worker: int) -> None:
-    """A terminal or scheduler signals all of a job's processes; the main one decides, and ends its workers."""
+    """A terminal or scheduler signals all of a job's processes; the main one decides, and says why it ends."""
     for number in (signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])):
         signal.signal(number, signal.SIG_IGN)
+    sys.excepthook = tell_unless_main_hung_up
+
+
+def tell_unless_main_hung_up(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What a data worker's threads say of an error: nothing when the main process ended, which says why itself."""
+    if not issubclass(kind, EOFError | ConnectionError):
+        sys.__excepthook__(kind, error, trace)
 
 
 class DataModule(LightningDataModule):

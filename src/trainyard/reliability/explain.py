@@ -6,7 +6,7 @@ from traceback import format_exception
 
 import torch
 
-from trainyard.errors import UserError
+from trainyard.errors import UserError, causes
 
 OUT_OF_MEMORY = (
     "there is not memory enough: halve data.batch_size and double trainer.accumulate_grad_batches (the same result), "
@@ -31,6 +31,7 @@ def leave_word(error: Exception, path: Path) -> None:
     """Write the traceback to crash.txt, and add to the error what is said below it."""
     with suppress(OSError):  # a full disk
         (path / "crash.txt").write_text("".join(format_exception(error)))
-    words = [hint(error), "" if isinstance(error, UserError) else f"traceback: {path / 'crash.txt'}"]
+    cure = next(filter(None, map(hint, causes(error))), "")  # a logger may have wrapped what a worker's death raised
+    words = [cure, "" if isinstance(error, UserError) else f"traceback: {path / 'crash.txt'}"]
     for word in filter(None, [*words, f"go on with: python train.py resume={path}"]):
         error.add_note(word)
