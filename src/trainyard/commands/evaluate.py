@@ -8,6 +8,7 @@ from lightning import Trainer
 from trainyard import hardware
 from trainyard.compose import name_own_conf
 from trainyard.logs import log_to_console
+from trainyard.reliability.foreign import LIMITS
 from trainyard.run import Run
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def evaluate(run: Run, split: str = "test") -> dict[str, float]:
         hardware.set_up(cfg.hardware)
         task = run.task()
         hardware.prepare(task.net, cfg.hardware)
-        limits = {key: cfg.trainer.get(key) for key in ("limit_val_batches", "limit_test_batches")}
+        limits = {key: cfg.trainer.get(key) for key in LIMITS}
         trainer = Trainer(
             accelerator=cfg.hardware.accelerator, devices=1, precision=cfg.hardware.precision, logger=False,
             enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,

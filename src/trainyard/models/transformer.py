@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from trainyard.models.block import Blocks
+from trainyard.models.block import EPSILON, Blocks
 from trainyard.models.checks import probability
 from trainyard.models.heads import num_logits
 from trainyard.models.init import initialize, initialize_normal
@@ -13,8 +13,9 @@ from trainyard.models.positions import Positions
 class Transformer(nn.Module):
     """Embedding and positions, dropout, `depth` blocks, the mean over tokens, dropout, a linear head.
 
-    The article's heads are each as wide as the embedding (head_dim = dim); it has no positions and lets texts look at
-    their padding, here `positions: none` does the first and nothing the second.
+    `embed_norm` sets a layer norm between positions and dropout, as BERT has. The article's heads are each as wide as
+    the embedding (head_dim = dim); it has no positions and lets texts look at their padding, here `positions: none`
+    does the first and nothing the second.
     """
 
     def __init__(
@@ -32,10 +33,12 @@ class Transformer(nn.Module):
         activation: str = "relu",
         dropout: float = 0.1,
         stochastic_depth: float = 0.0,
+        embed_norm: bool = False,
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, dim, padding_idx=0)
         self.positions = Positions(positions, max_length, dim)
+        self.norm = nn.LayerNorm(dim, EPSILON) if embed_norm else nn.Identity()
         self.dropout = nn.Dropout(probability("dropout", dropout))
         self.blocks = Blocks(
             depth, dim, norm, stochastic_depth, heads=heads, head_dim=head_dim, ff_dim=ff_dim, dropout=dropout,
@@ -49,5 +52,6 @@ class Transformer(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:  # (B, T) -> (B, num_logits)
         tokens = left_aligned(tokens)
         mask = visible(tokens)
-        x = self.blocks(self.dropout(self.positions(self.embedding(tokens))), mask)
+        x = self.norm(self.positions(self.embedding(tokens)))
+        x = self.blocks(self.dropout(x), mask)
         return self.head(self.dropout(masked_mean(x, mask)))
