@@ -25,6 +25,7 @@ MAKE = {
     "transformer": lambda n: Transformer(100, 20, n, dim=16, ff_dim=32),
     "transformer waves pre": lambda n: Transformer(100, 20, n, dim=16, ff_dim=32, positions="sinusoidal", norm="pre"),
     "transformer rotary wide": lambda n: Transformer(100, 20, n, dim=16, ff_dim=32, positions="rotary", head_dim=16),
+    "transformer normalised": lambda n: Transformer(100, 20, n, dim=16, ff_dim=32, norm="pre", embed_norm=True),
     "bert": lambda n: BERT(100, 20, n, dim=16, ff_dim=32),
     "bert mean rotary": lambda n: BERT(100, 20, n, dim=16, ff_dim=32, pool="mean", positions="rotary"),
     "gpt": lambda n: GPT(100, 20, n, dim=16, ff_dim=32),
@@ -51,6 +52,16 @@ def test_padding_changes_nothing_on_either_side(make) -> None:
         together = net(torch.stack([padded(row, 14, left(row)) for row in rows]))
         torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-6)
     assert (alone[0] - alone[1]).abs().max() > 1e-5
+
+
+@pytest.mark.parametrize("embed_norm", [True, False])
+def test_a_norm_on_the_embeddings_takes_their_scale_away(embed_norm: bool) -> None:
+    net = Transformer(100, 20, 2, dim=16, ff_dim=32, positions="rotary", norm="pre", embed_norm=embed_norm).eval()
+    tokens = torch.randint(1, 100, (4, 20))
+    before = net(tokens)
+    with torch.no_grad():
+        net.embedding.weight *= 10
+    assert torch.allclose(net(tokens), before, rtol=1e-2, atol=1e-3) == embed_norm
 
 
 def test_an_empty_text_does_no_harm(make) -> None:
