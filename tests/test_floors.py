@@ -34,8 +34,8 @@ FLOORS: dict[str, set[str]] = {
     },
     "launch": {"compose", "errors", "logs", "reliability", "run", "training"},
     "commands": {
-        "build", "compose", "data", "errors", "figures", "hardware", "launch", "logs", "models", "reliability", "report",
-        "run", "training",
+        "build", "compose", "data", "errors", "figures", "hardware", "launch", "logs", "models", "reliability",
+        "report", "run", "training",
     },
     "__main__": {"commands", "errors"},
     "__init__": {"__main__", "launch", "run"},

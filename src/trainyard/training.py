@@ -190,7 +190,7 @@ def test_best(trainer: Trainer, task: Task, data: DataModule) -> None:
         log.warning("no best weights were kept: the last ones are validated and tested")
         trainer.validate(task, datamodule=data, verbose=False)
         if keeper is not None:
-            trainer.save_checkpoint(Path(keeper.dirpath) / "best.ckpt")  # pyright: ignore
+            trainer.save_checkpoint(Path(keeper.dirpath) / "best.ckpt", weights_only=False)  # pyright: ignore
     trainer.test(task, datamodule=data, ckpt_path=best or None, verbose=False, weights_only=True)
 
 

@@ -140,7 +140,8 @@ class ResumePoints(Callback):
             logger.save()  # what a resumed run will not log again
         self.is_saving, self.epochs = True, epochs
         try:
-            trainer.save_checkpoint(self.folder / (name or f"resume-{trainer.global_step:09d}.ckpt"))
+            file = self.folder / (name or f"resume-{trainer.global_step:09d}.ckpt")
+            trainer.save_checkpoint(file, weights_only=False)  # the whole state; left out, Lightning says so each time
         finally:
             self.is_saving = False
         self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
