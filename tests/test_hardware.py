@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 import trainyard
 from trainyard.compose import compose, resolve
 from trainyard.errors import UserError
-from trainyard.hardware import choose, describe, set_up
+from trainyard.hardware import BF16, choose, choose_precision, describe, multiplies_bf16, set_up
 
 WORDS = ["model=mlp", "model.widths=[8]", "data=shapes", "data.size=200", "data.test_size=100"]
 
@@ -23,7 +23,7 @@ def test_auto_is_the_best_there_is() -> None:
     ("word", "message"),
     [
         ("hardware.accelerator=tpu", "hardware.accelerator=tpu is unknown; choose one of auto, cpu, gpu, mps"),
-        ("hardware.precision=16-mixed", "hardware.precision=16-mixed needs a GPU; on a CPU use bf16-mixed"),
+        ("hardware.precision=16-mixed", "hardware.precision=16-mixed needs a GPU; on a CPU use auto or 32-true"),
         ("hardware.matmul_precision=foo", "hardware.matmul_precision=foo must be one of highest, high, medium"),
         ("hardware.memory_format=nhwc", "hardware.memory_format=nhwc must be one of contiguous, channels_last"),
         ("hardware.devices=2", "hardware.devices=2: training on several devices is not there yet"),
@@ -37,10 +37,53 @@ def test_what_cannot_be_is_refused(word: str, message: str, short: list[str]) ->
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 @pytest.mark.parametrize("memory_format", ["contiguous", "channels_last"])
 def test_precision_and_memory_format_train(precision: str, memory_format: str, short: list[str]) -> None:
-    words = ["model=resnet18", "model.width=4", f"hardware.precision={precision}"]
+    words = ["model=resnet18", "model.width=8", f"hardware.precision={precision}"]
     run = trainyard.train([*short, *WORDS[2:], *words, f"hardware.memory_format={memory_format}"])
     assert {p.dtype for p in run.task().net.parameters()} == {torch.float32}
     assert f"precision {precision}, {memory_format} memory" in describe(run.cfg.hardware)
+
+
+def test_a_convolution_that_breaks_channels_last_on_a_cpu_is_refused(short: list[str]) -> None:
+    words = ["model=resnet18", "model.width=4", *WORDS[2:], "hardware.memory_format="]
+    with pytest.raises(UserError, match="strided 1 x 1 convolution of 4 channels"):
+        trainyard.train([*short, *words[:-1], words[-1] + "channels_last"])
+    trainyard.train([*short, *words[:-1], words[-1] + "contiguous"])
+
+
+def processor_with(*instructions: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let torch find these instructions, whatever this machine's processor has."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(instructions, True))
+
+
+@pytest.mark.parametrize("instruction", BF16)
+def test_auto_precision_is_bf16_where_the_processor_has_it(instruction: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    processor_with("avx2", monkeypatch=monkeypatch)
+    assert choose_precision("auto", "cpu") == "32-true"
+    assert choose_precision("bf16-mixed", "cpu") == "bf16-mixed"
+    processor_with("avx2", instruction, monkeypatch=monkeypatch)
+    assert choose_precision("auto", "cpu") == "bf16-mixed"
+    assert choose_precision("32-true", "cpu") == "32-true"
+
+
+def test_torch_still_tells_the_instructions() -> None:
+    assert torch.cpu.get_capabilities()["architecture"]
+    assert multiplies_bf16("cpu") in (True, False)
+
+
+def test_a_run_keeps_the_precision_it_began_with(
+    short: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """auto meant bf16 where it began; where there is none it goes on with bf16, and says what that costs."""
+    processor_with("avx512_bf16", monkeypatch=monkeypatch)
+    words = [*WORDS, "hardware=cpu", "hardware.precision=auto", "scheduler=constant", "trainer.max_epochs=1"]
+    run = trainyard.train([*short, *words])
+    assert run.cfg.hardware.precision == run.cfg.trainer.precision == "bf16-mixed"
+    processor_with("avx2", monkeypatch=monkeypatch)
+    caplog.clear()
+    run = trainyard.train([f"resume={run.path}", "trainer.max_epochs=2"])
+    assert run.cfg.hardware.precision == run.cfg.trainer.precision == "bf16-mixed"
+    assert "no instructions for bf16" in caplog.text
+    assert "hardware.precision=auto" in caplog.text
 
 
 def test_a_deterministic_run_trains(short: list[str]) -> None:

@@ -1,6 +1,7 @@
 """The machine: checked, set up and named before a run starts."""
 
 import ctypes
+import logging
 import os
 import platform
 from pathlib import Path
@@ -11,7 +12,14 @@ from torch import nn
 
 from trainyard.errors import UserError
 
+log = logging.getLogger(__name__)
 WHERE = {"cpu": lambda: True, "gpu": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+
+
+def settle(hardware: Any) -> None:
+    """Replace each `auto` in `hardware` (the config group) by what this machine has. UserError as `choose`."""
+    hardware.accelerator = choose(hardware.accelerator)
+    hardware.precision = choose_precision(hardware.precision, hardware.accelerator)
 
 
 def choose(accelerator: str) -> str:
@@ -31,6 +39,23 @@ def choose(accelerator: str) -> str:
     return accelerator
 
 
+BF16 = ("avx512_bf16", "amx_bf16", "bf16")  # the instructions of x86 and Arm, as torch names them
+
+
+def choose_precision(precision: str, accelerator: str) -> str:
+    """The precision meant: `auto` is bf16-mixed on a device that has instructions for it, else 32-true."""
+    if precision != "auto":
+        return precision
+    return "bf16-mixed" if multiplies_bf16(accelerator) else "32-true"
+
+
+def multiplies_bf16(accelerator: str) -> bool:
+    """Whether the device multiplies bf16 itself. Where it does not, torch does so many times slower than fp32."""
+    if accelerator == "cpu":
+        return any(torch.cpu.get_capabilities().get(word) for word in BF16)
+    return accelerator == "gpu" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # bytes, from <malloc.h>
 MATMUL = ("highest", "high", "medium")
 
@@ -40,7 +65,12 @@ def set_up(hardware: Any) -> None:
     if hardware.devices not in (1, "1"):
         raise UserError(f"hardware.devices={hardware.devices}: training on several devices is not there yet; use 1")
     if hardware.accelerator == "cpu" and str(hardware.precision).startswith("16"):
-        raise UserError(f"hardware.precision={hardware.precision} needs a GPU; on a CPU use bf16-mixed or 32-true")
+        raise UserError(f"hardware.precision={hardware.precision} needs a GPU; on a CPU use auto or 32-true")
+    if hardware.accelerator == "cpu" and str(hardware.precision).startswith("bf16") and not multiplies_bf16("cpu"):
+        log.warning(
+            f"hardware.precision={hardware.precision}: {cpu_name()} has no instructions for bf16, and torch multiplies "
+            "it ten times slower than fp32 here; hardware.precision=auto takes bf16-mixed only where it is fast"
+        )
     if hardware.matmul_precision not in MATMUL:
         raise UserError(f"hardware.matmul_precision={hardware.matmul_precision} must be one of {', '.join(MATMUL)}")
     if hardware.threads:
@@ -57,9 +87,30 @@ def prepare(net: nn.Module, hardware: Any) -> None:
     formats = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
     if hardware.memory_format not in formats:
         raise UserError(f"hardware.memory_format={hardware.memory_format} must be one of {', '.join(formats)}")
+    if hardware.memory_format == "channels_last" and hardware.accelerator == "cpu":
+        check_convolutions(net)
     net.to(memory_format=formats[hardware.memory_format])
     if hardware.compile:
         net.compile()  # in place: the names in checkpoints stay as they are
+
+
+def check_convolutions(net: nn.Module) -> None:
+    """UserError for a convolution whose channels_last gradient torch's CPU kernels get wrong, or crash over.
+
+    oneDNN 3.12 writes past its workspace there on AVX2 processors (its issue 6035).
+    """
+    for name, part in net.named_modules():
+        if (
+            isinstance(part, nn.Conv2d)
+            and part.kernel_size == (1, 1)
+            and part.stride != (1, 1)
+            and part.in_channels < 8
+        ):
+            raise UserError(
+                f"hardware.memory_format=channels_last: {name} is a strided 1 x 1 convolution of {part.in_channels} "
+                "channels, and with fewer than 8 a CPU's kernels crash or compute wrong gradients; use "
+                "hardware.memory_format=contiguous, or a wider network"
+            )
 
 
 def keep_freed_memory() -> None:

@@ -54,6 +54,7 @@ def stored(asked: Composed) -> Composed:
                 f"{there}); leave it out, or begin a new run, with pretrained={path} if it is to have these weights"
             )
         OmegaConf.update(cfg, key, OmegaConf.select(asked.cfg, key))
+    cfg.hardware.precision = read_config(path / RESOLVED, files[RESOLVED])["hardware"]["precision"]  # not this auto's
     cfg.run.dir, cfg.resume = str(path), None
     typed, choices = (yaml.safe_load(files[name]) or [] for name in (OVERRIDES, CHOICES))
     keys = {word.partition("=")[0] for word in words}

@@ -48,7 +48,7 @@ def train(asked: Composed) -> Run | None:
     """Run the training that the config asks for, or go on with it where it was; None if it was only to be checked."""
     asked = stored(asked) if asked.cfg.resume else asked
     composed = replace(asked, cfg=deepcopy(asked.cfg))
-    composed.cfg.hardware.accelerator = hardware.choose(composed.cfg.hardware.accelerator)
+    hardware.settle(composed.cfg.hardware)
     composed.cfg.run.name, path = name_run(composed)
     composed.cfg.run.dir = str(path)
     check_types(asked, compose)
