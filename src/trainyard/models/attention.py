@@ -53,17 +53,21 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * heads * self.head_dim)
         self.out = nn.Linear(heads * self.head_dim, dim)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, cache: Cache | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, mask: Tensor | None = None, cache: Cache | None = None, wanted: Tensor | None = None
+    ) -> Tensor:
         """(B, T, dim) -> (B, T, dim). `mask` (B, T) is True at tokens to be seen; each row needs one of them.
 
-        With a `cache`, x follows on what that has seen, and is added to it.
+        With a `cache`, x follows on what that has seen, and is added to it. With `wanted` (B, T), the tokens where it
+        is True alone come out, as (N, dim).
         """
         q, k, v = self.project(x, cache)
         simple = self.causal and mask is None and q.shape[2] == k.shape[2]  # what the fused kernels do by themselves
         seen = None if simple else self.visible(q, k, mask)
         dropout = self.dropout if self.training else 0.0
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=seen, dropout_p=dropout, is_causal=simple)
-        return self.out(y.transpose(1, 2).flatten(2))
+        y = y.transpose(1, 2).flatten(2)
+        return self.out(y if wanted is None else y[wanted])
 
     def weights(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # (B, T, dim) -> (B, heads, T, T)
         """How much of each token (last axis) every token takes in (last axis but one), by head. Rows sum to 1."""

@@ -73,20 +73,28 @@ class BERT(nn.Module):
         pooled = x[:, 0] if self.pool == "cls" else masked_mean(x[:, 1:], visible(tokens))
         return self.head(self.dropout(self.pooler(pooled)))
 
-    def hidden(self, tokens: Tensor, segments: Tensor | None = None) -> Tensor:  # (B, T), (B, T) -> (B, T, dim)
-        """What the blocks make of each token, where it stands."""
+    def hidden(self, tokens: Tensor, segments: Tensor | None = None, wanted: Tensor | None = None) -> Tensor:
+        """Tokens and segments (B, T) -> (B, T, dim): what the blocks make of each token, where it stands.
+
+        With `wanted` (B, T): (N, dim), of the tokens where it is True (none of them padding), in their order.
+        """
         order = alignment(tokens)
+        if wanted is not None:
+            return self.encode(tokens, segments, order, F.pad(wanted.gather(1, order), (1, 0), value=False))
         return restored(self.encode(tokens, segments, order)[:, 1:], order)
 
     def decode(self, hidden: Tensor) -> Tensor:  # (..., dim) -> (..., vocab_size)
         """Logits of the token that stands there."""
         return F.linear(self.transform(hidden), self.embedding.weight, self.bias)
 
-    def encode(self, tokens: Tensor, segments: Tensor | None, order: Tensor) -> Tensor:
-        """Tokens, segments and their alignment (B, T) -> (B, 1 + T, dim): the class token, then the aligned text."""
+    def encode(self, tokens: Tensor, segments: Tensor | None, order: Tensor, wanted: Tensor | None = None) -> Tensor:
+        """Tokens, segments and their alignment (B, T) -> (B, 1 + T, dim): the class token, then the aligned text.
+
+        With `wanted` (B, 1 + T): those of them, (N, dim).
+        """
         tokens = tokens.gather(1, order)
         segment = self.segment.weight[0] if segments is None else self.segment(segments.gather(1, order))
         first = self.class_token.expand(len(tokens), 1, -1)
         x = torch.cat([first, self.positions(self.embedding(tokens) + segment)], dim=1)
         mask = F.pad(tokens != PADDING, (1, 0), value=True)
-        return self.blocks(self.dropout(self.norm(x)), mask)
+        return self.blocks(self.dropout(self.norm(x)), mask, wanted=wanted)

@@ -43,13 +43,16 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(probability("dropout", dropout))
         self.skip = StochasticDepth(probability("stochastic_depth", stochastic_depth), "row")
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, cache: Cache | None = None) -> Tensor:
-        """(B, T, dim) -> (B, T, dim); `mask` and `cache` as in SelfAttention."""
+    def forward(
+        self, x: Tensor, mask: Tensor | None = None, cache: Cache | None = None, wanted: Tensor | None = None
+    ) -> Tensor:
+        """(B, T, dim) -> (B, T, dim), or (N, dim); `mask`, `cache` and `wanted` as in SelfAttention."""
         first, second = self.norms
+        kept = x if wanted is None else x[wanted]
         if self.pre:
-            x = x + self.skip(self.dropout(self.attention(first(x), mask, cache)))
+            x = kept + self.skip(self.dropout(self.attention(first(x), mask, cache, wanted)))
             return x + self.skip(self.dropout(self.feed_forward(second(x))))
-        x = first(x + self.skip(self.dropout(self.attention(x, mask, cache))))
+        x = first(kept + self.skip(self.dropout(self.attention(x, mask, cache, wanted))))
         return second(x + self.skip(self.dropout(self.feed_forward(x))))
 
 
@@ -64,8 +67,14 @@ class Blocks(nn.Module):
         self.blocks = nn.ModuleList(Block(dim, norm=norm, stochastic_depth=rate, **block) for rate in rates)
         self.norm = nn.LayerNorm(dim, EPSILON) if norm == "pre" else nn.Identity()
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, caches: list[Cache] | None = None) -> Tensor:
-        """(B, T, dim) -> (B, T, dim); `caches` holds one for each block."""
+    def forward(
+        self, x: Tensor, mask: Tensor | None = None, caches: list[Cache] | None = None, wanted: Tensor | None = None
+    ) -> Tensor:
+        """(B, T, dim) -> (B, T, dim); `caches` holds one for each block.
+
+        With `wanted` (B, T) the last block computes the tokens where it is True alone: (N, dim).
+        """
         for i, block in enumerate(self.blocks):
-            x = block(x, mask, None if caches is None else caches[i])
+            is_last = i == len(self.blocks) - 1
+            x = block(x, mask, None if caches is None else caches[i], wanted if is_last else None)
         return self.norm(x)

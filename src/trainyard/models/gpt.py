@@ -58,10 +58,14 @@ class GPT(nn.Module):
             return self.decode(self.hidden(tokens))
         return self.head(self.dropout(last(self.encode(left_aligned(tokens)), tokens)))
 
-    def hidden(self, tokens: Tensor) -> Tensor:  # (B, T) -> (B, T, dim)
-        """What the blocks make of each token and those before it, where it stands."""
+    def hidden(self, tokens: Tensor, wanted: Tensor | None = None) -> Tensor:
+        """Tokens (B, T) -> (B, T, dim): what the blocks make of each token and those before it, where it stands.
+
+        With `wanted` (B, T): (N, dim), of the tokens where it is True.
+        """
         order = alignment(tokens)
-        return restored(self.encode(tokens.gather(1, order)), order)
+        x = restored(self.encode(tokens.gather(1, order)), order)
+        return x if wanted is None else x[wanted]
 
     def decode(self, hidden: Tensor) -> Tensor:  # (..., dim) -> (..., vocab_size)
         """Logits of the next token."""

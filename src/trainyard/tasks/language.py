@@ -25,7 +25,8 @@ class Perplexity(MeanMetric):
 
 
 class LanguageModel(Task):
-    """A network with `hidden` (B, T) -> (B, T, dim) and `decode` (..., dim) -> (..., vocab_size).
+    """A network with `hidden`, (B, T) tokens and (B, T) which of them are wanted -> (N, dim), and `decode`, (N, dim) ->
+    (N, vocab_size).
 
     Logged in each stage: loss (nats a token) and perplexity.
     """
@@ -46,7 +47,7 @@ class LanguageModel(Task):
         tokens, targets = batch
         chosen = targets != IGNORE
         found = targets[chosen]  # (N)
-        logits = self.net.decode(self.net.hidden(tokens)[chosen])  # (N, vocab_size)  # pyright: ignore
+        logits = self.net.decode(self.net.hidden(tokens, wanted=chosen))  # (N, vocab_size)  # pyright: ignore
         losses = F.cross_entropy(logits.float(), found, reduction="none")
         loss = losses.sum() / max(1, len(found))
         return Scored(loss, len(found), losses, found)
