@@ -24,7 +24,10 @@ def test_xor_as_the_article_has_it_is_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.real_data("aclImdb")
-@pytest.mark.parametrize(("experiment", "accuracy"), [("imdb_bow", 0.90), ("imdb_gru", 0.885), ("imdb_lstm", 0.875)])
+@pytest.mark.parametrize(
+    ("experiment", "accuracy"),
+    [("imdb_bow", 0.90), ("imdb_gru", 0.885), ("imdb_lstm", 0.875), ("imdb_transformer", 0.878)],
+)
 def test_networks_read_imdb_as_stated(experiment: str, accuracy: float, tmp_path: Path) -> None:
     run = trainyard.train([f"experiment={experiment}", f"run.root={tmp_path}"])
     assert run.summary["test"]["test/accuracy"] >= accuracy

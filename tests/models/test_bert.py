@@ -65,7 +65,8 @@ def test_wanted_tokens_are_those_of_the_whole_text(norm: str, depth: int, pad: t
         strict=True,
     ):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
-    assert net.hidden(tokens, wanted=torch.zeros_like(wanted)).shape == (0, 16)
+    torch.testing.assert_close(net(tokens, wanted=wanted), net.decode(chosen))
+    assert net(tokens, wanted=torch.zeros_like(wanted)).shape == (0, 50)
 
 
 def test_segments_count_and_follow_their_tokens(net: BERT) -> None:

@@ -65,10 +65,13 @@ class BERT(nn.Module):
         initialize_normal(self)
         nn.init.normal_(self.class_token, std=0.02)
 
-    def forward(self, tokens: Tensor, segments: Tensor | None = None) -> Tensor:
-        """Tokens and segments (B, T) -> (B, num_logits), or (B, T, vocab_size) of a language model."""
+    def forward(self, tokens: Tensor, segments: Tensor | None = None, wanted: Tensor | None = None) -> Tensor:
+        """Tokens and segments (B, T) -> (B, num_logits), or (B, T, vocab_size) of a language model.
+
+        A language model decodes the tokens where `wanted` (B, T) is True alone, if given: (N, vocab_size).
+        """
         if self.num_classes is None:
-            return self.decode(self.hidden(tokens, segments))
+            return self.decode(self.hidden(tokens, segments, wanted))
         x = self.encode(tokens, segments, alignment(tokens))
         pooled = x[:, 0] if self.pool == "cls" else masked_mean(x[:, 1:], visible(tokens))
         return self.head(self.dropout(self.pooler(pooled)))

@@ -53,9 +53,13 @@ class GPT(nn.Module):
             if name.endswith(("attention.out.weight", "feed_forward.2.weight")):
                 nn.init.normal_(weight, std=0.02 / math.sqrt(2 * depth))
 
-    def forward(self, tokens: Tensor) -> Tensor:  # (B, T) -> (B, num_logits), or (B, T, vocab_size) of a language model
+    def forward(self, tokens: Tensor, wanted: Tensor | None = None) -> Tensor:
+        """Tokens (B, T) -> (B, num_logits), or (B, T, vocab_size) of a language model.
+
+        A language model decodes the tokens where `wanted` (B, T) is True alone, if given: (N, vocab_size).
+        """
         if self.num_classes is None:
-            return self.decode(self.hidden(tokens))
+            return self.decode(self.hidden(tokens, wanted))
         return self.head(self.dropout(last(self.encode(left_aligned(tokens)), tokens)))
 
     def hidden(self, tokens: Tensor, wanted: Tensor | None = None) -> Tensor:

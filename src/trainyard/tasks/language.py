@@ -25,8 +25,7 @@ class Perplexity(MeanMetric):
 
 
 class LanguageModel(Task):
-    """A network with `hidden`, (B, T) tokens and (B, T) which of them are wanted -> (N, dim), and `decode`, (N, dim) ->
-    (N, vocab_size).
+    """A network that takes tokens (B, T) and which of them are `wanted` (B, T), and gives these (N, vocab_size) logits.
 
     Logged in each stage: loss (nats a token) and perplexity.
     """
@@ -47,7 +46,7 @@ class LanguageModel(Task):
         tokens, targets = batch
         chosen = targets != IGNORE
         found = targets[chosen]  # (N)
-        logits = self.net.decode(self.net.hidden(tokens, wanted=chosen))  # (N, vocab_size)  # pyright: ignore
+        logits = self.net(tokens, wanted=chosen)  # (N, vocab_size)
         losses = F.cross_entropy(logits.float(), found, reduction="none")
         loss = losses.sum() / max(1, len(found))
         return Scored(loss, len(found), losses, found)
