@@ -23,6 +23,8 @@ def test_a_language_model_gives_logits_for_every_token(net: BERT) -> None:
     assert net.hidden(tokens).shape == (3, 9, 16)
     assert net(tokens).shape == (3, 9, 50)
     torch.testing.assert_close(net(tokens), net.decode(net.hidden(tokens)))
+    picked = torch.rand(3, 9) < 0.3
+    torch.testing.assert_close(net.decode(net.hidden(tokens)[picked]), net(tokens)[picked])
 
 
 def test_an_untrained_language_model_is_uncertain(net: BERT) -> None:
@@ -85,7 +87,7 @@ def test_all_but_the_head_carries_over_to_a_classifier(net: BERT) -> None:
 
 
 def test_gradients_reach_every_weight_of_a_language_model(net: BERT) -> None:
-    net(torch.randint(1, 50, (8, 12))).pow(3).sum().backward()
+    net(torch.randint(1, 50, (8, 12))).square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in net.parameters())
 
 
