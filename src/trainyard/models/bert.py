@@ -82,9 +82,8 @@ class BERT(nn.Module):
         With `wanted` (B, T): (N, dim), of the tokens where it is True (none of them padding), in their order.
         """
         order = alignment(tokens)
-        if wanted is not None:
-            return self.encode(tokens, segments, order, F.pad(wanted.gather(1, order), (1, 0), value=False))
-        return restored(self.encode(tokens, segments, order)[:, 1:], order)
+        x = self.encode(tokens, segments, order, wanted)
+        return restored(x[:, 1:], order) if wanted is None else x
 
     def decode(self, hidden: Tensor) -> Tensor:  # (..., dim) -> (..., vocab_size)
         """Logits of the token that stands there."""
@@ -93,11 +92,13 @@ class BERT(nn.Module):
     def encode(self, tokens: Tensor, segments: Tensor | None, order: Tensor, wanted: Tensor | None = None) -> Tensor:
         """Tokens, segments and their alignment (B, T) -> (B, 1 + T, dim): the class token, then the aligned text.
 
-        With `wanted` (B, 1 + T): those of them, (N, dim).
+        With `wanted` (B, T): those tokens of the text, (N, dim).
         """
         tokens = tokens.gather(1, order)
         segment = self.segment.weight[0] if segments is None else self.segment(segments.gather(1, order))
         first = self.class_token.expand(len(tokens), 1, -1)
         x = torch.cat([first, self.positions(self.embedding(tokens) + segment)], dim=1)
         mask = F.pad(tokens != PADDING, (1, 0), value=True)
+        if wanted is not None:
+            wanted = F.pad(wanted.gather(1, order), (1, 0), value=False)
         return self.blocks(self.dropout(self.norm(x)), mask, wanted=wanted)
