@@ -6,7 +6,9 @@ import pytest
 from interrupt import cut_off
 
 import trainyard
+from trainyard.directory import RESOLVED
 from trainyard.errors import UserError
+from trainyard.hardware import WHERE
 from trainyard.loggers.metrics_file import read_metrics
 
 WORDS = ["data=shapes", "data.size=200", "data.test_size=100", "model=mlp", "model.widths=[8]", "scheduler=constant"]
@@ -42,6 +44,15 @@ def test_what_would_be_another_run_is_refused_with_the_difference(done: trainyar
         trainyard.train([f"resume={done.path}", "optimizer.lr=0.1"])
     with pytest.raises(UserError, match="begun with trainer.max_epochs=2, and here it is 1: it may grow alone"):
         trainyard.train([f"resume={done.path}", "trainer.max_epochs=1"])
+
+
+def test_a_run_on_a_device_that_is_not_here_is_told_the_ways_out(done: trainyard.Run) -> None:
+    absent = next(name for name, is_here in WHERE.items() if not is_here())  # no machine has both gpu and mps
+    config = done.path / RESOLVED
+    here, there = f"accelerator: {done.cfg.hardware.accelerator}", f"accelerator: {absent}"
+    config.write_text(config.read_text().replace(here, there))
+    with pytest.raises(UserError, match=f"hardware.accelerator={absent}, and this machine has none. .* or begin a new"):
+        trainyard.train([f"resume={done.path}", "trust=true"])
 
 
 def test_a_schedule_laid_out_for_its_end_does_not_grow(short: list[str], tmp_path: Path) -> None:

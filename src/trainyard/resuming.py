@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from trainyard.compose import Composed
 from trainyard.directory import CHOICES, COMPOSED, OVERRIDES, RESOLVED, SUMMARY
 from trainyard.errors import UserError
+from trainyard.hardware import WHERE
 from trainyard.reliability.files import read_small
 from trainyard.reliability.folder import is_busy, status
 from trainyard.reliability.foreign import read_config
@@ -96,11 +97,21 @@ def check_same(path: Path, cfg: DictConfig) -> None:
     here = flat(OmegaConf.to_container(cfg))
     keys = [key for key in {**there, **here} if not is_free(key) and there.get(key) != here.get(key)]
     check_end(path, there, here)
+    check_device(path, there.get("hardware.accelerator"))
     if keys:
         shown = "; ".join(f"{key} is {there.get(key)} there and {here.get(key)} here" for key in keys[:5])
         raise UserError(
             f"{path} holds another run: {shown}{f' and {len(keys) - 5} more' if len(keys) > 5 else ''}. Choose another "
             f"run.dir, or go on with that one by resume={path}"
+        )
+
+
+def check_device(path: Path, accelerator: str | None) -> None:
+    """UserError if the run was on a device that this machine has not: another would not go on to the bit."""
+    if accelerator in WHERE and not WHERE[accelerator]():
+        raise UserError(
+            f"{path} was on hardware.accelerator={accelerator}, and this machine has none. Go on with it where there "
+            f"is one, or begin a new run, with pretrained={path} if it is to have these weights"
         )
 
 
