@@ -26,7 +26,7 @@ FREE = (
     "callbacks.finite.", "callbacks.pruning.", "callbacks.progress_bar.", "callbacks.epoch_lines.",
     "callbacks.throughput.",
 )  # fmt: skip
-PLANNED = ("cosine", "OneCycleLR")  # schedules whose every value hangs on the run's length
+PLANNED = ("cosine", "one_cycle", "OneCycleLR")  # schedules whose every value hangs on the run's length
 PLACES = (".dirpath", ".folder", ".save_dir")  # the run directory, however it is spelled
 log = logging.getLogger(__name__)
 

@@ -15,6 +15,9 @@ from trainyard.run import make_task
 from trainyard.training import make_trainer
 
 SHAPES = ["data=shapes", "data.size=200", "data.test_size=100", "logger=none"]
+TORCHS_ONE_CYCLE = [
+    "scheduler=onecycle", "scheduler._target_=torch.optim.lr_scheduler.OneCycleLR", "+scheduler.max_lr=0.1"
+]  # fmt: skip
 RESNET = ["model=resnet18", "model.width=4", "callbacks=finetune"]
 
 
@@ -91,12 +94,15 @@ def test_a_part_that_is_not_there_is_refused_before_the_run(short: list[str]) ->
         trainyard.train([*short, *SHAPES, *RESNET, "callbacks.finetune.train=[neck,head]"])
 
 
-@pytest.mark.parametrize("scheduler", ["cosine", "constant", "step", "plateau"])
-def test_the_base_learns_at_its_own_rate(scheduler: str, short: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("scheduler", "first"),
+    [("cosine", 1e-2), ("onecycle", 1e-2 / 25), ("constant", 1e-2), ("step", 1e-2), ("plateau", 1e-2)],
+)
+def test_the_base_learns_at_its_own_rate(scheduler: str, first: float, short: list[str]) -> None:
     words = ["model=mlp", "model.widths=[8]", f"scheduler={scheduler}", "task.base_lr=0.1", "optimizer.lr=1e-2"]
     run = trainyard.train([*short, *SHAPES, *words])
     rows = [row for row in read_metrics(run.path) if "lr/head/matrices" in row]
-    assert rows and rows[0]["lr/head/matrices"] == pytest.approx(1e-2)
+    assert rows and rows[0]["lr/head/matrices"] == pytest.approx(first)
     for row in rows:
         for kind in ("matrices", "vectors"):
             assert row[f"lr/base/{kind}"] == pytest.approx(0.1 * row[f"lr/head/{kind}"])
@@ -104,7 +110,7 @@ def test_the_base_learns_at_its_own_rate(scheduler: str, short: list[str]) -> No
 
 def test_rates_that_cannot_be_are_refused(short: list[str]) -> None:
     for words, message in (
-        (["scheduler=onecycle", "task.base_lr=0.1"], "gives all weights one rate, and task.base_lr=0.1"),
+        ([*TORCHS_ONE_CYCLE, "task.base_lr=0.1"], "gives all weights one rate, and task.base_lr=0.1"),
         (["task.base_lr=0"], "task.base_lr=0 must be above 0; callbacks=finetune freezes the base"),
         (["model=perceptron", "data=xor", "task.base_lr=0.1"], "the network Perceptron has no `head`"),
     ):

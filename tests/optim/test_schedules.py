@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from trainyard.optim.groups import decay_groups
-from trainyard.optim.schedules import cosine, exponential
+from trainyard.optim.schedules import cosine, exponential, one_cycle
 
 
 def rates(schedule, steps: int) -> list[float]:
@@ -40,6 +40,18 @@ def test_cosine_rises_and_falls_to_zero() -> None:
 
 def test_cosine_without_warmup_starts_at_the_peak() -> None:
     assert rates(cosine(sgd(), total_steps=10, warmup=0), 1) == [1]
+
+
+def test_one_cycle_is_torchs_with_a_peak_of_its_own_for_each_group() -> None:
+    weights = [{"params": [nn.Parameter(torch.zeros(1))], "lr": lr} for lr in (0.5, 0.1)]
+    schedule = one_cycle(torch.optim.AdamW(weights), total_steps=100, pct_start=0.2)
+    torchs = torch.optim.lr_scheduler.OneCycleLR(sgd(), 0.5, total_steps=100, pct_start=0.2)
+    expected = rates(torchs, 99)
+    for rate in expected:
+        assert schedule.get_last_lr() == pytest.approx([rate, rate / 5])
+        schedule.optimizer.step()
+        schedule.step()
+    assert max(expected) == pytest.approx(0.5, rel=0.01)
 
 
 def test_values_out_of_range_are_refused() -> None:

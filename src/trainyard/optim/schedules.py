@@ -1,9 +1,9 @@
-"""Learning-rate schedules that torch does not have, as factors of the optimizer's own rate."""
+"""Learning-rate schedules that start from the optimizer's own rates, and keep those of its groups apart."""
 
 from math import cos, exp, pi
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
 
 
 def cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.05) -> LambdaLR:
@@ -21,6 +21,23 @@ def cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.05) -> Lamb
         return 0.5 * (1 + cos(pi * min(1.0, (step - rise) / max(1, total_steps - rise))))
 
     return LambdaLR(optimizer, factor)
+
+
+def one_cycle(
+    optimizer: Optimizer,
+    total_steps: int,
+    pct_start: float = 0.3,
+    div_factor: float = 25.0,
+    final_div_factor: float = 1e4,
+) -> OneCycleLR:
+    """Torch's one cycle, from a `div_factor`-th up to each group's own rate at `pct_start` of all steps, then far down.
+
+    Smith & Topin (2017). Stepped every batch; an optimizer's momentum or first beta goes from 0.95 to 0.85 and back.
+    """
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    return OneCycleLR(
+        optimizer, peaks, total_steps, pct_start=pct_start, div_factor=div_factor, final_div_factor=final_div_factor
+    )
 
 
 def exponential(optimizer: Optimizer, hold: int = 10, rate: float = 0.1) -> LambdaLR:
