@@ -47,6 +47,14 @@ def test_a_long_training_prints_a_line_now_and_then(short: list[str], caplog: py
     assert "train/loss" in lines[0] and "val/accuracy" in lines[0]
 
 
+def test_an_epoch_without_validation_shows_no_score_of_an_earlier_one(short: list[str], caplog) -> None:
+    caplog.set_level(logging.INFO, logger="trainyard")
+    trainyard.train([*short, *WORDS, "trainer.max_epochs=4", "trainer.check_val_every_n_epoch=2"])
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("epoch ")]
+    assert ["val/accuracy" in line for line in lines] == [False, True, False, True]
+    assert all("train/accuracy" in line and "step_loss" not in line for line in lines)
+
+
 def test_early_stopping_ends_a_training_that_gets_no_better(short: list[str]) -> None:
     words = [
         "callbacks=early_stopping",

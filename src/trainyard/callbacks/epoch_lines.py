@@ -12,14 +12,18 @@ log = logging.getLogger(__name__)
 class EpochLines(Callback):
     """Writes the epoch's scores; of a long training no more than `most` lines, evenly spread.
 
-    The line comes when all scores are there: as the next epoch starts, or at the end.
+    The line comes when all scores are there: as the next epoch starts, or at the end. Of an epoch without a
+    validation it has those on train alone.
     """
 
     def __init__(self, most: int = 50) -> None:
         self.most = most
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.since, self.ended = perf_counter(), 0
+        self.since, self.ended, self.validated = perf_counter(), 0, False
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.validated = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.ended = trainer.current_epoch + 1
@@ -27,6 +31,7 @@ class EpochLines(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.ended:
             self.write(trainer, self.ended, is_last=False)
+        self.validated = False
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.write(trainer, self.ended, is_last=True)
@@ -37,8 +42,9 @@ class EpochLines(Callback):
         if not is_last and epoch != 1 and epoch % max(1, ceil(planned / self.most)):
             return
         scores = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        both = [name[6:] for name in scores if name.startswith("train/") and f"val/{name[6:]}" in scores]
-        shown = [f"{stage}/{name} {scores[f'{stage}/{name}']:.4f}" for stage in ("train", "val") for name in both]
+        names = [name[6:] for name in scores if name.startswith("train/") and name != "train/step_loss"]
+        both = [f"{stage}/{name}" for stage in ("train", "val")[: 1 + self.validated] for name in names]
+        shown = [f"{name} {scores[name]:.4f}" for name in both if name in scores]
         if (speed := scores.get("throughput/samples_per_second")) is not None:
             shown.append(f"{speed:,.0f} samples/s")
         seconds, self.since = perf_counter() - self.since, perf_counter()
