@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import Callback, LightningModule, Trainer
+from torch import Tensor
 
 from trainyard.reliability.files import remove_parts
 from trainyard.reliability.lightning_private import settle_batch, settle_epoch, steps_logged
@@ -65,6 +67,7 @@ class ResumePoints(Callback):
         self.has_validated = self.had_stopped = False
         self.is_saving, self.epochs = False, None  # a resume point now; between epochs, with how many through
         self.trainer: Trainer | None = None
+        self.scores: dict[str, Tensor] = {}  # those of the last validation before the resume point
 
     @property
     def seconds(self) -> float:
@@ -72,13 +75,19 @@ class ResumePoints(Callback):
         return self.before + time.monotonic() - self.started
 
     def state_dict(self) -> dict[str, Any]:
-        """Lightning does not save that a training was stopped early."""
-        return {"should_stop": bool(self.trainer and self.trainer.should_stop), "seconds": self.seconds}
+        """Lightning saves neither that a training was stopped early nor the scores that a plateau waits for."""
+        scores = self.trainer.callback_metrics if self.trainer else {}
+        return {
+            "should_stop": bool(self.trainer and self.trainer.should_stop),
+            "seconds": self.seconds,
+            "scores": {name: float(value) for name, value in scores.items() if name.startswith("val/")},
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         if self.trainer and self.trainer.state.fn != "fit":  # the best weights, to test them
             return
         self.had_stopped, self.before = state_dict["should_stop"], state_dict["seconds"]
+        self.scores = {name: torch.tensor(value) for name, value in state_dict.get("scores", {}).items()}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.trainer = trainer
@@ -87,6 +96,7 @@ class ResumePoints(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
+        trainer.callback_metrics.update(self.scores)
         if self.had_stopped:
             trainer.should_stop = True
         self.stop.listen()  # after Lightning's own, which ends a run without a checkpoint
