@@ -27,7 +27,7 @@ FLOORS: dict[str, set[str]] = {
     },
     "check": {"callbacks", "data", "tasks"},
     "pretrained": {"data", "errors", "reliability", "tasks"},
-    "resuming": {"compose", "directory", "errors", "reliability", "run"},
+    "resuming": {"compose", "directory", "errors", "hardware", "reliability", "run"},
     "training": {
         "build", "callbacks", "check", "compose", "data", "directory", "errors", "hardware", "loggers", "logs",
         "pretrained", "reliability", "results", "resuming", "run", "tasks", "typos",
