@@ -1,6 +1,8 @@
 """The house has floors: a package imports only from those below it."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 SRC = Path(__file__).parents[1] / "src" / "trainyard"
 FLOORS: dict[str, set[str]] = {
     "models": set(), "data": set(), "optim": set(), "figures": set(), "loggers": set(), "errors": set(), "logs": set(),
+    "free": set(),
     "tasks": {"optim"},
     "generation": {"data", "models"},
     "callbacks": {"figures", "generation", "reliability"},
@@ -23,11 +26,11 @@ FLOORS: dict[str, set[str]] = {
     "results": set(),
     "report": {"errors", "loggers", "reliability"},
     "sweep": {
-        "build", "compose", "directory", "errors", "launch", "logs", "reliability", "report", "resuming",
+        "build", "compose", "directory", "errors", "free", "launch", "logs", "reliability", "report",
     },
     "check": {"callbacks", "data", "tasks"},
     "pretrained": {"data", "errors", "reliability", "tasks"},
-    "resuming": {"compose", "directory", "errors", "hardware", "reliability", "run"},
+    "resuming": {"compose", "directory", "errors", "free", "hardware", "reliability", "run"},
     "training": {
         "build", "callbacks", "check", "compose", "data", "directory", "errors", "hardware", "loggers", "logs",
         "pretrained", "reliability", "results", "resuming", "run", "tasks", "typos",
@@ -42,6 +45,7 @@ FLOORS: dict[str, set[str]] = {
 }  # fmt: skip
 KNOW_HYDRA = {"build", "compose", "recipe", "sweep", "typos"}
 KNOW_OMEGACONF = {*KNOW_HYDRA, "directory", "launch", "run", "training", "results", "resuming"}
+WITHOUT_TORCH = ("compose", "launch", "report", "commands.report", "sweep.server", "sweep.sweeper")
 FILES = sorted(SRC.rglob("*.py"))
 
 
@@ -78,3 +82,9 @@ def test_files_and_functions_are_short(file: Path) -> None:
 
 def test_first_line_says_what_a_file_is() -> None:
     assert not [file for file in FILES if not file.read_text().startswith('"""')]
+
+
+@pytest.mark.parametrize("name", WITHOUT_TORCH)
+def test_what_trains_nothing_does_not_wait_for_torch(name: str) -> None:
+    asked = f"import sys, trainyard.{name}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked]).returncode == 0

@@ -9,7 +9,7 @@ import trainyard
 from trainyard.directory import RESOLVED
 from trainyard.errors import UserError
 from trainyard.hardware import WHERE
-from trainyard.loggers.metrics_file import read_metrics
+from trainyard.loggers.metrics_lines import read_metrics
 
 WORDS = ["data=shapes", "data.size=200", "data.test_size=100", "model=mlp", "model.widths=[8]", "scheduler=constant"]
 

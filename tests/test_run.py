@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_multiplexer import EventMultiple
 import trainyard
 from trainyard.commands.evaluate import evaluate
 from trainyard.errors import UserError
-from trainyard.loggers.metrics_file import read_metrics
+from trainyard.loggers.metrics_lines import read_metrics
 
 WORDS = ["model=mlp", "data=shapes", "data.size=200", "data.test_size=100"]
 

@@ -10,7 +10,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from trainyard.compose import Composed
 from trainyard.errors import UserError
-from trainyard.provenance import environment, git
 from trainyard.reliability.files import write
 from trainyard.reliability.seal import put_seal
 
@@ -38,6 +37,8 @@ def create(path: Path, composed: Composed, resolved: DictConfig) -> None:
     path.mkdir(parents=True, exist_ok=True)
     if (path / RESOLVED).exists():
         raise UserError(f"{path} holds a run already; choose another run.dir, or none for a fresh directory")
+    from trainyard.provenance import environment, git  # late: it imports torch
+
     (path / "checkpoints").mkdir(exist_ok=True)
     (path / "environment.json").write_text(json.dumps(environment(), indent=2) + "\n")
     if diff := git("diff", "HEAD"):

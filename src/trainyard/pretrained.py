@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from trainyard.data.base import DataModule
 from trainyard.errors import UserError
-from trainyard.reliability.foreign import read_config
 from trainyard.reliability.loading import load, tensors
+from trainyard.reliability.plain import read_config
 from trainyard.tasks.base import Task
 
 Weights = Mapping[str, Tensor]

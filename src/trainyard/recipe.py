@@ -10,6 +10,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from trainyard.errors import UserError
+from trainyard.reliability.plain import read_config
 
 GROUP = "experiment"
 _offered: dict[str, Any] = {}
@@ -29,8 +30,6 @@ def offer_recipes(words: Iterable[str]) -> None:
 
 def offer(file: Path, name: str) -> None:
     """Put the file's content where Hydra looks for the group's option of that name."""
-    from trainyard.reliability.foreign import read_config  # late: it imports torch
-
     config = read_config(file)
     if told := [key for key in config if key in NEVER]:
         raise UserError(f"{file} sets {told[0]}, which a recipe may not; say that on the command line")
@@ -47,7 +46,7 @@ def offer(file: Path, name: str) -> None:
 
 def check_plain(node: Any, file: Path) -> None:
     """UserError for what in a recipe could name code: a target outside of Trainyard and torch, or a resolver."""
-    from trainyard.reliability.foreign import found_class
+    from trainyard.reliability.foreign import found_class  # late: it imports torch
 
     if isinstance(node, dict):
         for key, child in node.items():

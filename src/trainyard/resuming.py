@@ -11,23 +11,15 @@ from omegaconf import DictConfig, OmegaConf
 from trainyard.compose import Composed
 from trainyard.directory import CHOICES, COMPOSED, OVERRIDES, RESOLVED, SUMMARY
 from trainyard.errors import UserError
+from trainyard.free import flat, is_free
 from trainyard.hardware import WHERE
 from trainyard.reliability.files import read_small
 from trainyard.reliability.folder import is_busy, status
-from trainyard.reliability.foreign import read_config
+from trainyard.reliability.plain import read_config
 from trainyard.reliability.seal import SEALED, own_files
 from trainyard.run import Run
 
-# What may differ when a run goes on: nothing that changes the numbers it comes to. Keys, and beginnings of keys.
-FREE = (
-    "resume", "trust", "debug", "check", "run.", "logger.", "trainer.max_epochs", "trainer.enable_progress_bar",
-    "trainer.default_root_dir", "trainer.profiler", "hardware.threads", "hardware.num_workers", "data.num_workers",
-    "data.root", "data.cache", "data.download", "data.memory", "data.eval_batch_size", "callbacks.resume.",
-    "callbacks.finite.", "callbacks.pruning.", "callbacks.progress_bar.", "callbacks.epoch_lines.",
-    "callbacks.throughput.",
-)  # fmt: skip
 PLANNED = ("cosine", "one_cycle", "OneCycleLR")  # schedules whose every value hangs on the run's length
-PLACES = (".dirpath", ".folder", ".save_dir")  # the run directory, however it is spelled
 log = logging.getLogger(__name__)
 
 
@@ -139,16 +131,3 @@ def finished(path: Path, cfg: DictConfig) -> Run | None:
     run = Run(path)
     log.info("run: %s is finished (score %s); a larger trainer.max_epochs may extend it", path, run.summary["score"])
     return run
-
-
-def is_free(key: str) -> bool:
-    """Whether a key may differ."""
-    starts = tuple(start for start in FREE if start.endswith("."))
-    return key in FREE or key.startswith(starts) or key.endswith(PLACES)
-
-
-def flat(node: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys."""
-    if not isinstance(node, dict) or not node:
-        return {prefix[:-1]: node}
-    return {key: value for name, child in node.items() for key, value in flat(child, f"{prefix}{name}.").items()}

@@ -20,8 +20,9 @@ from trainyard.directory import RESOLVED, SUMMARY, TOKENIZER
 from trainyard.errors import UserError
 from trainyard.generation import continued
 from trainyard.reliability.files import read_small
-from trainyard.reliability.foreign import as_data, read_config, shown
+from trainyard.reliability.foreign import as_data
 from trainyard.reliability.loading import check_fit, load, tensors
+from trainyard.reliability.plain import read_config, shown
 from trainyard.reliability.seal import own_files
 from trainyard.tasks.base import Task
 

@@ -26,11 +26,13 @@ from trainyard.data.draws import fold
 from trainyard.data.text import Text
 from trainyard.directory import RESOLVED, SUMMARY, TOKENIZER, create, name_run, write_config
 from trainyard.errors import UserError, did_you_mean
-from trainyard.loggers.metrics_file import MetricsFile, cut_metrics, read_metrics
+from trainyard.loggers.metrics_file import MetricsFile
+from trainyard.loggers.metrics_lines import cut_metrics, read_metrics
 from trainyard.logs import log_to
 from trainyard.pretrained import check_tokenizer, load_pretrained
+from trainyard.reliability.checkpoints import DurableIO
 from trainyard.reliability.explain import leave_word
-from trainyard.reliability.files import DurableIO, write
+from trainyard.reliability.files import write
 from trainyard.reliability.folder import RunFolder
 from trainyard.reliability.repeatable import Repeatable
 from trainyard.reliability.resume import ResumePoints, logged_step, newest

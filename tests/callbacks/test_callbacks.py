@@ -9,7 +9,7 @@ from torch import nn
 import trainyard
 from trainyard.callbacks import throughput
 from trainyard.callbacks.model_summary import network_table
-from trainyard.loggers.metrics_file import read_metrics
+from trainyard.loggers.metrics_lines import read_metrics
 
 WORDS = ["model=mlp", "model.widths=[8]", "data=shapes", "data.size=200", "data.test_size=100", "logger=none"]
 

@@ -13,7 +13,7 @@ from trainyard.build import build
 from trainyard.callbacks.ema import EMA
 from trainyard.commands.evaluate import evaluate
 from trainyard.compose import compose, resolve
-from trainyard.loggers.metrics_file import read_metrics
+from trainyard.loggers.metrics_lines import read_metrics
 from trainyard.reliability.lightning_private import average_on
 from trainyard.run import make_task
 from trainyard.training import make_trainer

@@ -5,7 +5,7 @@ from torch import Tensor
 import trainyard
 from trainyard.data.draws import sample_keys
 from trainyard.data.mix import Mix
-from trainyard.loggers.metrics_file import read_metrics
+from trainyard.loggers.metrics_lines import read_metrics
 
 LABELS = torch.arange(8) % 4
 IMAGES = torch.arange(8.0).view(8, 1, 1, 1).expand(8, 3, 16, 16).contiguous()  # each of one value, its number

@@ -10,7 +10,8 @@ import torch
 from interrupt import cut_off
 
 import trainyard
-from trainyard.reliability.files import DurableIO, remove_parts, write
+from trainyard.reliability.checkpoints import DurableIO
+from trainyard.reliability.files import remove_parts, write
 from trainyard.reliability.loading import damage
 from trainyard.reliability.resume import newest, resume_points
 
@@ -52,7 +53,7 @@ write(sys.argv[1], put)
 def test_a_full_disk_is_one_sentence_and_the_old_checkpoint_intact(tmp_path: Path) -> None:
     program = """
 import resource, sys, torch
-from trainyard.reliability.files import DurableIO
+from trainyard.reliability.checkpoints import DurableIO
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 DurableIO().save_checkpoint({"a": torch.zeros(100_000)}, sys.argv[1])

@@ -8,7 +8,7 @@ import torch
 import trainyard
 from trainyard.data.blocks import CausalBlocks, MaskedBlocks
 from trainyard.data.reviews import Reviews
-from trainyard.loggers.metrics_file import read_metrics
+from trainyard.loggers.metrics_lines import read_metrics
 
 
 class Embedded(Reviews):

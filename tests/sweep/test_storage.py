@@ -1,4 +1,3 @@
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -46,20 +45,17 @@ def test_half_a_line_that_comes_while_the_study_is_open_is_dropped_too(tmp_path:
     assert len(again.trials) == len(study.trials) == 1
 
 
-def create(url: str) -> None:
-    optuna.create_study(study_name="a", storage=open_storage(url), load_if_exists=True)
+CREATE = """
+import sys, optuna
+from trainyard.sweep.storage import open_storage
+optuna.create_study(study_name="a", storage=open_storage(sys.argv[1]), load_if_exists=True)
+"""
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_workers_that_begin_together_share_a_new_sqlite_file(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/new/study.db"
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=create, args=(url,)) for _ in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    workers = [subprocess.Popen([sys.executable, "-c", CREATE, url]) for _ in range(3)]
+    assert [worker.wait() for worker in workers] == [0, 0, 0]
     assert optuna.get_all_study_names(open_storage(url)) == ["a"]
 
 

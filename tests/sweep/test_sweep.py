@@ -18,7 +18,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 import trainyard
 from trainyard.compose import compose
-from trainyard.loggers.metrics_file import read_metrics
+from trainyard.loggers.metrics_lines import read_metrics
 from trainyard.reliability.folder import status
 from trainyard.sweep.storage import open_storage
 

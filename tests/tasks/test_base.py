@@ -6,7 +6,7 @@ import trainyard
 from trainyard.build import build
 from trainyard.compose import compose, resolve
 from trainyard.errors import UserError
-from trainyard.loggers.metrics_file import read_metrics
+from trainyard.loggers.metrics_lines import read_metrics
 from trainyard.run import make_task
 from trainyard.tasks.base import Task
 from trainyard.training import make_trainer

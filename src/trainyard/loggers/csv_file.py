@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from trainyard.loggers.metrics_file import read_metrics
+from trainyard.loggers.metrics_lines import read_metrics
 
 
 class CSVFile(Logger):

@@ -7,14 +7,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import yaml
 from lightning import LightningDataModule, LightningModule
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from trainyard.errors import UserError
-from trainyard.reliability.files import read_small
+from trainyard.reliability.plain import shown
 
 PARTS = {  # of a config, what builds something: what that must be
     "model": nn.Module, "data": LightningDataModule, "task": LightningModule, "optimizer": Optimizer,
@@ -31,29 +30,6 @@ LIMITS = ("limit_val_batches", "limit_test_batches")
 HERE = {"root": None, "cache": None, "num_workers": 0}  # of the data: another machine's folders mean nothing here
 KEYS = ("_target_", "_partial_")  # of Hydra's own, what may be said
 PLAIN = (str, int, float, bool, type(None))
-
-
-class PlainLoader(yaml.SafeLoader):
-    """YAML without tags, and without nodes that stand for others, with which a few lines grow to gigabytes."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.peek_event()
-        if isinstance(event, yaml.AliasEvent):
-            raise yaml.YAMLError("it holds an alias (*name)")
-        if getattr(event, "tag", None) is not None:
-            raise yaml.YAMLError(f"it holds a tag ({event.tag})")
-        return super().compose_node(parent, index)
-
-
-def read_config(file: Path, content: bytes | None = None) -> dict[str, Any]:
-    """A config file (or its content, already read) as plain values; UserError for anything else, whatever it is."""
-    try:
-        config = yaml.load((read_small(file) if content is None else content).decode("utf-8"), PlainLoader)
-        if not isinstance(config, dict):
-            raise ValueError("it holds no mapping")
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise UserError(f"{file} is not a run's config: {shown(' '.join(str(error).split()), 300)}") from error
-    return config
 
 
 def as_data(config: Mapping[str, Any], where: Path) -> dict[str, Any]:
@@ -127,12 +103,6 @@ def found_class(name: Any, label: str, where: Path) -> Any:
     if not (is_ours or (is_class and any(home.startswith(f"{package}.") for package in allowed))):
         raise refused(where, f"{label} is {shown(name)}, which is no network, data set, task, optimizer or schedule")
     return found
-
-
-def shown(value: Any, most: int = 80) -> str:
-    """A value of someone else's, fit for a terminal."""
-    text = "".join(letter if letter.isprintable() else "?" for letter in str(value)[: most + 1])
-    return text if len(text) <= most else f"{text[:most]} ..."
 
 
 def refused(where: Path, what: str) -> UserError:

@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 
 from trainyard.errors import UserError
-from trainyard.loggers.metrics_file import read_metrics
+from trainyard.loggers.metrics_lines import read_metrics
 from trainyard.reliability.files import read_small
-from trainyard.reliability.foreign import read_config, shown
+from trainyard.reliability.plain import read_config, shown
 
 ASIDE = (
     "run.", "hydra.", "hardware=", "hardware.threads", "hardware.num_workers", "logger=", "seed=", "debug=",

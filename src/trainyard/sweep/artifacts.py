@@ -16,9 +16,9 @@ from optuna.trial import FrozenTrial, TrialState
 from trainyard.compose import compose
 from trainyard.directory import CHOICES, COMPOSED
 from trainyard.errors import UserError
+from trainyard.free import flat
 from trainyard.reliability.files import read_small, write
-from trainyard.reliability.foreign import read_config
-from trainyard.resuming import flat
+from trainyard.reliability.plain import read_config
 from trainyard.sweep.job import Jobs
 from trainyard.sweep.ledger import REASON, best_of, counted
 from trainyard.sweep.options import Options

@@ -8,8 +8,7 @@ from omegaconf import DictConfig
 from optuna.trial import FrozenTrial, TrialState
 
 from trainyard.sweep.options import Options
-from trainyard.sweep.outcome import Outcome, outcome
-from trainyard.sweep.pruning import PRUNED_AT
+from trainyard.sweep.outcome import PRUNED_AT, Outcome, outcome
 from trainyard.sweep.space import Space, quote
 from trainyard.sweep.storage import is_file
 

@@ -15,6 +15,7 @@ from trainyard.reliability.folder import status
 from trainyard.reliability.stop import INTERRUPTED, PREEMPTED
 
 AGAIN = (PREEMPTED, INTERRUPTED, -signal.SIGTERM)  # asked to stop, not by the sweep: it can go on
+PRUNED_AT = "pruned at"  # attribute of a trial: after how many validations
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from hydra.core.hydra_config import HydraConfig
 from lightning import Callback, LightningModule, Trainer
 
 from trainyard.build import build
+from trainyard.sweep.outcome import PRUNED_AT
 from trainyard.sweep.storage import open_storage
 from trainyard.sweep.study import live, load
 
-PRUNED_AT = "pruned at"
 log = logging.getLogger(__name__)
 
 

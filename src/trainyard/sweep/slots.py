@@ -9,8 +9,6 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from trainyard import compose
 from trainyard.sweep.child import run
 from trainyard.sweep.server import context
@@ -89,6 +87,8 @@ def send(process: BaseProcess, number: int) -> None:
 def environments(n_jobs: int, given: list[dict[str, str]]) -> list[dict[str, str]]:
     """An environment for each slot: those given, by turns; else a GPU each, where there are several."""
     if not given and n_jobs > 1:
+        import torch  # late: the trials need it, the sweep seldom
+
         named = os.environ.get("CUDA_VISIBLE_DEVICES")
         gpus = named.split(",") if named else list(map(str, range(torch.cuda.device_count())))
         given = [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in gpus] if len(gpus) > 1 else []

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, Trial
 
 from trainyard.build import build
 from trainyard.errors import UserError
-from trainyard.resuming import flat, is_free
+from trainyard.free import flat, is_free
 from trainyard.sweep.options import DIRECTIONS, Options
 from trainyard.sweep.sampler import make_sampler
 from trainyard.sweep.space import Space
