@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from interrupt import cut_off
 from torch import nn
 
 import trainyard
@@ -53,6 +54,15 @@ def test_an_epoch_without_validation_shows_no_score_of_an_earlier_one(short: lis
     lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("epoch ")]
     assert ["val/accuracy" in line for line in lines] == [False, True, False, True]
     assert all("train/accuracy" in line and "step_loss" not in line for line in lines)
+
+
+def test_a_resumed_epoch_still_shows_the_scores_of_its_validation(short: list[str], tmp_path, caplog) -> None:
+    words = [*short, *WORDS, "trainer.limit_train_batches=10", "trainer.val_check_interval=6"]
+    cut_off([*words, "callbacks.resume.every_n_steps=7"], tmp_path / "cut", after=8)
+    caplog.set_level(logging.INFO, logger="trainyard")
+    trainyard.train([f"resume={tmp_path}/cut"])
+    (first,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("epoch 1/")]
+    assert "train/accuracy" in first and "val/accuracy" in first
 
 
 def test_early_stopping_ends_a_training_that_gets_no_better(short: list[str]) -> None:

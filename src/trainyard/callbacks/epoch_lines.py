@@ -3,6 +3,7 @@
 import logging
 from math import ceil
 from time import perf_counter
+from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
@@ -17,10 +18,16 @@ class EpochLines(Callback):
     """
 
     def __init__(self, most: int = 50) -> None:
-        self.most = most
+        self.most, self.validated = most, False
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"validated": self.validated}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.validated = state_dict["validated"]
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.since, self.ended, self.validated = perf_counter(), 0, False
+        self.since, self.ended = perf_counter(), 0
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.validated = True
