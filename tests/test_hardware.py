@@ -1,6 +1,7 @@
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -122,3 +123,14 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
     faults = int(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
     assert faults < 16_000  # one tensor has 15,625 pages
+
+
+@pytest.mark.parametrize(
+    ("model", "data"), [("mlp", "shapes"), ("gru", "imdb"), ("bert", "imdb"), ("bert", "imdb_mlm"), ("gpt", "imdb_lm")]
+)
+def test_every_task_calls_the_network_in_the_way_that_is_compiled(
+    model: str, data: str, short: list[str], small_imdb: Path
+) -> None:
+    """Where torch may not compile, the first step ends in its error. To let it takes half a minute."""
+    with torch.compiler.set_stance("fail_on_recompile"), pytest.raises(RuntimeError, match="Detected recompile"):
+        trainyard.train([*short, f"model={model}", f"data={data}", "hardware.compile=true"])
