@@ -1,3 +1,4 @@
+import os
 import platform
 import subprocess
 import sys
@@ -123,6 +124,19 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
     faults = int(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout)
     assert faults < 16_000  # one tensor has 15,625 pages
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="GNU's OpenMP, which torch brings on Linux")
+@pytest.mark.parametrize(
+    ("given", "spins"), [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "passive"}, "0")]
+)
+def test_threads_sleep_soon_so_that_another_program_costs_little(given: dict[str, str], spins: str) -> None:
+    unset = {key: value for key, value in os.environ.items() if key not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    done = subprocess.run(
+        [sys.executable, "-c", "import trainyard.hardware"], env=unset | {"OMP_DISPLAY_ENV": "verbose"} | given,
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert f"GOMP_SPINCOUNT = '{spins}'" in done.stderr
 
 
 @pytest.mark.parametrize(

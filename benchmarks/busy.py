@@ -1,0 +1,74 @@
+"""What a training on all cores loses where another program has one of them:  python benchmarks/busy.py [--rounds 3]
+
+A training step, forward and backward, of several networks, by how long an idle thread of GNU's OpenMP spins for work
+before it sleeps: as long as it does unless told, as trainyard tells it (trainyard/__init__.py), and not at all; on the
+machine as it is, and with a core kept busy from another session, as by another user or from another terminal. In
+processes of their own, by turns. Prints the medians.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+from freed_memory import NETWORKS, batch_of, step  # imports torch before trainyard, which would tell OpenMP
+
+from trainyard.compose import compose, resolve
+from trainyard.run import make_task
+
+SOME = {name: NETWORKS[name] for name in ("transformer", "resnet18", "gru")} | {"mlp": ["experiment=mlp_bare"]}
+SPINS = (None, 3_000, 0)
+TOLD = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+
+
+def measure(steps: int) -> dict[str, float]:
+    """The median step of each network in milliseconds, in this process."""
+    found = {}
+    for name, words in SOME.items():
+        cfg = resolve(compose([*words, "hardware=cpu", "hardware.precision=32-true", "run.dir=x"]))
+        task, batch = make_task(cfg), batch_of(cfg.data)
+        found[name] = statistics.median([step(task, batch) for _ in range(2 + steps)][2:])
+    return found
+
+
+def table(rounds: int, steps: int) -> None:
+    """Measure by turns, and print a line for each network."""
+    found: dict[int | None, list[dict[str, float]]] = {spins: [] for spins in SPINS}
+    call = [sys.executable, __file__, "--one", f"--steps={steps}"]
+    for _ in range(rounds):
+        for spins, rows in found.items():
+            environment = {key: value for key, value in os.environ.items() if key not in TOLD}
+            if spins is not None:
+                environment["GOMP_SPINCOUNT"] = str(spins)
+            done = subprocess.run(call, env=environment, capture_output=True, text=True, check=True)
+            rows.append(json.loads(done.stdout))
+    for network in SOME:
+        medians = [statistics.median(row[network] for row in rows) for rows in found.values()]
+        print(f"{network:<12}" + "".join(f"{median:>10,.1f}" for median in medians), flush=True)
+
+
+def main() -> None:
+    """The machine as it is, then with a core busy."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--one", action="store_true", help="measure once, in this process, and print JSON")
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(measure(options.steps)))
+        return
+    print(f"{'spins':<12}" + "".join(f"{'unset' if spins is None else spins:>10}" for spins in SPINS))
+    print("ms a step, the machine as it is")
+    table(options.rounds, options.steps)
+    print("with a core busy")
+    other = subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+    try:
+        table(options.rounds, options.steps)
+    finally:
+        other.kill()
+
+
+if __name__ == "__main__":
+    main()
