@@ -13,24 +13,11 @@ import statistics
 import subprocess
 import sys
 
-from freed_memory import NETWORKS, batch_of, step  # imports torch before trainyard, which would tell OpenMP
-
-from trainyard.compose import compose, resolve
-from trainyard.run import make_task
+from freed_memory import NETWORKS, median_steps  # imports torch before trainyard, which would tell OpenMP
 
 SOME = {name: NETWORKS[name] for name in ("transformer", "resnet18", "gru")} | {"mlp": ["experiment=mlp_bare"]}
 SPINS = (None, 3_000, 0)
 TOLD = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
-
-
-def measure(steps: int) -> dict[str, float]:
-    """The median step of each network in milliseconds, in this process."""
-    found = {}
-    for name, words in SOME.items():
-        cfg = resolve(compose([*words, "hardware=cpu", "hardware.precision=32-true", "run.dir=x"]))
-        task, batch = make_task(cfg), batch_of(cfg.data)
-        found[name] = statistics.median([step(task, batch) for _ in range(2 + steps)][2:])
-    return found
 
 
 def table(rounds: int, steps: int) -> None:
@@ -57,7 +44,7 @@ def main() -> None:
     parser.add_argument("--one", action="store_true", help="measure once, in this process, and print JSON")
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(measure(options.steps)))
+        print(json.dumps(median_steps(SOME, options.steps)))
         return
     print(f"{'spins':<12}" + "".join(f"{'unset' if spins is None else spins:>10}" for spins in SPINS))
     print("ms a step, the machine as it is")

@@ -48,13 +48,10 @@ def step(task: Task, batch: tuple[torch.Tensor, torch.Tensor]) -> float:
     return 1000 * (perf_counter() - start)
 
 
-def measure(kept: bool, steps: int) -> dict[str, float]:
-    """The median step of each network, in this process."""
-    torch.set_num_threads(1)
-    if kept:
-        keep_freed_memory()
+def median_steps(networks: dict[str, list[str]], steps: int) -> dict[str, float]:
+    """The median step of each network in milliseconds, in this process."""
     found = {}
-    for name, words in NETWORKS.items():
+    for name, words in networks.items():
         cfg = resolve(compose([*words, "hardware=cpu", "hardware.precision=32-true", "run.dir=x"]))
         task, batch = make_task(cfg), batch_of(cfg.data)
         found[name] = statistics.median([step(task, batch) for _ in range(2 + steps)][2:])
@@ -69,7 +66,10 @@ def main() -> None:
     parser.add_argument("--only", choices=("kept", "returned"), help="measure in this process, print JSON")
     options = parser.parse_args()
     if options.only:
-        print(json.dumps(measure(options.only == "kept", options.steps)))
+        torch.set_num_threads(1)
+        if options.only == "kept":
+            keep_freed_memory()
+        print(json.dumps(median_steps(NETWORKS, options.steps)))
         return
     found: dict[str, list[dict[str, float]]] = {"returned": [], "kept": []}
     for _ in range(options.rounds):
