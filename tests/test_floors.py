@@ -25,9 +25,7 @@ FLOORS: dict[str, set[str]] = {
     "run": {"build", "compose", "data", "directory", "errors", "generation", "reliability", "tasks"},
     "results": set(),
     "report": {"errors", "loggers", "reliability"},
-    "sweep": {
-        "build", "compose", "directory", "errors", "free", "launch", "logs", "reliability", "report",
-    },
+    "sweep": {"build", "compose", "directory", "errors", "free", "launch", "logs", "reliability", "report"},
     "check": {"callbacks", "data", "tasks"},
     "pretrained": {"data", "errors", "reliability", "tasks"},
     "resuming": {"compose", "directory", "errors", "free", "hardware", "reliability", "run"},

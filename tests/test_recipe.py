@@ -1,5 +1,7 @@
 """experiment=FILE.yaml: a recipe from anywhere, which names no code."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,13 @@ def test_a_file_is_composed_like_an_option_of_the_group(
     name = file.absolute() if absolute else file
     composed = compose([f"experiment='{name}'", "seed=6"])
     assert composed.choices["model"] == "mlp" and composed.cfg.model.widths == [7] and composed.cfg.seed == 6
+
+
+def test_a_recipe_that_names_no_class_does_not_wait_for_torch(tmp_path: Path) -> None:
+    file = tmp_path / "best.yaml"
+    file.write_text(RECIPE)
+    asked = f"import sys, trainyard.compose as c; c.compose(['experiment={file}']); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked]).returncode == 0
 
 
 def test_a_recipe_may_begin_with_one_of_ours(tmp_path: Path) -> None:

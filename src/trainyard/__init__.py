@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from trainyard.launch import train
     from trainyard.run import Run
 
-
 # Before torch is imported. An idle thread of GNU's OpenMP spins 300,000 times for work before it sleeps; where another
 # program wants one of the cores, a training on all of them then takes ten times as long, or more (benchmarks/busy.py).
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+
 __all__ = ["Run", "main", "train"]
 _HOMES = {"Run": "trainyard.run", "main": "trainyard.__main__", "train": "trainyard.launch"}
 

@@ -34,11 +34,11 @@ def name_run(composed: Composed) -> tuple[str, Path]:
 
 def create(path: Path, composed: Composed, resolved: DictConfig) -> None:
     """Make the directory and write down what is going to run; UserError if a run lies there already."""
+    from trainyard.provenance import environment, git  # late: it imports torch
+
     path.mkdir(parents=True, exist_ok=True)
     if (path / RESOLVED).exists():
         raise UserError(f"{path} holds a run already; choose another run.dir, or none for a fresh directory")
-    from trainyard.provenance import environment, git  # late: it imports torch
-
     (path / "checkpoints").mkdir(exist_ok=True)
     (path / "environment.json").write_text(json.dumps(environment(), indent=2) + "\n")
     if diff := git("diff", "HEAD"):

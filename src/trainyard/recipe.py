@@ -46,11 +46,11 @@ def offer(file: Path, name: str) -> None:
 
 def check_plain(node: Any, file: Path) -> None:
     """UserError for what in a recipe could name code: a target outside of Trainyard and torch, or a resolver."""
-    from trainyard.reliability.foreign import found_class  # late: it imports torch
-
     if isinstance(node, dict):
         for key, child in node.items():
             if key == "_target_":
+                from trainyard.reliability.foreign import found_class  # late: it imports torch
+
                 found_class(child, "_target_", file)
             elif "${" in str(key) or (str(key).startswith("_") and key != "_partial_"):
                 raise UserError(f"{file} has the key {key}, which a recipe may not")

@@ -87,9 +87,14 @@ def send(process: BaseProcess, number: int) -> None:
 def environments(n_jobs: int, given: list[dict[str, str]]) -> list[dict[str, str]]:
     """An environment for each slot: those given, by turns; else a GPU each, where there are several."""
     if not given and n_jobs > 1:
-        import torch  # late: the trials need it, the sweep seldom
-
         named = os.environ.get("CUDA_VISIBLE_DEVICES")
-        gpus = named.split(",") if named else list(map(str, range(torch.cuda.device_count())))
+        gpus = named.split(",") if named else all_gpus()
         given = [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in gpus] if len(gpus) > 1 else []
     return [given[slot % len(given)] if given else {} for slot in range(n_jobs)]
+
+
+def all_gpus() -> list[str]:
+    """The numbers of this machine's GPUs."""
+    import torch  # late: a sweep needs it for nothing else
+
+    return [str(gpu) for gpu in range(torch.cuda.device_count())]
