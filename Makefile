@@ -30,7 +30,7 @@ results: $(READY)  ## check the stated results again: minutes; those on real dat
 	@$(BIN)/python -m pytest -m results
 
 chaos: $(READY)  ## kill N=200 runs at random instants, resume them, and count how many end identical to the bit
-	@$(BIN)/python tests/reliability/chaos.py $(N)
+	@$(BIN)/python tests/durability/chaos.py $(N)
 
 lint: $(READY)  ## check style and types
 	@$(BIN)/ruff check .

@@ -13,10 +13,11 @@ from time import perf_counter
 
 import torch
 
-from trainyard.compose import compose, resolve
-from trainyard.hardware import keep_freed_memory
-from trainyard.run import make_task
+from trainyard.config.compose import compose
+from trainyard.config.instantiate import instantiate_task
+from trainyard.config.resolve import resolve
 from trainyard.tasks.base import Task
+from trainyard.training.platform_quirks import keep_freed_memory
 
 NETWORKS = {
     "transformer": ["experiment=imdb_transformer"],
@@ -53,7 +54,7 @@ def median_steps(networks: dict[str, list[str]], steps: int) -> dict[str, float]
     found = {}
     for name, words in networks.items():
         cfg = resolve(compose([*words, "hardware=cpu", "hardware.precision=32-true", "run.dir=x"]))
-        task, batch = make_task(cfg), batch_of(cfg.data)
+        task, batch = instantiate_task(cfg), batch_of(cfg.data)
         found[name] = statistics.median([step(task, batch) for _ in range(2 + steps)][2:])
     return found
 

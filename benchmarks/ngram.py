@@ -9,8 +9,9 @@ from math import exp, log
 
 import numpy as np
 
-from trainyard.build import build
-from trainyard.compose import compose, resolve
+from trainyard.config.compose import compose
+from trainyard.config.instantiate import instantiate
+from trainyard.config.resolve import resolve
 
 
 def trigram(train: np.ndarray, text: np.ndarray, vocab_size: int) -> np.ndarray:  # (N), (T) int -> (T - 2)
@@ -50,7 +51,7 @@ def find(keys: np.ndarray, values: np.ndarray, asked: np.ndarray) -> np.ndarray:
 def main() -> None:
     """Count train, score val and test."""
     composed = compose(["model=gpt", "data=imdb_lm", *sys.argv[1:]])
-    data = build(resolve(composed).data, f"data={composed.choices['data']}")
+    data = instantiate(resolve(composed).data, f"data={composed.choices['data']}")
     data.prepare_data()
     data.setup("fit")
     data.setup("test")

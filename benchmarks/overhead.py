@@ -14,12 +14,12 @@ from time import perf_counter
 import torch
 from lightning import Callback
 
-from trainyard import hardware
-from trainyard.build import build
-from trainyard.compose import compose, resolve
+from trainyard.config.compose import compose
+from trainyard.config.instantiate import instantiate, instantiate_task
+from trainyard.config.resolve import resolve
 from trainyard.loggers.metrics_file import MetricsFile
-from trainyard.run import make_task
-from trainyard.training import build_all, make_trainer, prepare
+from trainyard.training.factory import make_group, make_trainer
+from trainyard.training.hardware import configure_torch, describe, prepare_network
 
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
@@ -56,8 +56,8 @@ def trainyard(cfg, task, data, steps: int, folder: Path) -> float:
     """Seconds for `steps` steps through the Trainer, with the callbacks and loggers of a usual run."""
     cfg.run.dir = str(folder)
     clock = Clock()
-    callbacks = [clock, *build_all(cfg, "callbacks")]
-    loggers = [MetricsFile(folder), *build_all(cfg, "logger")]
+    callbacks = [clock, *make_group(cfg, "callbacks")]
+    loggers = [MetricsFile(folder), *make_group(cfg, "logger")]
     trainer = make_trainer(cfg, callbacks, loggers, max_steps=steps, limit_val_batches=0, enable_checkpointing=False)
     trainer.fit(task, datamodule=data)
     return clock.seconds
@@ -78,9 +78,9 @@ def compare(options: argparse.Namespace, overrides: list[str], folder: Path) -> 
     without = ["callbacks.best=null", "callbacks.resume=null", f"run.dir={folder}"]
     composed = compose(["model=resnet18", "data=cifar10", "hardware=cpu", *without, *overrides])
     cfg = resolve(composed)
-    hardware.set_up(cfg.hardware)
-    task, data = make_task(cfg, composed.choices), build(cfg.data, "data")
-    prepare(task, cfg)
+    configure_torch(cfg.hardware)
+    task, data = instantiate_task(cfg, composed.choices), instantiate(cfg.data, "data")
+    prepare_network(task.net, cfg.hardware)
     task.bf16 = cfg.hardware.precision == "bf16-mixed"
     data.prepare_data()
     data.setup("fit")
@@ -92,9 +92,7 @@ def compare(options: argparse.Namespace, overrides: list[str], folder: Path) -> 
             print(f"round {turn}: ratio {theirs / ours:.3f}", flush=True)
     ratio, ours, theirs = (statistics.median(column) for column in zip(*rows[1:], strict=True))
     samples = options.steps * cfg.data.batch_size
-    print(
-        f"{hardware.describe(cfg.hardware)}; {cfg.model._target_.rpartition('.')[2]}, batches of {cfg.data.batch_size}"
-    )
+    print(f"{describe(cfg.hardware)}; {cfg.model._target_.rpartition('.')[2]}, batches of {cfg.data.batch_size}")
     print(f"trainyard {samples / ours:,.1f} samples/s, plain loop {samples / theirs:,.1f}, median ratio {ratio:.3f}")
     print(f"overhead of a step: {1000 * (ours - theirs) / options.steps:.2f} ms")
 

@@ -18,8 +18,8 @@ from statistics import median
 
 import optuna
 
-from trainyard.sweep.ledger import counted
 from trainyard.sweep.storage import open_storage
+from trainyard.sweep.trial_queue import counted_trials
 
 TRAIN = [sys.executable, str(Path(__file__).parents[1] / "train.py")]
 WORDS = ["model=mlp", "data=shapes", "data.size=1000", "data.test_size=100", "trainer.max_epochs=3", "hardware=cpu",
@@ -45,7 +45,7 @@ def in_a_sweep(trials: int, root: Path) -> list[float]:
     subprocess.run([*TRAIN, "-m", *words, "hydra.sweeper.plots=false"], check=True, stdout=subprocess.DEVNULL)
     folder = root / "sweeps" / "s"
     study = optuna.load_study(study_name="s", storage=open_storage(str(folder / "study.journal")))
-    starts = [trial.datetime_start.timestamp() for trial in counted(study) if trial.datetime_start]
+    starts = [trial.datetime_start.timestamp() for trial in counted_trials(study) if trial.datetime_start]
     took = [after - before for before, after in pairwise(starts)]
     return [took[i] - seconds(folder / f"{i:04d}") for i in range(1, len(took))]
 

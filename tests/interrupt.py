@@ -6,7 +6,7 @@ import pytest
 from lightning import Callback
 
 import trainyard
-from trainyard.reliability.seal import SEALED, put_seal
+from trainyard.trust.signature import SIGNED_FILES, sign
 
 
 class CutError(RuntimeError):
@@ -31,4 +31,4 @@ def cut_off(words: list[str], path: Path, after: int) -> None:
     for name in ("config.yaml", "config.resolved.yaml"):
         file = path / name
         file.write_text(file.read_text().replace(f"after: {after}", "after: -1"))
-    put_seal(path, {name: (path / name).read_bytes() for name in SEALED})
+    sign(path, {name: (path / name).read_bytes() for name in SIGNED_FILES})

@@ -12,9 +12,9 @@ import yaml
 from conftest import ROOT, options
 
 import trainyard
-from trainyard.build import build
-from trainyard.compose import compose, resolve
-from trainyard.run import make_task
+from trainyard.config.compose import compose
+from trainyard.config.instantiate import instantiate, instantiate_task
+from trainyard.config.resolve import resolve
 
 SHAPES = ["data=shapes", "data.size=200", "data.test_size=100"]
 TEXT = {
@@ -45,7 +45,7 @@ def test_untrained_model_is_uncertain(model: str) -> None:
     torch.manual_seed(0)
     composed = compose([f"model={model}", *SHAPES, "data.batch_size=32"])
     cfg = resolve(composed)
-    task, data = make_task(cfg, composed.choices), build(cfg.data, "data")
+    task, data = instantiate_task(cfg, composed.choices), instantiate(cfg.data, "data")
     data.setup("fit")
     batch = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
     assert task.score(batch).loss.item() == pytest.approx(math.log(10), rel=0.25)
@@ -79,7 +79,7 @@ def test_every_hardware_trains_or_says_why_not(hardware: str, short: list[str]) 
     if HARDWARE.get(hardware, lambda: True)():
         trainyard.train(words)
     else:
-        with pytest.raises(Exception, match=f"hardware.accelerator={hardware} asks for .* finds none .* hardware=cpu"):
+        with pytest.raises(Exception, match=f"hardware.accelerator={hardware} needs .* finds none .* hardware=cpu"):
             trainyard.train(words)
 
 
@@ -135,7 +135,7 @@ def test_trainer_defaults_are_lightnings_own_but_for_those_decided_here() -> Non
     [("resnet18", "cifar10", 11_173_962), ("mlp", "xor", 512 * 3 + 256 * 513 + 257), ("perceptron", "xor", 3)],
 )
 def test_parameter_counts(model: str, data: str, parameters: int) -> None:
-    net = build(resolve(compose([f"model={model}", f"data={data}", "run.dir=x"])).model, "model")
+    net = instantiate(resolve(compose([f"model={model}", f"data={data}", "run.dir=x"])).model, "model")
     assert sum(p.numel() for p in net.parameters()) == parameters
 
 

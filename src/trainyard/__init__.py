@@ -8,9 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trainyard.__main__ import main
-    from trainyard.launch import train
-    from trainyard.run import Run
+    from trainyard.cli.main import main
+    from trainyard.runs.run import Run
+    from trainyard.training.launch import train
 
 # Before torch is imported. An idle thread of GNU's OpenMP spins 300,000 times for work before it sleeps; where another
 # program wants one of the cores, a training on all of them then takes ten times as long, or more (benchmarks/busy.py).
@@ -18,11 +18,11 @@ if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
 __all__ = ["Run", "main", "train"]
-_HOMES = {"Run": "trainyard.run", "main": "trainyard.__main__", "train": "trainyard.launch"}
+_MODULES = {"Run": "trainyard.runs.run", "main": "trainyard.cli.main", "train": "trainyard.training.launch"}
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used, so that --help and typos need not wait for torch."""
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+    """Import a public name when it is first used, so that --help and mistyped overrides need not wait for torch."""
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'trainyard' has no attribute '{name}'")

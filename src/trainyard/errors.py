@@ -1,18 +1,19 @@
-"""Mistakes a user can mend, and how they are told."""
+"""Errors that a user can fix, and how they are shown."""
 
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from typing import Any
 
 
 class UserError(Exception):
-    """A mistake of the user's, said in a sentence or two: what is wrong, both values, the way out."""
+    """A mistake that the user can fix, in a sentence or two: what is wrong, both values, the way out."""
 
 
 @contextmanager
-def explained(debug: bool) -> Iterator[None]:
-    """Leave the program with a sentence instead of a traceback, unless `debug`."""
+def exit_on_error(debug: bool) -> Iterator[None]:
+    """End the program with a sentence instead of a traceback, unless `debug`."""
     try:
         yield
     except KeyboardInterrupt:
@@ -22,11 +23,11 @@ def explained(debug: bool) -> Iterator[None]:
         if debug:
             raise
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", []))
-        sys.exit(f"error: {say(error)}{notes}\n(debug=true shows the traceback)")
+        sys.exit(f"error: {describe_error(error)}{notes}\n(debug=true shows the traceback)")
 
 
-def say(error: Exception) -> str:
-    """A user's mistake as its sentence; anything else with its kind and place."""
+def describe_error(error: Exception) -> str:
+    """The sentence of a user's mistake; of any other error also its type and place."""
     text = str(error).strip()
     if text.startswith("Caught ") and "Original Traceback" in text:  # torch's way to pass on a data worker's error
         text = text.splitlines()[-1].partition(": ")[2]
@@ -40,14 +41,14 @@ def say(error: Exception) -> str:
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what it came from, step by step."""
+    """The error, the error that it came from, and so on."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A closing question that names the known words nearest to a dotted `word`, or nothing where none is near."""
+    """A closing question that names the known words nearest to a dotted `word`; empty if none is near."""
     known = sorted(set(known))
     parent, _, tail = word.rpartition(".")
     siblings = {key.rpartition(".")[2]: key for key in known if key.rpartition(".")[0] == parent}
@@ -55,3 +56,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     near = near or [siblings[key] for key in get_close_matches(tail, siblings, n=3)]
     near = near or get_close_matches(word, known, n=3, cutoff=0.75)
     return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
+def printable(value: Any, most: int = 80) -> str:
+    """A value that someone else wrote, as one line for the terminal: no control characters, at most `most` letters."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in str(value)[: most + 1])
+    return text if len(text) <= most else f"{text[:most]} ..."

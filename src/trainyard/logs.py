@@ -1,4 +1,4 @@
-"""What a run says: short lines on the console, everything in its run.log."""
+"""What a run prints: short lines on the console, everything in its run.log."""
 
 import logging
 import sys
@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from traceback import format_exc
 
-# Said by Lightning or torch about things that are as they should be here.
-NOISE = (
+# Warnings of Lightning and torch about what is intended here.
+IGNORED_WARNINGS = (
     ".*does not have many workers.*",  # data in memory needs none
     ".*The number of training batches .* is smaller than the logging interval.*",
     ".*Checkpoint directory .* exists and is not empty.*",
@@ -22,7 +22,7 @@ NOISE = (
 
 
 class Printer(logging.Handler):
-    """Prints to whatever sys.stdout is at the time: a progress bar puts itself there, to be moved out of the way."""
+    """Print to the current sys.stdout: a progress bar replaces it, so that lines appear above the bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Called by logging for each line."""
@@ -30,17 +30,17 @@ class Printer(logging.Handler):
 
 
 def log_to_console() -> None:
-    """Trainyard's own lines on stdout, as they are; others' only from a warning up, on stderr. Safe to call again."""
-    for message in NOISE:
+    """Show Trainyard's own lines on stdout, and others' from a warning up on stderr. Can be called again."""
+    for message in IGNORED_WARNINGS:
         warnings.filterwarnings("ignore", message=message)
     own = logging.getLogger("trainyard")
     if not own.handlers:
-        ours = Printer()
-        ours.setFormatter(logging.Formatter("%(message)s"))
-        own.addHandler(ours)
+        printer = Printer()
+        printer.setFormatter(logging.Formatter("%(message)s"))
+        own.addHandler(printer)
         own.setLevel(logging.INFO)
     root = logging.getLogger()
-    if not root.handlers:  # a program or notebook that set up logging of its own keeps it
+    if not root.handlers:  # a program or notebook that has set up its own logging keeps it
         others = logging.StreamHandler(sys.stderr)
         others.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
         others.setLevel(logging.WARNING)
@@ -52,8 +52,8 @@ def log_to_console() -> None:
 
 
 @contextmanager
-def log_to(file: Path) -> Iterator[None]:
-    """Add everything that is logged, or warned of, to `file`."""
+def log_to_file(file: Path) -> Iterator[None]:
+    """Append everything that is logged, and every warning, to `file`."""
     handler = logging.FileHandler(file)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()

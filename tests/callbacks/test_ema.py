@@ -9,14 +9,14 @@ from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
 import trainyard
-from trainyard.build import build
 from trainyard.callbacks.ema import EMA
-from trainyard.commands.evaluate import evaluate
-from trainyard.compose import compose, resolve
+from trainyard.config.compose import compose
+from trainyard.config.instantiate import instantiate, instantiate_task
+from trainyard.config.resolve import resolve
+from trainyard.durability.lightning_private import set_average_device
 from trainyard.loggers.metrics_lines import read_metrics
-from trainyard.reliability.lightning_private import average_on
-from trainyard.run import make_task
-from trainyard.training import make_trainer
+from trainyard.training.evaluate import evaluate
+from trainyard.training.factory import make_trainer
 
 DECAY = 0.8
 SHAPES = ["data=shapes", "data.size=200", "data.test_size=100", "logger=none", "optimizer.lr=1e-2"]
@@ -49,10 +49,10 @@ def test_the_average_is_the_formulas(short: list[str]) -> None:
 
     composed = compose([*short, *SHAPES, *RESNET, "run.dir=x"])
     cfg, raw = resolve(composed), Raw()
-    task = make_task(cfg, composed.choices)
+    task = instantiate_task(cfg, composed.choices)
     callbacks: list[Callback] = [EMA(decay=DECAY), raw]
     trainer = make_trainer(cfg, callbacks, [], enable_progress_bar=False, enable_checkpointing=False)
-    trainer.fit(task, datamodule=build(cfg.data, "data"))
+    trainer.fit(task, datamodule=instantiate(cfg.data, "data"))
     average = raw.steps[0]
     for step in raw.steps[1:]:
         average = DECAY * average + (1 - DECAY) * step
@@ -77,5 +77,5 @@ def test_a_run_that_ends_before_its_first_validation_keeps_the_average(short: li
 def test_lightning_still_reads_the_device_that_we_set() -> None:
     assert "device = self._device or" in getsource(WeightAveraging.setup)
     ema = EMA(device=None)
-    average_on(ema, torch.device("meta"))
+    set_average_device(ema, torch.device("meta"))
     assert ema._device == torch.device("meta")

@@ -6,13 +6,13 @@ from lightning import Callback
 from torch import Tensor, nn
 
 import trainyard
-from trainyard.build import build
 from trainyard.callbacks.finetune import Finetune
-from trainyard.compose import compose, resolve
+from trainyard.config.compose import compose
+from trainyard.config.instantiate import instantiate, instantiate_task
+from trainyard.config.resolve import resolve
 from trainyard.errors import UserError
 from trainyard.loggers.metrics_lines import read_metrics
-from trainyard.run import make_task
-from trainyard.training import make_trainer
+from trainyard.training.factory import make_trainer
 
 SHAPES = ["data=shapes", "data.size=200", "data.test_size=100", "logger=none"]
 TORCHS_ONE_CYCLE = [
@@ -49,7 +49,7 @@ def watched(short: list[str], finetune: Finetune, *words: str) -> Watch:
     composed = compose([*short, *SHAPES, *words, "run.dir=x"])
     cfg, watch = resolve(composed), Watch()
     trainer = make_trainer(cfg, [finetune, watch], [], enable_progress_bar=False, enable_checkpointing=False)
-    trainer.fit(make_task(cfg, composed.choices), datamodule=build(cfg.data, "data"))
+    trainer.fit(instantiate_task(cfg, composed.choices), datamodule=instantiate(cfg.data, "data"))
     return watch
 
 
@@ -80,7 +80,7 @@ def test_dropout_of_a_frozen_base_is_off(short: list[str]) -> None:
 
 def test_freezing_what_nothing_has_trained_is_told(short: list[str], caplog) -> None:
     trainyard.train([*short, *SHAPES, *RESNET])
-    assert "callbacks=finetune freezes a base that nothing has trained; give pretrained=RUN" in caplog.text
+    assert "callbacks=finetune freezes a backbone that was never trained; set pretrained=RUN" in caplog.text
 
 
 def test_without_freezing_everything_trains(short: list[str]) -> None:
@@ -89,7 +89,7 @@ def test_without_freezing_everything_trains(short: list[str]) -> None:
 
 def test_a_part_that_is_not_there_is_refused_before_the_run(short: list[str]) -> None:
     with pytest.raises(
-        ValueError, match="callbacks.finetune.train=neck is no part of the network; it has stem, stages"
+        ValueError, match="callbacks.finetune.train=neck is not a part of the network; it has stem, stages"
     ):
         trainyard.train([*short, *SHAPES, *RESNET, "callbacks.finetune.train=[neck,head]"])
 
@@ -99,20 +99,32 @@ def test_a_part_that_is_not_there_is_refused_before_the_run(short: list[str]) ->
     [("cosine", 1e-2), ("onecycle", 1e-2 / 25), ("constant", 1e-2), ("step", 1e-2), ("plateau", 1e-2)],
 )
 def test_the_base_learns_at_its_own_rate(scheduler: str, first: float, short: list[str]) -> None:
-    words = ["model=mlp", "model.widths=[8]", f"scheduler={scheduler}", "task.base_lr=0.1", "optimizer.lr=1e-2"]
+    words = [
+        "model=mlp",
+        "model.widths=[8]",
+        f"scheduler={scheduler}",
+        "task.backbone_lr_scale=0.1",
+        "optimizer.lr=1e-2",
+    ]
     run = trainyard.train([*short, *SHAPES, *words])
     rows = [row for row in read_metrics(run.path) if "lr/head/matrices" in row]
     assert rows and rows[0]["lr/head/matrices"] == pytest.approx(first)
     for row in rows:
         for kind in ("matrices", "vectors"):
-            assert row[f"lr/base/{kind}"] == pytest.approx(0.1 * row[f"lr/head/{kind}"])
+            assert row[f"lr/backbone/{kind}"] == pytest.approx(0.1 * row[f"lr/head/{kind}"])
 
 
 def test_rates_that_cannot_be_are_refused(short: list[str]) -> None:
     for words, message in (
-        ([*TORCHS_ONE_CYCLE, "task.base_lr=0.1"], "gives all weights one rate, and task.base_lr=0.1"),
-        (["task.base_lr=0"], "task.base_lr=0 must be above 0; callbacks=finetune freezes the base"),
-        (["model=perceptron", "data=xor", "task.base_lr=0.1"], "the network Perceptron has no `head`"),
+        (
+            [*TORCHS_ONE_CYCLE, "task.backbone_lr_scale=0.1"],
+            "sets one learning rate for all weights, which contradicts task.backbone_lr_scale=0.1",
+        ),
+        (
+            ["task.backbone_lr_scale=0"],
+            "task.backbone_lr_scale=0 must be above 0; callbacks=finetune freezes the backbone",
+        ),
+        (["model=perceptron", "data=xor", "task.backbone_lr_scale=0.1"], "the network Perceptron has no `head`"),
     ):
         with pytest.raises(UserError, match=message):
             trainyard.train([*short, "model=mlp", "logger=none", *words])

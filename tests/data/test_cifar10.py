@@ -5,15 +5,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from trainyard.build import build
-from trainyard.compose import compose, resolve
+from trainyard.config.compose import compose
+from trainyard.config.instantiate import instantiate
+from trainyard.config.resolve import resolve
 from trainyard.data import cifar10
 from trainyard.data.cifar10 import CIFAR10
 from trainyard.errors import UserError
 
 
 def cifar(root: Path, *words: str) -> CIFAR10:
-    return build(resolve(compose(["data=cifar10", f"data.root={root}", "run.dir=x", *words])).data, "data")
+    return instantiate(resolve(compose(["data=cifar10", f"data.root={root}", "run.dir=x", *words])).data, "data")
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def test_a_wrong_label_in_test_is_named_before_training(damaged: Path) -> None:
         ("data.classes=[cat,cat]", r"classes=\['cat', 'cat'\] names a class twice"),
         ("data.num_classes=7", "num_classes=7, but there are 10 classes"),
         ("data.mean=[0.5,0.5]", r"mean=\[0.5, 0.5\] must have a value for each of the 3 channels|must be as many"),
-        ("data.val_fraction=1.5", "val_fraction=1.5 must lie between 0 and 1"),
+        ("data.val_fraction=1.5", "val_fraction=1.5 must be between 0 and 1"),
         ("data.fraction=0", "fraction=0 must be above 0 and at most 1"),
         ("data.batch_size=0", "batch_size=0 and eval_batch_size=500 must be at least 1"),
     ],

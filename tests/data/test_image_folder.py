@@ -6,20 +6,21 @@ import pytest
 import torch
 from PIL import Image
 
-from trainyard.build import build
-from trainyard.compose import compose, resolve
+from trainyard.config.compose import compose
+from trainyard.config.instantiate import instantiate
+from trainyard.config.resolve import resolve
 from trainyard.data.image_folder import ImageFolder
 
 
 def folder(root: Path, *words: str) -> ImageFolder:
     config = ["data=image_folder", f"data.root={root}", "data.shape=[3,16,16]", "run.dir=x", *words]
-    return build(resolve(compose(config)).data, "data")
+    return instantiate(resolve(compose(config)).data, "data")
 
 
 @pytest.mark.parametrize("memory", [0, 1 << 30])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_of_any_size_are_read(image_root: Path, memory: int, channels: int) -> None:
-    words = [f"data.shape=[{channels},16,16]", f"data.memory={memory}"]
+    words = [f"data.shape=[{channels},16,16]", f"data.in_memory_bytes={memory}"]
     data = folder(image_root, *words)
     data.prepare_data()
     data.setup("test")
@@ -44,8 +45,8 @@ def test_without_one_it_is_cut_out_of_train(image_root: Path) -> None:
 @pytest.mark.parametrize("memory", [0, 1 << 30])
 def test_a_broken_file_is_named(image_root: Path, memory: int) -> None:
     (image_root / "train" / "dark" / "3.png").write_bytes(b"not an image")
-    with pytest.raises(ValueError, match=r"train/dark/3.png cannot be read as an image .*mend or delete"):
-        data = folder(image_root, f"data.memory={memory}", "data.num_workers=0")
+    with pytest.raises(ValueError, match=r"train/dark/3.png cannot be read as an image .*repair or delete"):
+        data = folder(image_root, f"data.in_memory_bytes={memory}", "data.num_workers=0")
         data.setup("fit")
         list(data.train_dataloader())
 
@@ -61,7 +62,7 @@ def test_a_truncated_file_is_named(image_root: Path) -> None:
 def test_an_empty_class_is_named(image_root: Path) -> None:
     shutil.rmtree(image_root / "train" / "dark")
     (image_root / "train" / "dark").mkdir()
-    with pytest.raises(ValueError, match=r"train/dark holds no image \(.png, .jpg, .jpeg\)"):
+    with pytest.raises(ValueError, match=r"train/dark contains no image \(.png, .jpg, .jpeg\)"):
         folder(image_root).setup("fit")
 
 
@@ -92,5 +93,5 @@ def test_hidden_folders_are_no_class(image_root: Path) -> None:
 
 def test_a_missing_test_split_is_named_before_training(image_root: Path) -> None:
     shutil.rmtree(image_root / "test")
-    with pytest.raises(FileNotFoundError, match="test is missing: it should hold a folder of images per class"):
+    with pytest.raises(FileNotFoundError, match="test is missing: it should contain a folder of images per class"):
         folder(image_root).prepare_data()

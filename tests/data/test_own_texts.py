@@ -5,14 +5,17 @@ from pathlib import Path
 import pytest
 
 import trainyard
-from trainyard.build import build
-from trainyard.compose import compose, resolve
+from trainyard.config.compose import compose
+from trainyard.config.instantiate import instantiate
+from trainyard.config.resolve import resolve
 from trainyard.data.text import Text
 from trainyard.errors import UserError
 
 
 def data(name: str, root: Path, *words: str) -> Text:
-    return build(resolve(compose([f"data={name}", f"data.root={root}", "run.dir=x", "model=bow", *words])).data, "data")
+    return instantiate(
+        resolve(compose([f"data={name}", f"data.root={root}", "run.dir=x", "model=bow", *words])).data, "data"
+    )
 
 
 CSV = "data.classes=[bad,good]"
@@ -39,8 +42,8 @@ def test_changed_texts_are_tokenised_anew(name: str, words: list[str], text_root
         ("words,label\na,bad\n", r"train.csv has no column text; it has words, label"),
         ("text,label\n ,bad\n", r"train.csv, line 2: the text is empty"),
         ("text,label\na,bad\nb,god\n", r"train.csv, line 3: god is not one of the classes bad, good"),
-        ("text,label\na,bad\n", r"train holds no text of the classes \['good'\]"),
-        ("text,label\n", r"train holds no text of the classes \['bad', 'good'\]"),
+        ("text,label\na,bad\n", r"train contains no text of the classes \['good'\]"),
+        ("text,label\n", r"train contains no text of the classes \['bad', 'good'\]"),
     ],
 )
 def test_a_wrong_table_is_named(content: str, message: str, text_root: Path) -> None:
@@ -54,14 +57,14 @@ def test_files_that_are_missing_or_mis_encoded_are_named(text_root: Path) -> Non
     with pytest.raises(ValueError, match=r"test.csv is not UTF-8 \(byte \d+\)"):
         data("csv", text_root, CSV).prepare_data()
     (text_root / "test.csv").unlink()
-    with pytest.raises(FileNotFoundError, match=r"test.csv is missing: it should hold the columns text and label"):
+    with pytest.raises(FileNotFoundError, match=r"test.csv is missing: it should contain the columns text and label"):
         data("csv", text_root, CSV).prepare_data()
     (text_root / "train" / "bad" / "3.txt").write_text("")
     with pytest.raises(ValueError, match=r"3.txt is empty"):
         data("text_folder", text_root).prepare_data()
     for file in (text_root / "train" / "bad").iterdir():
         file.unlink()
-    with pytest.raises(ValueError, match=r"bad holds no text"):
+    with pytest.raises(ValueError, match=r"bad contains no text"):
         data("text_folder", text_root).prepare_data()
 
 
@@ -72,5 +75,5 @@ def test_a_bag_of_words_fails_where_a_sequence_is_read(tmp_path: Path) -> None:
     assert gru.summary["test"]["test/accuracy"] > 0.97
     told = gru.predict(["I never thought that the film was dull", "I always thought that the film was dull"])
     assert told.argmax(dim=1).tolist() == [1, 0]
-    with pytest.raises(UserError, match="holds no word"):
+    with pytest.raises(UserError, match="contains no word"):
         gru.predict([" "])

@@ -1,14 +1,15 @@
 import pytest
 import torch
 
-from trainyard.build import build
-from trainyard.compose import compose, resolve
+from trainyard.config.compose import compose
+from trainyard.config.instantiate import instantiate
+from trainyard.config.resolve import resolve
 from trainyard.data.shapes import Shapes
 from trainyard.errors import UserError
 
 
 def shapes(*words: str) -> Shapes:
-    return build(
+    return instantiate(
         resolve(compose(["data=shapes", "data.size=400", "data.test_size=100", "run.dir=x", *words])).data, "data"
     )
 

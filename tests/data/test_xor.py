@@ -2,8 +2,9 @@ import operator
 
 import pytest
 
-from trainyard.build import build
-from trainyard.compose import compose, resolve
+from trainyard.config.compose import compose
+from trainyard.config.instantiate import instantiate
+from trainyard.config.resolve import resolve
 from trainyard.data.xor import GATES, XOR
 from trainyard.errors import UserError
 
@@ -14,7 +15,7 @@ TRUTH = {
 
 
 def gate(*words: str) -> XOR:
-    data = build(resolve(compose(["data=xor", "run.dir=x", *words])).data, "data")
+    data = instantiate(resolve(compose(["data=xor", "run.dir=x", *words])).data, "data")
     data.setup("fit")
     data.setup("test")
     return data

@@ -1,7 +1,7 @@
 import torch
 
-from trainyard.data.draws import sample_keys
-from trainyard.data.transforms import Pixels
+from trainyard.data.loading.hashing import sample_keys
+from trainyard.data.loading.transforms import Pixels
 from trainyard.figures.augment import augmented
 
 

@@ -42,5 +42,5 @@ def test_pairs_spread_evenly_over_the_buckets() -> None:
 
 
 def test_wrong_values_are_refused() -> None:
-    with pytest.raises(ValueError, match="ngrams=0, buckets=5 and dim=16: all must be at least 1"):
+    with pytest.raises(ValueError, match="ngrams=0, buckets=5 and dim=16 must all be at least 1"):
         BagOfWords(10, 2, ngrams=0, buckets=5)

@@ -58,7 +58,7 @@ def test_wanted_tokens_are_those_of_the_whole_text(norm: str, depth: int, pad: t
     net = BERT(**{**SIZES, "depth": depth}, norm=norm, positions="rotary", dropout=0.0)
     tokens, wanted = F.pad(torch.randint(1, 50, (3, 9)), pad), F.pad(torch.rand(3, 9) < 0.3, pad)
     weights = list(net.blocks.parameters())
-    chosen, every = net.hidden(tokens, wanted=wanted), net.hidden(tokens)[wanted]
+    chosen, every = net.hidden(tokens, target_positions=wanted), net.hidden(tokens)[wanted]
     assert chosen.shape == (int(wanted.sum()), 16)
     torch.testing.assert_close(chosen, every)
     for one, other in zip(
@@ -67,8 +67,8 @@ def test_wanted_tokens_are_those_of_the_whole_text(norm: str, depth: int, pad: t
         strict=True,
     ):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(net(tokens, wanted=wanted), net.decode(chosen))
-    assert net(tokens, wanted=torch.zeros_like(wanted)).shape == (0, 50)
+    torch.testing.assert_close(net(tokens, target_positions=wanted), net.decode(chosen))
+    assert net(tokens, target_positions=torch.zeros_like(wanted)).shape == (0, 50)
 
 
 def test_segments_count_and_follow_their_tokens(net: BERT) -> None:

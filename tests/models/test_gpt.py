@@ -33,7 +33,7 @@ def test_logits_are_those_of_the_hidden_vectors(net: GPT) -> None:
     assert net(tokens).shape == (3, 9, 50)
     torch.testing.assert_close(net(tokens), net.hidden(tokens) @ net.embedding.weight.T)
     wanted = torch.rand(3, 9) < 0.3
-    torch.testing.assert_close(net(tokens, wanted=wanted), net(tokens)[wanted])
+    torch.testing.assert_close(net(tokens, target_positions=wanted), net(tokens)[wanted])
 
 
 def test_hidden_stands_where_its_token_stands(net: GPT) -> None:

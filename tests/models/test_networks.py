@@ -6,8 +6,8 @@ import torchvision
 from torch import nn
 from torchvision.ops import StochasticDepth
 
-from trainyard.models.activations import ACTIVATIONS
 from trainyard.models.cnn import CNN
+from trainyard.models.layers.activations import ACTIVATIONS
 from trainyard.models.mlp import MLP
 from trainyard.models.perceptron import Perceptron
 from trainyard.models.resnet import ResNet
@@ -141,19 +141,19 @@ def test_a_perceptron_starts_at_zero() -> None:
         (lambda: MLP([2], 2, [4], activation="rleu"), "activation=rleu is unknown; choose one of sigmoid"),
         (lambda: MLP([2], 2, [4], init="xavier"), "init=xavier is unknown; choose one of torch, glorot, he"),
         (lambda: MLP([2], 2, [0]), r"widths=\[0\]: every hidden layer needs at least 1 unit"),
-        (lambda: MLP([2], 2, [4, 4], dropout=[0.5]), r"dropout=\[0.5\] needs a rate for each of widths=\[4, 4\]"),
-        (lambda: MLP([2], 2, [4], dropout=1.0), r"dropout=1.0 is not a share in \[0, 1\)"),
+        (lambda: MLP([2], 2, [4, 4], dropout=[0.5]), r"dropout=\[0.5\] must have a rate for each of widths=\[4, 4\]"),
+        (lambda: MLP([2], 2, [4], dropout=1.0), r"dropout=1.0 must be in \[0, 1\)"),
         (lambda: MLP([2], 1, [4]), "num_classes=1: a classifier needs at least 2"),
         (lambda: CNN([2], 2, ARTICLE), r"the CNN takes images .*not samples of shape \[2\]"),
         (lambda: CNN([3, 16, 16], 2, ARTICLE), r"shape \[3, 16, 16\] are too small for the CNN's stages"),
-        (lambda: CNN(IMAGE, 2, ARTICLE, stage_dropout=1.5), r"stage_dropout=1.5 is not a share in \[0, 1\)"),
+        (lambda: CNN(IMAGE, 2, ARTICLE, stage_dropout=1.5), r"stage_dropout=1.5 must be in \[0, 1\)"),
         (lambda: CNN(IMAGE, 2, ARTICLE, padding=2), r"padding=2 must be 0 \(none\) or 1"),
         (lambda: ResNet([2], 2, [1]), r"the ResNet takes images .*not samples of shape \[2\]"),
         (lambda: ResNet(IMAGE, 2, [1], stem="cfiar"), "stem=cfiar is unknown; choose one of auto, cifar, imagenet"),
         (lambda: ResNet(IMAGE, 2, [1], block="bsaic"), "block=bsaic is unknown; choose one of basic, bottleneck"),
-        (lambda: ResNet(IMAGE, 2, [1], stochastic_depth=1.0), r"stochastic_depth=1.0 is not a share in \[0, 1\)"),
-        (lambda: ResNet(IMAGE, 2, []), r"width=64 and blocks=\[\]: all must be at least 1"),
-        (lambda: Perceptron([2], 3), "a perceptron tells 2 classes apart, not 3"),
+        (lambda: ResNet(IMAGE, 2, [1], stochastic_depth=1.0), r"stochastic_depth=1.0 must be in \[0, 1\)"),
+        (lambda: ResNet(IMAGE, 2, []), r"width=64 and all of blocks=\[\] must be at least 1"),
+        (lambda: Perceptron([2], 3), "a perceptron separates 2 classes, not 3"),
     ],
 )
 def test_wrong_values_are_refused(make, message: str) -> None:

@@ -11,8 +11,8 @@ from trainyard.models.bag_of_words import BagOfWords
 from trainyard.models.bert import BERT
 from trainyard.models.gpt import GPT
 from trainyard.models.gru import GRU
+from trainyard.models.layers.padding import alignment, left_aligned, restore
 from trainyard.models.lstm import LSTM
-from trainyard.models.padding import alignment, left_aligned, restored
 from trainyard.models.transformer import Transformer
 
 MAKE = {
@@ -101,5 +101,5 @@ def test_two_classes_take_one_logit_more_take_one_each(make, classes: int, logit
 def test_alignment_keeps_the_order_and_can_be_undone() -> None:
     tokens = torch.tensor([[0, 0, 5, 3], [7, 0, 2, 0], [1, 2, 3, 4]])
     assert left_aligned(tokens).tolist() == [[5, 3, 0, 0], [7, 2, 0, 0], [1, 2, 3, 4]]
-    back = restored(left_aligned(tokens)[..., None], alignment(tokens))
+    back = restore(left_aligned(tokens)[..., None], alignment(tokens))
     assert back[..., 0].tolist() == tokens.tolist()

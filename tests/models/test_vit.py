@@ -64,7 +64,7 @@ def test_stochastic_depth_reaches_the_blocks() -> None:
         ({"patch_size": 0}, r"patch_size=0 does not divide shape=\[3, 32, 32\]"),
         ({"shape": [2]}, r"the ViT takes images .*not samples of shape \[2\]"),
         ({"heads": 3}, "heads=3 does not divide dim=128"),
-        ({"dropout": 1.0}, r"dropout=1.0 is not a share"),
+        ({"dropout": 1.0}, r"dropout=1.0 must be in"),
     ],
 )
 def test_wrong_values_are_refused(words: dict, message: str) -> None:

@@ -55,7 +55,7 @@ def test_one_cycle_is_torchs_with_a_peak_of_its_own_for_each_group() -> None:
 
 
 def test_values_out_of_range_are_refused() -> None:
-    with pytest.raises(ValueError, match="warmup=1.5 is not a share"):
+    with pytest.raises(ValueError, match="warmup=1.5 must be in"):
         cosine(sgd(), 10, warmup=1.5)
     with pytest.raises(ValueError, match="hold=-1 epochs and rate=0.1 must not be negative"):
         exponential(sgd(), hold=-1)
@@ -70,5 +70,5 @@ def test_biases_and_gains_are_not_decayed() -> None:
 
 def test_frozen_weights_are_left_out() -> None:
     net = nn.Linear(2, 2).requires_grad_(False)
-    with pytest.raises(ValueError, match="no weight of the network is trainable"):
+    with pytest.raises(ValueError, match="the network has no trainable weight"):
         decay_groups(net)

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 
 import trainyard
-from trainyard.commands.report import main
+from trainyard.cli.main import run_command
 from trainyard.errors import UserError
 from trainyard.report.bootstrap import bootstrap
 from trainyard.report.groups import group
@@ -67,7 +67,7 @@ def test_a_pretrained_run_is_named_without_its_place(seeds: Path) -> None:
 def test_the_table_goes_between_the_marks_and_nothing_else_changes(seeds: Path, tmp_path: Path, capsys) -> None:
     file = tmp_path / "results.md"
     file.write_text("# Mine\n\nBefore.\n\n<!-- results -->\nstale row\n<!-- /results -->\n\nAfter.\n")
-    main([str(seeds), "--into", str(file)])
+    run_command(["report", str(seeds), "--into", str(file)])
     text = file.read_text()
     assert "stale row" not in text and "| MLP | Shapes | 60.00 % ± 10.00 (3 seeds) |" in text
     assert text.startswith("# Mine\n\nBefore.\n") and text.endswith("\n\nAfter.\n")
@@ -78,13 +78,13 @@ def test_the_table_goes_between_the_marks_and_nothing_else_changes(seeds: Path, 
 
 
 def test_a_folder_without_a_run_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="holds no run: there is no config.resolved.yaml"):
+    with pytest.raises(UserError, match="contains no run: there is no config.resolved.yaml"):
         find([tmp_path])
 
 
 def test_every_command_in_the_results_composes() -> None:
     """The table's commands are what one types."""
-    from trainyard.compose import compose
+    from trainyard.config.compose import compose
 
     lines = (ROOT / "docs" / "results.md").read_text().splitlines()
     commands = [line.split("`")[-2].split() for line in lines if line.startswith("| ") and "`python train.py" in line]
@@ -94,7 +94,7 @@ def test_every_command_in_the_results_composes() -> None:
 
 
 def test_csv_has_the_plain_numbers_and_latex_a_table(seeds: Path, tmp_path: Path) -> None:
-    main([str(seeds), "--csv", str(tmp_path / "t.csv"), "--latex", str(tmp_path / "t.tex")])
+    run_command(["report", str(seeds), "--csv", str(tmp_path / "t.csv"), "--latex", str(tmp_path / "t.tex")])
     (row,) = csv.DictReader((tmp_path / "t.csv").open())
     assert float(row["test mean"]) == pytest.approx(0.6) and float(row["test std"]) == pytest.approx(0.1)
     assert float(row["test best"]) == 0.7 and row["test runs"] == "3" and row["metric"] == "accuracy"
@@ -111,7 +111,7 @@ def test_the_best_is_compared_with_the_others_by_the_seeds_that_both_have(seeds:
         (folder / "overrides.yaml").write_text((folder / "overrides.yaml").read_text() + "- optimizer.lr=0.123\n")
         summary["test"]["test/accuracy"] -= 0.1
         (folder / "summary.json").write_text(json.dumps(summary))
-    main([str(seeds)])
+    run_command(["report", str(seeds)])
     shown = capsys.readouterr().out
     assert "MLP against optimizer.lr=0.123: +10.00 points accuracy, 95 % within +10.00 to +10.00, p 0.000" in shown
     assert "(paired bootstrap, 3 pairs, too few to tell)" in shown

@@ -7,8 +7,8 @@ import optuna
 import pytest
 from conftest import ROOT
 
-from trainyard.build import build
-from trainyard.compose import compose
+from trainyard.config.compose import compose
+from trainyard.config.instantiate import instantiate
 from trainyard.sweep.sampler import make_sampler
 from trainyard.sweep.space import Space, read_space
 
@@ -57,7 +57,7 @@ def test_every_pruner_can_be_asked(name: str) -> None:
     node = sweeper.sweeper.pruner
     if name == "hyperband":
         assert node.max_resource == sweeper.cfg.trainer.max_epochs
-    found = optuna.create_study(direction="maximize", pruner=build(node, "pruner"))
+    found = optuna.create_study(direction="maximize", pruner=instantiate(node, "pruner"))
     decisions = []
     for score in [0.9] * 6 + [0.1] * 6:
         trial, over = found.ask(), False

@@ -43,7 +43,7 @@ def test_any_text_comes_back_through_hydras_parser(text: str) -> None:
 def test_lists_are_choices_known_by_their_text() -> None:
     space = read_space({"model.widths": "choice([2],[4,8])"}, [])
     assert space.distributions["model.widths"] == CategoricalDistribution(["[2]", "[4,8]"])
-    assert space.words({"model.widths": "[4,8]"}) == ["model.widths=[4,8]"]
+    assert space.overrides({"model.widths": "[4,8]"}) == ["model.widths=[4,8]"]
 
 
 def test_the_command_line_wins_and_a_single_value_ends_the_search_of_its_key() -> None:
@@ -56,7 +56,7 @@ def test_the_command_line_wins_and_a_single_value_ends_the_search_of_its_key() -
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["a=1"], "nothing varies in this sweep: give a key as choice"),
+        (["a=1"], "nothing varies in this sweep: write a key as choice"),
         (["a=range(3,3)"], "the range is empty"),
         (["a=tag(square,interval(0,1))"], "the tag square is unknown"),
         (["a=tag(log,interval(0.0,1.0))"], "a=tag\\(log,interval\\(0.0,1.0\\)\\): "),

@@ -10,8 +10,8 @@ from conftest import ROOT
 from optuna.trial import TrialState
 
 from trainyard.errors import UserError
-from trainyard.sweep.ledger import counted
-from trainyard.sweep.storage import locate, open_storage, shown
+from trainyard.sweep.storage import locate, open_storage, without_password
+from trainyard.sweep.trial_queue import counted_trials
 
 
 def test_a_journal_is_the_default_and_paths_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,8 +20,8 @@ def test_a_journal_is_the_default_and_paths_are_absolute(tmp_path: Path, monkeyp
     assert locate("sqlite:///a.db", tmp_path) == f"sqlite:///{tmp_path}/a.db"
     assert locate("a.journal", Path("x")) == str(tmp_path / "a.journal")
     assert locate("postgresql://u:p@host/db", tmp_path) == "postgresql://u:p@host/db"
-    assert shown("postgresql://u:p@host/db") == "postgresql://...@host/db"
-    assert shown("postgresql://host/db?user=u&password=secret") == "postgresql://host/db"
+    assert without_password("postgresql://u:p@host/db") == "postgresql://...@host/db"
+    assert without_password("postgresql://host/db?user=u&password=secret") == "postgresql://host/db"
 
 
 def test_half_a_line_at_the_journals_end_does_not_spoil_it(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_study_in_postgresql_is_shared_by_workers_to_the_trial(tmp_path: Path)
         workers = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) for _ in range(2)]
         assert [worker.wait(timeout=120) for worker in workers] == [0, 0]
         study = optuna.load_study(study_name=name, storage=open_storage(url))
-        assert [trial.state for trial in counted(study)] == [TrialState.COMPLETE] * 5
+        assert [trial.state for trial in counted_trials(study)] == [TrialState.COMPLETE] * 5
     finally:
         optuna.delete_study(study_name=name, storage=open_storage(url))
 

@@ -17,9 +17,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 import trainyard
-from trainyard.compose import compose
+from trainyard.config.compose import compose
+from trainyard.durability.run_lock import read_status
 from trainyard.loggers.metrics_lines import read_metrics
-from trainyard.reliability.folder import status
 from trainyard.sweep.storage import open_storage
 
 SWEEP = [sys.executable, str(ROOT / "train.py"), "-m"]
@@ -116,7 +116,7 @@ def test_trials_are_pruned_and_the_same_command_again_runs_nothing(whole: Path) 
         assert trainyard.Run(whole / row["run"]).summary["epochs"] == int(row["validations"])
     before = outcome(whole)
     said = sweep(whole.parents[2], *PRUNED)
-    assert "5 of them there already" in said and outcome(whole) == before
+    assert "5 of them exist already" in said and outcome(whole) == before
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 75), (signal.SIGINT, 130)])
@@ -129,10 +129,10 @@ def test_a_sweep_that_was_cut_off_becomes_the_uninterrupted_one(
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == code, errors
-    assert status(folder / "0000")["attempt"] == 1
+    assert read_status(folder / "0000")["attempt"] == 1
     sweep(tmp_path, *PRUNED)
     assert outcome(folder) == outcome(whole)
-    assert all(status(folder / row["run"])["state"] == "done" for row in table(folder))
+    assert all(read_status(folder / row["run"])["state"] == "done" for row in table(folder))
     assert sorted(path.name for path in folder.glob("0???")) == ["0000", "0001", "0002", "0003", "0004"]
 
 
@@ -152,7 +152,7 @@ def test_a_trial_that_fails_or_diverges_or_is_killed_costs_itself_alone(tmp_path
     )
     folder = tmp_path / "outputs" / "sweeps" / "killed"
     wait_for(folder / "0000" / "checkpoints" / "best.ckpt")
-    os.kill(status(folder / "0000")["pid"], signal.SIGKILL)
+    os.kill(read_status(folder / "0000")["pid"], signal.SIGKILL)
     out, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     assert [row["state"] for row in table(folder)] == ["fail", "complete"]
@@ -169,7 +169,7 @@ def test_a_mistake_in_every_trial_ends_the_sweep_with_its_sentence(tmp_path: Pat
 def test_another_search_under_the_same_name_is_refused(whole: Path) -> None:
     folder = whole.parents[2]
     said = sweep(folder, *PRUNED, "model.widths=choice([8],[32])", code=1)
-    assert "was begun with another space: model.widths is categorical choices=['[8]', '[16]'] there" in said
+    assert "was started with another space: model.widths is categorical choices=['[8]', '[16]'] there" in said
     assert "hydra.sweeper.study=..." in said
     said = sweep(folder, *PRUNED, "data.size=400", code=1)
     assert "another config: data.size is 300 there, 400 here" in said
@@ -262,7 +262,7 @@ def test_runs_of_another_study_are_not_taken_for_this_ones(whole: Path, tmp_path
     copy = tmp_path / "outputs" / "sweeps" / "s"
     shutil.copytree(whole, copy)
     (copy / "study.journal").unlink()
-    assert "holds runs of another study (0000 ...)" in sweep(tmp_path, *PRUNED, code=1)
+    assert "contains runs of another study (0000 ...)" in sweep(tmp_path, *PRUNED, code=1)
 
 
 def test_several_objectives_end_in_a_front(tmp_path: Path) -> None:
@@ -285,12 +285,12 @@ def test_several_objectives_end_in_a_front(tmp_path: Path) -> None:
     [
         (["hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0 must be at least 1"),
         (["hydra.sweeper.execution=cloud"], "execution=cloud must be process or launcher"),
-        (["hydra.sweeper.objectives={val/loss:low}"], "val/loss is to be low; it must be min or max"),
+        (["hydra.sweeper.objectives={val/loss:low}"], "the mode of val/loss is low; it must be min or max"),
         (["hydra/sweeper/sampler=grid"], "sampler=grid tries every value, and optimizer.lr is an interval"),
         (["check=true"], "check=true and resume=... are for one training"),
         (["hydra.sweeper.n_trials=many"], "hydra.sweeper.n_trials=many is not a number"),
-        (["hydra.sweeper.baseline=true"], "model.widths=[512,256] of the config lies outside"),
-        (["hydra/sweeper/sampler=tpa"], "hydra/sweeper/sampler=tpa is not a choice. Did you mean tpe"),
+        (["hydra.sweeper.baseline=true"], "model.widths=[512,256] of the config is outside"),
+        (["hydra/sweeper/sampler=tpa"], "hydra/sweeper/sampler=tpa is not an option. Did you mean tpe"),
         (
             ["hydra.sweeper.n_trails=3"],
             "hydra.sweeper.n_trails is not a key of the config. Did you mean hydra.sweeper.n_trials?",

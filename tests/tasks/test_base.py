@@ -3,18 +3,18 @@ import torch
 from lightning import Callback
 
 import trainyard
-from trainyard.build import build
-from trainyard.compose import compose, resolve
+from trainyard.config.compose import compose
+from trainyard.config.instantiate import instantiate, instantiate_task
+from trainyard.config.resolve import resolve
 from trainyard.errors import UserError
 from trainyard.loggers.metrics_lines import read_metrics
-from trainyard.run import make_task
 from trainyard.tasks.base import Task
-from trainyard.training import make_trainer
+from trainyard.training.factory import make_trainer
 
 
 def task(*words: str) -> Task:
     composed = compose(["model=mlp", "data=xor", "run.dir=x", *words])
-    return make_task(resolve(composed), composed.choices)
+    return instantiate_task(resolve(composed), composed.choices)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_values_out_of_range_are_refused_at_construction(word: str) -> None:
 
 def test_a_schedule_without_an_end_is_refused(short: list[str]) -> None:
     words = ["model=mlp", "data=xor", "scheduler=cosine", "trainer.max_epochs=-1"]
-    with pytest.raises(ValueError, match="needs an end: set trainer.max_epochs"):
+    with pytest.raises(ValueError, match="needs the length of the run: set trainer.max_epochs"):
         trainyard.train([*(word for word in short if "max_epochs" not in word), *words])
 
 
@@ -98,5 +98,5 @@ def test_the_length_of_a_run_is_lightnings(words: list[str], tmp_path) -> None:
 
     compare = Compare()
     trainer = make_trainer(cfg, [compare], [], enable_progress_bar=False, enable_checkpointing=False)
-    trainer.fit(make_task(cfg, composed.choices), datamodule=build(cfg.data, "data"))
+    trainer.fit(instantiate_task(cfg, composed.choices), datamodule=instantiate(cfg.data, "data"))
     assert compare.lengths[0] == compare.lengths[1]

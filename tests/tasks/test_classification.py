@@ -59,7 +59,7 @@ def test_meters_are_exact_whatever_the_batch_sizes() -> None:
 
 
 def test_smoothing_out_of_range_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"label_smoothing=1.5 is not a share in \[0, 1\)"):
+    with pytest.raises(ValueError, match=r"label_smoothing=1.5 must be in \[0, 1\)"):
         task(3, 3, label_smoothing=1.5)
 
 

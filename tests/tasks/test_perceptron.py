@@ -39,11 +39,11 @@ def test_xor_never_passes_three_of_four(short: list[str]) -> None:
 
 
 def test_more_than_two_classes_are_refused() -> None:
-    with pytest.raises(ValueError, match="the perceptron rule tells 2 classes apart, not 10"):
+    with pytest.raises(ValueError, match="the perceptron rule separates 2 classes, not 10"):
         PerceptronRule(num_classes=10, net=torch.nn.Linear(2, 10), **PARTS)
 
 
 def test_shares_of_classes_are_refused() -> None:
     task = PerceptronRule(num_classes=2, net=Perceptron([3], 2), **PARTS)
-    with pytest.raises(ValueError, match="takes whole classes, not shares of them; set data.mix=none"):
+    with pytest.raises(ValueError, match="takes class indices, not probabilities; set data.mix=none"):
         task.score((torch.zeros(4, 3), torch.full((4, 2), 0.5)))

@@ -1,11 +1,11 @@
-"""Train against validation in one chart."""
+"""Scores on train and validation in one chart."""
 
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 
 class Curves(Callback):
-    """Lays out TensorBoard's CUSTOM SCALARS tab: a chart for each score, train and validation in it together."""
+    """Lay out TensorBoard's CUSTOM SCALARS tab: a chart per score, with train and validation together."""
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         names = [name for name in pl_module.stage_meters("train") if name in pl_module.stage_meters("val")]  # pyright: ignore

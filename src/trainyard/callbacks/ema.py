@@ -6,18 +6,18 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.trainer.states import TrainerFn
 
-from trainyard.reliability.lightning_private import average_on
+from trainyard.durability.lightning_private import set_average_device
 
 
 class EMA(EMAWeightAveraging):
-    """Lightning's own, with two defects of its 2.6 mended.
+    """Lightning's EMAWeightAveraging without two defects of its version 2.6.
 
-    Testing a checkpoint after fitting put the raw weights in place of the average's, and on a GPU the average stayed
-    in the host's memory, since the module is moved to its device only after `setup`.
+    Testing a checkpoint after fitting replaced the average by the raw weights; and on a GPU the average stayed in the
+    host's memory, since the module moves to its device only after `setup`.
     """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        average_on(self, trainer.strategy.root_device)
+        set_average_device(self, trainer.strategy.root_device)
         super().setup(trainer, pl_module, stage)
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:

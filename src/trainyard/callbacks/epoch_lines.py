@@ -1,4 +1,4 @@
-"""One line an epoch, on the console and in the run's log."""
+"""One line per epoch, on the console and in the run's log."""
 
 import logging
 from math import ceil
@@ -11,10 +11,10 @@ log = logging.getLogger(__name__)
 
 
 class EpochLines(Callback):
-    """Writes the epoch's scores; of a long training no more than `most` lines, evenly spread.
+    """Write the scores of each epoch; in a long training no more than `most` lines, evenly spread.
 
-    The line comes when all scores are there: as the next epoch starts, or at the end. Of an epoch without a
-    validation it has those on train alone.
+    The line is written when all scores are known: as the next epoch starts, or at the end. That of an epoch without a
+    validation has the scores on train alone.
     """
 
     def __init__(self, most: int = 50) -> None:
@@ -44,7 +44,7 @@ class EpochLines(Callback):
         self.write(trainer, self.ended, is_last=True)
 
     def write(self, trainer: Trainer, epoch: int, is_last: bool) -> None:
-        """The line of `epoch` (counted from 1), if it is its turn."""
+        """Write the line of `epoch` (counted from 1), if it is one of those to be written."""
         planned = trainer.max_epochs or -1
         if not is_last and epoch != 1 and epoch % max(1, ceil(planned / self.most)):
             return

@@ -1,4 +1,4 @@
-"""Train the new parts of a pretrained network first, and the rest of it later or never."""
+"""Train the new parts of a pretrained network first, and the rest later or never."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from torch.nn import Parameter
 
 
 class Finetune(Callback):
-    """Freezes all of the network but the parts named in `train` (as `head` or `stages.stage4`).
+    """Freeze all of the network except the parts named in `train` (as `head` or `stages.stage4`).
 
     What is frozen is also in evaluation mode: its batch norm keeps its statistics, its dropout is off. From the start
     of epoch `unfreeze_at_epoch`, counted from 0, everything trains. The optimizer holds all weights from the beginning
-    (those without a gradient are passed over), so that unfreezing leaves its groups and rates as they are.
+    (and skips those without a gradient), so that unfreezing leaves its groups and learning rates as they are.
     """
 
     def __init__(
@@ -21,24 +21,24 @@ class Finetune(Callback):
         self.freeze, self.unfreeze_at_epoch, self.train = freeze, unfreeze_at_epoch, tuple(train)
         self.frozen: list[Parameter] = []
 
-    def check(self, net: nn.Module) -> None:
+    def check_parts(self, net: nn.Module) -> None:
         """ValueError for a part that the network does not have."""
         parts = [name for name, _ in net.named_modules() if name]
         for part in self.train if self.freeze else ():
             if part not in parts:
                 top = ", ".join(name for name, _ in net.named_children())
-                raise ValueError(f"callbacks.finetune.train={part} is no part of the network; it has {top}")
+                raise ValueError(f"callbacks.finetune.train={part} is not a part of the network; it has {top}")
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         net: nn.Module = pl_module.net  # pyright: ignore
-        self.check(net)
+        self.check_parts(net)
         if self.freeze:
-            self.frozen = [p for name, p in net.named_parameters() if p.requires_grad and not self.trains(name)]
+            self.frozen = [p for name, p in net.named_parameters() if p.requires_grad and not self.is_trained(name)]
         for parameter in self.frozen:
             parameter.requires_grad_(False)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.on_train_epoch_start(trainer, pl_module)  # a run that resumes within an epoch has no start of one
+        self.on_train_epoch_start(trainer, pl_module)  # Lightning does not call it when a run resumes within an epoch
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         net: nn.Module = pl_module.net  # pyright: ignore
@@ -51,10 +51,10 @@ class Finetune(Callback):
             net.train()
             return
         for name, module in net.named_modules():
-            holds = not name or any(part.startswith(f"{name}.") for part in self.train)
-            if not holds and not self.trains(name):
+            contains = not name or any(part.startswith(f"{name}.") for part in self.train)
+            if not contains and not self.is_trained(name):
                 module.training = False
 
-    def trains(self, name: str) -> bool:
-        """Whether a parameter or module lies in a part that trains from the beginning."""
+    def is_trained(self, name: str) -> bool:
+        """Whether a parameter or module belongs to a part that trains from the beginning."""
         return any(f"{name}.".startswith(f"{part}.") for part in self.train)

@@ -1,4 +1,4 @@
-"""The network at a glance."""
+"""The network's layers as a table."""
 
 import logging
 
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class ModelSummary(Callback):
-    """Shows the network's layers and their parameters when a training starts."""
+    """Print the network's layers and their parameters when a training starts."""
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         net = pl_module.net
@@ -20,21 +20,22 @@ class ModelSummary(Callback):
 
 
 def network_table(net: nn.Module) -> str:
-    """The top layers of the network, each with its parameters, and the sum."""
+    """The top layers of the network, each with its number of parameters, and the total."""
     table = Table(title=type(net).__name__, title_justify="left", title_style="bold", show_footer=True)
     table.add_column("layer", "total")
     table.add_column("type")
-    table.add_column("parameters", f"{count(net):,}", justify="right")
+    table.add_column("parameters", f"{count_parameters(net):,}", justify="right")
     for name, child in net.named_children():
         parts = list(child.named_children()) if isinstance(child, nn.Sequential) else []
         for label, part in [(f"{name}.{k}", v) for k, v in parts] or [(name, child)]:
-            table.add_row(label, type(part).__name__, f"{count(part):,}" if count(part) else "")
+            count = count_parameters(part)
+            table.add_row(label, type(part).__name__, f"{count:,}" if count else "")
     console = Console(highlight=False)
     with console.capture() as capture:
         console.print(table)
     return capture.get().rstrip()
 
 
-def count(module: nn.Module) -> int:
+def count_parameters(module: nn.Module) -> int:
     """Trainable and frozen parameters."""
     return sum(p.numel() for p in module.parameters())

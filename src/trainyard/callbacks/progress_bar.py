@@ -1,4 +1,4 @@
-"""Progress inside an epoch, where somebody is looking."""
+"""Progress within an epoch, on a terminal."""
 
 import sys
 
@@ -6,7 +6,7 @@ from lightning.pytorch.callbacks import RichProgressBar
 
 
 class ProgressBar(RichProgressBar):
-    """Rich's bar on a terminal, gone when it is done; nothing at all in a pipe or a file."""
+    """Rich's bar on a terminal, removed when the training has ended; nothing in a pipe or a file."""
 
     def __init__(self, refresh_rate: int = 1) -> None:
         super().__init__(refresh_rate=refresh_rate, leave=False)

@@ -1,4 +1,4 @@
-"""How fast a training goes, and how much of it is spent waiting for data."""
+"""How fast a training is, and how much of its time is spent waiting for data."""
 
 from time import perf_counter
 from typing import Any
@@ -7,11 +7,11 @@ from lightning import Callback, LightningModule, Trainer
 
 
 class Throughput(Callback):
-    """Logs, for each epoch, throughput/samples_per_second, throughput/step_ms and throughput/data_share.
+    """Log, for each epoch, throughput/samples_per_second, throughput/step_ms and throughput/data_share.
 
-    The clock runs while training alone, not during validation. `data_share` is the share of it between the end of a
-    step and the start of the next: loading, transfer to the device and augmentation there (and what loggers take). The
-    first steps of a run (`warmup`) are left out. On a GPU, single steps overlap; the means over an epoch are right.
+    Only training is timed, not validation. `data_share` is the fraction of the time between the end of a step and the
+    start of the next: loading, transfer to the device and augmentation there (and logging). The first steps of a run
+    (`warmup`) are left out. On a GPU, single steps overlap; the means over an epoch are right.
     """
 
     def __init__(self, warmup: int = 3) -> None:
@@ -20,7 +20,7 @@ class Throughput(Callback):
         self.reset()
 
     def reset(self) -> None:
-        """Start counting afresh."""
+        """Start counting again."""
         self.samples, self.steps, self.waited, self.worked = 0, 0, 0.0, 0.0
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
@@ -32,7 +32,7 @@ class Throughput(Callback):
         now = perf_counter()
         if self.warmup > 0:
             self.warmup -= 1
-        elif self.ended is not None:  # not the first step of a stretch, whose wait was not for data
+        elif self.ended is not None:  # not the first step after a pause, which was not a wait for data
             self.waited += self.started - self.ended
             self.worked += now - self.started
             self.samples += len(batch[-1]) * trainer.world_size

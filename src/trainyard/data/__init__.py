@@ -1,1 +1,1 @@
-"""LightningDataModules: one data set per file."""
+"""LightningDataModules: one data set per file, on the three base classes in base.py, images.py and text.py."""

@@ -1,4 +1,4 @@
-"""What every data set shares: three splits, whole batches by index, and one loader for all of them."""
+"""What all data sets share: three splits, whole batches by index, and the loader."""
 
 import signal
 import sys
@@ -10,14 +10,14 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from trainyard.data.order import BatchOrder, Picked
-from trainyard.data.split import fold_of, stratified
+from trainyard.data.loading.order import BatchIndices, BatchOrder
+from trainyard.data.loading.split import split_fold, split_stratified
 
 
 class Samples(Dataset):
-    """Inputs and labels, read a whole batch of indices at once; `rows` are the samples that count, all by default.
+    """Inputs and labels, read a whole batch of indices at once; `rows` selects samples, by default all.
 
-    `inputs` is a tensor, or anything that an index tensor reads like one (files that are decoded when asked for).
+    `inputs` is a tensor, or anything that can be indexed by a tensor like one (files that are decoded when read).
     """
 
     def __init__(self, inputs: Any, labels: Tensor, rows: Tensor | None = None) -> None:
@@ -26,39 +26,40 @@ class Samples(Dataset):
 
     @property
     def labels(self) -> Tensor:
+        """The labels of the selected samples."""
         return self.all_labels[self.rows]
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, picked: Picked) -> tuple[Any, Tensor, Tensor]:
-        rows = self.rows[picked.index]
-        return self.inputs[rows], self.all_labels[rows], picked.keys
+    def __getitem__(self, batch: BatchIndices) -> tuple[Any, Tensor, Tensor]:
+        rows = self.rows[batch.index]
+        return self.inputs[rows], self.all_labels[rows], batch.keys
 
-    def take(self, index: Tensor) -> "Samples":
-        """The samples of `index` alone; nothing is copied."""
+    def select(self, index: Tensor) -> "Samples":
+        """The samples of `index` alone, without a copy."""
         return Samples(self.inputs, self.all_labels, self.rows[index])
 
 
-def leave_signals_to_main(worker: int) -> None:
-    """A terminal or scheduler signals all of a job's processes; the main one decides, and says why it ends."""
+def ignore_signals(worker: int) -> None:
+    """Ignore signals in a data worker: a terminal or scheduler signals all processes, and the main one decides."""
     for number in (signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])):
         signal.signal(number, signal.SIG_IGN)
-    sys.excepthook = tell_unless_main_hung_up
+    sys.excepthook = print_unless_main_ended
 
 
-def tell_unless_main_hung_up(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """What a data worker's threads say of an error: nothing when the main process ended, which says why itself."""
+def print_unless_main_ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print the error of a data worker's thread, unless it is that the main process ended, which says why itself."""
     if not issubclass(kind, EOFError | ConnectionError):
         sys.__excepthook__(kind, error, trace)
 
 
 class DataModule(LightningDataModule):
-    """Subclasses write `read`, and `transform` if something is to happen to a batch on the device.
+    """Subclasses define `read`, and `transform` for what happens to a batch on the device.
 
-    `batch_size` counts the samples of a step over all processes. `val_fraction` of train becomes the validation
-    split where the data has none of its own, or, with `folds` (cross-validation), the part of that number among so many
-    alike; `fraction` keeps that share of what is left to train on. These choices hang on `split_seed` alone, never on
+    `batch_size` counts the samples of a step over all processes. Where the data has no validation split of its own,
+    `val_fraction` of train becomes it or, with `folds` (cross-validation), part number `fold` of so many equal parts;
+    `fraction` is the part of the remaining samples to train on. These choices depend on `split_seed` alone, never on
     `seed`, which orders and augments the data.
     """
 
@@ -78,7 +79,7 @@ class DataModule(LightningDataModule):
         if not 0 < fraction <= 1:
             raise ValueError(f"fraction={fraction} must be above 0 and at most 1")
         if not 0 < val_fraction < 1:
-            raise ValueError(f"val_fraction={val_fraction} must lie between 0 and 1")
+            raise ValueError(f"val_fraction={val_fraction} must be between 0 and 1")
         if folds is not None and not (folds >= 2 and 0 <= fold < folds):
             raise ValueError(f"folds={folds} must be at least 2, and fold={fold} one of 0 to folds - 1")
         if batch_size < 1 or eval_batch_size < 1:
@@ -93,19 +94,19 @@ class DataModule(LightningDataModule):
         raise NotImplementedError
 
     def read_val(self) -> Samples | None:
-        """The validation samples, or None where they are to be cut out of train."""
+        """The validation samples; None if they are to be split off train."""
         return None
 
     def transform(self, inputs: Any, keys: Tensor | None) -> Any:
-        """Make a batch on the device ready for the network. `keys` are given in training alone, for random draws."""
+        """Prepare a batch on the device for the network. `keys`, for random draws, are given in training alone."""
         return inputs
 
     def lengths(self, split: str) -> Tensor | None:
-        """How long each sample is, (N), where batches are to hold samples of like length."""
+        """The length of each sample, (N), if batches shall contain samples of similar length."""
         return None
 
     def mix(self, inputs: Any, labels: Tensor, keys: Tensor) -> tuple[Any, Tensor]:
-        """Blend the samples of a transformed training batch with each other; labels become (B, num_classes) shares."""
+        """Mix the samples of a transformed training batch; labels may become probabilities (B, num_classes)."""
         return inputs, labels
 
     def setup(self, stage: str) -> None:
@@ -113,23 +114,25 @@ class DataModule(LightningDataModule):
             train, val = self.read("train"), self.read_val()
             if val is None:
                 rest, chosen = self.hold_out(train.labels, train.rows)
-                train, val = train.take(rest), train.take(chosen)
+                train, val = train.select(rest), train.select(chosen)
             elif self.folds:
-                raise ValueError(f"folds={self.folds}: this data has a validation split of its own, nothing is cut out")
+                raise ValueError(f"folds={self.folds}: this data has its own validation split")
             if self.fraction < 1:
-                train = train.take(stratified(train.labels, train.rows, self.fraction, "fraction", self.split_seed)[1])
+                train = train.select(
+                    split_stratified(train.labels, train.rows, self.fraction, "fraction", self.split_seed)[1]
+                )
             self.splits |= {"train": train, "val": val}
         if stage == "test" and "test" not in self.splits:
             self.splits["test"] = self.read("test")
 
     def hold_out(self, labels: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Which samples of train to train on, and which to validate on; (N), (N) -> (N - M), (M) int64."""
+        """Which samples of train to train on and which to validate on; (N), (N) -> (N - M), (M) int64."""
         if self.folds:
-            return fold_of(labels, rows, self.folds, self.fold, "folds", self.split_seed)
-        return stratified(labels, rows, self.val_fraction, "val", self.split_seed)
+            return split_fold(labels, rows, self.folds, self.fold, "folds", self.split_seed)
+        return split_stratified(labels, rows, self.val_fraction, "val", self.split_seed)
 
     def loader(self, split: str, shuffle: bool = False) -> DataLoader:
-        """Batches of a split; each rank gets its share of every batch."""
+        """The batches of a split; each rank gets its part of every batch."""
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         size = self.batch_size if shuffle else self.eval_batch_size
         lengths = self.lengths(split)
@@ -142,10 +145,10 @@ class DataModule(LightningDataModule):
             batch_size=None,  # the order yields whole batches
             sampler=order,
             num_workers=self.num_workers,
-            worker_init_fn=leave_signals_to_main,
+            worker_init_fn=ignore_signals,
             persistent_workers=self.num_workers > 0,
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
-            generator=torch.Generator(),  # or each pass would draw a number from the one that dropout uses
+            generator=torch.Generator(),  # else each pass would draw a number from the generator that dropout uses
         )
 
     def train_dataloader(self) -> DataLoader:

@@ -7,8 +7,8 @@ import torch
 from filelock import FileLock
 
 from trainyard.data.base import Samples
-from trainyard.data.download import data_root, fetch, unpack
 from trainyard.data.images import Images, require_shape
+from trainyard.data.loading.download import data_root, fetch, unpack
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
@@ -21,7 +21,7 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 class CIFAR10(Images):
     """The published split: 50,000 to train (and validate) on, 10,000 to test.
 
-    Looked for as `root`/cifar-10-batches-bin, then as the archive beside it, then downloaded there if `download`.
+    Found as `root`/cifar-10-batches-bin, else as the archive beside it, else downloaded there if `download`.
     """
 
     def __init__(self, shape: list[int], root: str | None = None, download: bool = True, **images: Any) -> None:
@@ -35,22 +35,22 @@ class CIFAR10(Images):
             self.obtain(folder, archive)
         for name in FILES["train"]:
             check_size(folder / name)
-        read_records(folder / FILES["test"][0])  # its labels are looked at now: after a training it is late to complain
+        read_records(folder / FILES["test"][0])  # checks its labels before the training, not after it
 
     def obtain(self, folder: Path, archive: Path) -> None:
-        """Unpack the archive, downloaded if it must be and may; FileNotFoundError that says what to put where."""
+        """Unpack the archive, downloaded if needed and allowed; FileNotFoundError says which file to put where."""
         try:
             if not self.download and not archive.exists():
                 raise ConnectionError("data.download=false forbids a download")
             self.root.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.root / f".{FOLDER}.lock"):  # of several first runs at once, one downloads
+            with FileLock(self.root / f".{FOLDER}.lock"):  # of several runs that start together, one downloads
                 if not folder.is_dir():
                     unpack(fetch(URL, archive, SHA256), FOLDER)
         except ConnectionError as error:
             raise FileNotFoundError(
                 f"CIFAR-10 is not in {self.root}, and {error}. Put {archive.name} from {URL}, or its unpacked "
-                f"folder {FOLDER}, into {self.root} (data.root=... or TRAINYARD_DATA says where else to look), "
-                "or choose data=shapes, which needs no network"
+                f"folder {FOLDER}, into {self.root} (data.root=... or TRAINYARD_DATA names another folder), "
+                "or choose data=shapes, which needs no download"
             ) from error
 
     def read(self, split: str) -> Samples:
@@ -60,7 +60,7 @@ class CIFAR10(Images):
 
 
 def check_size(path: Path) -> None:
-    """FileNotFoundError or ValueError unless the file is there with the published size."""
+    """FileNotFoundError or ValueError unless the file exists and has the published size."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; unpack the whole archive from {URL}")
     expected, found = RECORDS * (1 + PIXELS), path.stat().st_size
@@ -69,7 +69,7 @@ def check_size(path: Path) -> None:
 
 
 def read_records(path: Path) -> torch.Tensor:
-    """The records of a file, (10000, 3073) uint8: a label, then the red, green and blue planes."""
+    """The records of a file, (10000, 3073) uint8: a label, then the red, green and blue channels."""
     check_size(path)
     records = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8).view(RECORDS, 1 + PIXELS)
     bad = (records[:, 0] >= len(CLASSES)).nonzero().flatten()

@@ -1,4 +1,4 @@
-"""Images of one's own: root/train/CLASS/*.png, root/test/CLASS/*.png and, if there is one, root/val/CLASS/*.png."""
+"""The user's own images: root/train/CLASS/*.png, root/test/CLASS/*.png and optionally root/val/CLASS/*.png."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,22 +16,24 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 class ImageFolder(Images):
-    """Files of any size, scaled and centre-cropped to `shape`; one channel makes them grey.
+    """Images of any size, scaled and center-cropped to `shape`; with one channel they are converted to grayscale.
 
-    A split that fits into `memory` bytes is decoded once, at the start; a larger one by the workers, batch by batch.
+    A split that takes at most `in_memory_bytes` is decoded once and kept in memory; a larger one is decoded by the
+    workers, batch by batch.
     """
 
-    def __init__(self, root: str, shape: list[int], memory: int = 2 << 30, **images: Any) -> None:
+    def __init__(self, root: str, shape: list[int], in_memory_bytes: int = 2 << 30, **images: Any) -> None:
         if len(shape) != 3 or shape[0] not in (1, 3):
             raise ValueError(f"shape={list(shape)} must be (1 or 3 channels, height, width)")
         super().__init__(shape=shape, **images)
-        self.root, self.memory = Path(root).expanduser(), memory
+        self.root, self.in_memory_bytes = Path(root).expanduser(), in_memory_bytes
 
     def prepare_data(self) -> None:
         for split in ("train", "test"):
             if not (self.root / split).is_dir():
-                raise FileNotFoundError(f"{self.root / split} is missing: it should hold a folder of images per class")
-
+                raise FileNotFoundError(
+                    f"{self.root / split} is missing: it should contain a folder of images per class"
+                )
         for split in ("train", "test", *(["val"] if (self.root / "val").is_dir() else [])):
             files, _ = self.find(split)
             if split == "test":  # train and val are read before training, test only after it
@@ -39,7 +41,7 @@ class ImageFolder(Images):
                     files.decode(row, header_only=True)
 
     def find(self, split: str) -> tuple["Files", Tensor]:
-        """The files of a split and their labels, (N) int64; ValueError for a class that has none."""
+        """The files of a split and their labels, (N) int64; ValueError for a class without a file."""
         known = sorted(path.name for path in (self.root / split).iterdir() if path.is_dir() and path.name[0] != ".")
         missing = [name for name in self.classes if name not in known]
         if missing:
@@ -49,14 +51,14 @@ class ImageFolder(Images):
             folder = self.root / split / name
             found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
             if not found:
-                raise ValueError(f"{folder} holds no image ({', '.join(SUFFIXES)})")
+                raise ValueError(f"{folder} contains no image ({', '.join(SUFFIXES)})")
             paths += found
             labels += [label] * len(found)
         return Files(paths, self.shape), torch.tensor(labels)
 
     def read(self, split: str) -> Samples:
         files, labels = self.find(split)
-        if len(labels) * int(np.prod(self.shape)) > self.memory:
+        if len(labels) * int(np.prod(self.shape)) > self.in_memory_bytes:
             return Samples(files, labels)
         self.num_workers = 0  # nothing is left to decode
         return Samples(files[torch.arange(len(labels))], labels)
@@ -66,17 +68,17 @@ class ImageFolder(Images):
 
 
 class Files:
-    """Image files that an index tensor reads like the tensor (N, channels, height, width) uint8 they stand for."""
+    """Image files that can be indexed by a tensor like the decoded images, (N, channels, height, width) uint8."""
 
     def __init__(self, paths: list[Path], shape: tuple[int, ...]) -> None:
         self.paths, self.shape = paths, shape
 
     def __getitem__(self, rows: Tensor) -> Tensor:
-        with ThreadPoolExecutor() as pool:  # decoding leaves Python's lock
+        with ThreadPoolExecutor() as pool:  # decoding releases Python's global lock
             return torch.stack(list(pool.map(self.decode, rows.tolist())))
 
     def decode(self, row: int, header_only: bool = False) -> Tensor:
-        """One image, (channels, height, width) uint8; ValueError naming a file that is none."""
+        """One image, (channels, height, width) uint8; ValueError with the file's name if it is not an image."""
         channels, height, width = self.shape
         try:
             with Image.open(self.paths[row]) as file:
@@ -85,12 +87,12 @@ class Files:
                 image = ImageOps.exif_transpose(eight_bits(file)).convert("RGB" if channels == 3 else "L")
                 image = ImageOps.fit(image, (width, height))
         except (OSError, SyntaxError, ValueError) as error:
-            raise ValueError(f"{self.paths[row]} cannot be read as an image ({error}); mend or delete it") from error
+            raise ValueError(f"{self.paths[row]} cannot be read as an image ({error}); repair or delete it") from error
         return torch.from_numpy(np.array(image)).view(height, width, channels).permute(2, 0, 1).contiguous()
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
-    """A 16-bit grey image scaled to 8 bits (Pillow's own conversion would cut it off at 255); others as they are."""
+    """A 16-bit grayscale image scaled to 8 bits (Pillow's own conversion clips at 255); others as they are."""
     if not image.mode.startswith("I"):
         return image
     return Image.fromarray((np.asarray(image) / 256).clip(0, 255).astype(np.uint8))

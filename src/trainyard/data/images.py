@@ -1,4 +1,4 @@
-"""What every image data set shares: bytes in memory, classes by name, transforms on the device."""
+"""What all image data sets share: bytes in memory, classes by name, transforms on the device."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from trainyard.data.base import DataModule, Samples
-from trainyard.data.mix import Mix
-from trainyard.data.transforms import Pixels
+from trainyard.data.loading.mixup import Mixup
+from trainyard.data.loading.transforms import Pixels
 
 
 class Images(DataModule):
-    """Images of one `shape` (channels, height, width), as uint8; the network sees them normalised by `mean` and `std`.
+    """Images of one `shape` (channels, height, width), as uint8; the network gets them normalized by `mean` and `std`.
 
-    `classes` are the names that count, in the order of their labels: naming fewer than there are takes a subset.
+    `classes` are the names of the classes to use, in the order of their labels; they may be a subset of the data's.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Images(DataModule):
         if len(mean) not in (1, shape[0]):
             raise ValueError(f"mean={list(mean)} must have a value for each of the {shape[0]} channels, or one for all")
         self.shape, self.classes, self.num_classes = tuple(shape), list(classes), num_classes
-        self.pixels, self.mixer = Pixels(mean, std, augment), Mix(mix, num_classes)
+        self.pixels, self.mixer = Pixels(mean, std, augment), Mixup(mix, num_classes)
 
     def transform(self, inputs: Tensor, keys: Tensor | None) -> Tensor:
         return self.pixels.to(inputs.device)(inputs, keys)
@@ -45,7 +45,7 @@ class Images(DataModule):
         return self.mixer(inputs, labels, keys)
 
     def only_classes(self, samples: Samples, known: Sequence[str]) -> Samples:
-        """The samples of this module's classes, labelled by their place in `classes`; `known` names the old labels."""
+        """The samples of this module's classes, labeled by their index in `classes`; `known` names the old labels."""
         unknown = [name for name in self.classes if name not in known]
         if unknown:
             raise ValueError(f"classes={unknown} are not among the data's classes: {', '.join(known)}")

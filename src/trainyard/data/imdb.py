@@ -1,4 +1,4 @@
-"""IMDB (Maas et al., 2011): 50,000 film reviews, half of them for, half against, from the published folder."""
+"""IMDB (Maas et al., 2011): 50,000 film reviews, half of them positive, half negative, from the published folder."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from trainyard.data.download import data_root, fetch, unpack
+from trainyard.data.loading.download import data_root, fetch, unpack
 from trainyard.data.text import Text
 
 URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
@@ -19,7 +19,7 @@ REVIEWS = 12_500  # of a class in a split
 class IMDB(Text):
     """The published split: 25,000 reviews to train (and validate) on, 25,000 to test.
 
-    Looked for as `root`/aclImdb, then as the archive beside it, then downloaded there if `download`.
+    Found as `root`/aclImdb, else as the archive beside it, else downloaded there if `download`.
     """
 
     def __init__(self, root: str | None = None, download: bool = True, cache: str | None = None, **text: Any) -> None:
@@ -32,7 +32,7 @@ class IMDB(Text):
         super().prepare_data()
 
     def obtain(self) -> None:
-        """Unpack the archive, downloaded if it must be and may; FileNotFoundError that says what to put where."""
+        """Unpack the archive, downloaded if needed and allowed; FileNotFoundError says which file to put where."""
         archive = self.root / Path(URL).name
         try:
             if not self.download and not archive.exists():
@@ -44,19 +44,19 @@ class IMDB(Text):
         except ConnectionError as error:
             raise FileNotFoundError(
                 f"IMDB is not in {self.root}, and {error}. Put {archive.name} from {URL}, or its unpacked folder "
-                f"{FOLDER}, into {self.root} (data.root=... or TRAINYARD_DATA says where else to look), "
-                "or choose data=reviews, which needs no network"
+                f"{FOLDER}, into {self.root} (data.root=... or TRAINYARD_DATA names another folder), "
+                "or choose data=reviews, which needs no download"
             ) from error
 
     def files(self, split: str) -> list[list[str]]:
-        """The reviews' paths, a list for each class; FileNotFoundError unless all are there."""
+        """The reviews' paths, a list per class; FileNotFoundError unless all exist."""
         found = []
         for name in CLASSES:
             folder = self.root / FOLDER / split / name
             listed = sorted(entry.path for entry in os.scandir(folder)) if folder.is_dir() else []
             if len(listed) != REVIEWS:
                 raise FileNotFoundError(
-                    f"{folder} holds {len(listed):,} of {REVIEWS:,} reviews; unpack the whole archive from {URL}"
+                    f"{folder} contains {len(listed):,} of {REVIEWS:,} reviews; unpack the whole archive from {URL}"
                 )
             found.append(listed)
         return found
@@ -76,5 +76,5 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 (byte {error.start}); convert it") from error
     if not text.strip():
-        raise ValueError(f"{path} is empty; fill or delete it")
+        raise ValueError(f"{path} is empty; delete it or write a text into it")
     return text

@@ -1,8 +1,8 @@
-"""IMDB's reviews as text to continue: blocks for causal language modelling."""
+"""IMDB's reviews in blocks for causal language modeling."""
 
-from trainyard.data.blocks import CausalBlocks
 from trainyard.data.imdb import IMDB
+from trainyard.data.loading.text_blocks import CausalBlocks
 
 
 class IMDBLM(CausalBlocks, IMDB):
-    """Each target is the token after; a stream of whole reviews in blocks of `max_length`."""
+    """A stream of whole reviews in blocks of `max_length` tokens; each target is the next token."""

@@ -1,8 +1,8 @@
-"""IMDB's reviews as text with gaps: blocks for masked language modelling."""
+"""IMDB's reviews in blocks for masked language modeling."""
 
-from trainyard.data.blocks import MaskedBlocks
 from trainyard.data.imdb import IMDB
+from trainyard.data.loading.text_blocks import MaskedBlocks
 
 
 class IMDBMLM(MaskedBlocks, IMDB):
-    """Hidden tokens are to be found; a stream of whole reviews in blocks of `max_length`."""
+    """A stream of whole reviews in blocks of `max_length` tokens; the targets are the masked tokens."""

@@ -1,10 +1,10 @@
-"""Short reviews, written by the program, whose meaning hangs on negation: text without a network."""
+"""Short generated reviews whose meaning depends on negation: a text data set that needs no download."""
 
 from typing import Any
 
 import torch
 
-from trainyard.data.draws import fold
+from trainyard.data.loading.hashing import stable_hash
 from trainyard.data.text import Text
 
 THINGS = ("film", "story", "plot", "cast", "music", "ending", "script", "scene", "hero", "dialogue")
@@ -15,10 +15,10 @@ VERBS = ("thought", "felt", "said", "wrote")
 
 
 class Reviews(Text):
-    """Sentences like "I never thought that the film was dull", which is for it.
+    """Sentences like "I never thought that the film was dull", which is positive.
 
-    Two in five are negated, in both classes alike, and the negation stands apart from what it turns around: weighing
-    words, or pairs of neighbours, is right about three sentences in five; reading them is right about all.
+    Two in five are negated, in both classes, and the negation is far from the word that it negates: a bag of words or
+    word pairs classifies three sentences in five correctly; a network that reads the sequence can classify all.
     """
 
     def __init__(self, size: int, test_size: int, **text: Any) -> None:
@@ -28,16 +28,16 @@ class Reviews(Text):
         self.sizes = {"train": size, "test": test_size}
 
     def fingerprint(self) -> str:
-        return str(fold(*(text for split in self.sizes for text in self.texts(split)[0])))
+        return str(stable_hash(*(text for split in self.sizes for text in self.texts(split)[0])))
 
     def texts(self, split: str) -> tuple[list[str], list[int]]:
-        generator = torch.Generator().manual_seed(fold("reviews", split))
+        generator = torch.Generator().manual_seed(stable_hash("reviews", split))
         drawn = torch.randint(1 << 30, (self.sizes[split], 6), generator=generator).tolist()
-        pairs = [write(numbers) for numbers in drawn]
+        pairs = [write_review(numbers) for numbers in drawn]
         return [text for text, _ in pairs], [label for _, label in pairs]
 
 
-def write(numbers: list[int]) -> tuple[str, int]:
+def write_review(numbers: list[int]) -> tuple[str, int]:
     """A sentence and its label from six random numbers."""
     label, negated, *rest = (numbers[0] % 2, numbers[1] % 5 < 2, *numbers[2:])
     choices = (SUBJECTS, VERBS, THINGS, GOOD if label != negated else BAD)

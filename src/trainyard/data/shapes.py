@@ -1,4 +1,4 @@
-"""Shapes and textures, drawn by the program: the image data set that needs no network."""
+"""Generated shapes and textures: an image data set that needs no download."""
 
 from collections.abc import Callable
 from math import pi
@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from trainyard.data.base import Samples
-from trainyard.data.draws import fold
 from trainyard.data.images import Images
+from trainyard.data.loading.hashing import stable_hash
 
-# Each draws inside (True) or outside on coordinates u, v: 1 is the figure's reach.
+# Each maps coordinates u, v to True inside the figure, which extends to 1.
 FIGURES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "disc": lambda u, v: u.hypot(v) < 0.9,
     "ring": lambda u, v: (u.hypot(v) - 0.75).abs() < 0.25,
@@ -30,10 +30,9 @@ CLASSES = (*FIGURES, *TEXTURES)
 
 
 class Shapes(Images):
-    """Ten classes: a figure on a dark ground, or a texture all over, brighter than the ground, its place, size, angle
-    and colours drawn at random.
+    """Ten classes: a figure, or a texture all over, brighter than the background, in random places, sizes and colors.
 
-    `size` images to train and validate on and `test_size` to test, the same ones at every run.
+    `size` images to train and validate on and `test_size` to test, the same ones in every run.
     """
 
     def __init__(self, shape: list[int], size: int, test_size: int, noise: float = 0.1, **images: Any) -> None:
@@ -45,7 +44,7 @@ class Shapes(Images):
         self.sizes, self.noise = {"train": size, "test": test_size}, noise
 
     def read(self, split: str) -> Samples:
-        generator = torch.Generator().manual_seed(fold("shapes", split))
+        generator = torch.Generator().manual_seed(stable_hash("shapes", split))
         labels = torch.arange(self.sizes[split]) % len(CLASSES)
         images = torch.cat([draw(part, self.shape, self.noise, generator) for part in labels.split(1000)])
         return self.only_classes(Samples(images, labels), CLASSES)
@@ -68,7 +67,7 @@ def draw(labels: Tensor, shape: tuple[int, ...], noise: float, generator: torch.
     for label, figure in enumerate((FIGURES | TEXTURES).values()):
         mine = labels == label
         inside[mine] = figure(u[mine], v[mine])
-    ground, colour = between(0, 0.4, channels, 1, 1), between(0.5, 1, channels, 1, 1)
-    image = torch.where(inside[:, None], colour, ground)
+    background, color = between(0, 0.4, channels, 1, 1), between(0.5, 1, channels, 1, 1)
+    image = torch.where(inside[:, None], color, background)
     image = image + noise * torch.randn(image.shape, generator=generator)
     return (255 * image).round().clamp(0, 255).to(torch.uint8)

@@ -1,4 +1,4 @@
-"""What every text data set shares: a tokenizer learned from train alone, tokens on disk, padded batches."""
+"""What all text data sets share: a tokenizer trained on the training split alone, tokens on disk, padded batches."""
 
 import shutil
 from collections.abc import Sequence
@@ -13,20 +13,20 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from trainyard.data.base import DataModule, Samples
-from trainyard.data.download import data_root
-from trainyard.data.draws import fold
-from trainyard.data.tokens import KINDS, SPECIAL, Documents, train_tokenizer, write_documents
+from trainyard.data.loading.download import data_root
+from trainyard.data.loading.hashing import stable_hash
+from trainyard.data.loading.tokens import KINDS, SPECIAL, Documents, train_tokenizer, write_documents
 
 SIDES = ("left", "right")
 SPLITS = ("train", "val", "test")
 
 
 class Text(DataModule):
-    """Labelled texts as tokens (B, T), T <= `max_length`, padded with 0.
+    """Labeled texts as tokens (B, T), T <= `max_length`, padded with 0.
 
-    Subclasses write `texts` and `fingerprint`. The texts are tokenised once, into the folder `cache`, by a tokenizer
-    that saw the training split alone; which texts those are hangs on `split_seed`, never on `seed`. `bucket` puts
-    texts of like length into a batch.
+    Subclasses define `texts` and `fingerprint`. The texts are tokenized once, into the folder `cache`, by a tokenizer
+    that was trained on the training split alone, which depends on `split_seed`, never on `seed`. `bucket` puts texts of
+    similar length into a batch.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Text(DataModule):
         self.tokenizer_file: Path | None = None
 
     def texts(self, split: str) -> tuple[list[str], list[int]]:
-        """The texts of `train` or `test` (or `val`, where the data has one of its own) and their labels."""
+        """The texts of `train` or `test` (or `val`, if the data has one of its own) and their labels."""
         raise NotImplementedError
 
     def has_val(self) -> bool:
@@ -70,15 +70,15 @@ class Text(DataModule):
         return False
 
     def fingerprint(self) -> str:
-        """What the texts hang on: other texts, another fingerprint."""
+        """A string that is different for different texts."""
         raise NotImplementedError
 
     @cached_property
     def folder(self) -> Path:
-        """Where the tokens of these very texts lie: the texts as they were when this was first asked."""
+        """The folder of these texts' tokens: the texts as they were when this was first called."""
         cut = (self.folds, self.fold) if self.folds else (self.val_fraction,)
         parts = self.fingerprint(), self.kind, self.vocab_size, self.split_seed, *cut
-        return self.cache / f"{type(self).__name__.lower()}-{fold(*parts):016x}"
+        return self.cache / f"{type(self).__name__.lower()}-{stable_hash(*parts):016x}"
 
     def prepare_data(self) -> None:
         folder = self.folder
@@ -89,11 +89,11 @@ class Text(DataModule):
             if not folder.is_dir():
                 partial = folder.with_suffix(".partial")
                 shutil.rmtree(partial, ignore_errors=True)
-                self.tokenise(partial)
+                self.tokenize(partial)
                 partial.rename(folder)
 
-    def tokenise(self, folder: Path) -> None:
-        """Learn the tokenizer from train, without what is held out of it, and encode every split."""
+    def tokenize(self, folder: Path) -> None:
+        """Train the tokenizer on train, without what is held out of it, and encode every split."""
         read = {split: self.texts(split) for split in SPLITS if split != "val" or self.has_val()}
         for split, (_, labels) in read.items():
             self.check_classes(split, labels)
@@ -111,7 +111,7 @@ class Text(DataModule):
         """ValueError for a class without a sample."""
         missing = [name for label, name in enumerate(self.classes) if label not in set(labels)]
         if missing or not labels:
-            raise ValueError(f"{split} holds no text of the classes {missing}; every class needs at least one")
+            raise ValueError(f"{split} contains no text of the classes {missing}; every class needs at least one")
 
     def read(self, split: str) -> Samples:
         folder = self.folder / split
@@ -126,38 +126,38 @@ class Text(DataModule):
         return samples.inputs.lengths(samples.rows) if self.bucket else None
 
     def tokenizer_json(self) -> str:
-        """The tokenizer, as it is saved with a run."""
+        """The tokenizer in the format in which it is saved with a run."""
         path = self.tokenizer_path()
         if not path.is_file():  # a pipe would block
-            raise ValueError(f"{path} is not a file")
+            raise ValueError(f"{path} is not a regular file")
         return path.read_text()
 
     def tokenizer_path(self) -> Path:
-        """Where the tokenizer lies: with the run that is reopened, else beside the tokens."""
+        """The tokenizer's file: in the run that is reopened, else beside the tokens."""
         return self.tokenizer_file or self.folder / "tokenizer.json"
 
     def saved_tokenizer(self) -> Tokenizer:
-        """The tokenizer of the run, or of the data; ValueError for a file that holds none."""
+        """The tokenizer of the run, or of the data; ValueError for a file that is not a tokenizer."""
         try:
             tokenizer = Tokenizer.from_str(self.tokenizer_json())
             tokenizer.no_padding()
             tokenizer.no_truncation()
             return tokenizer
         except Exception as error:  # the library raises just that
-            raise ValueError(f"{self.tokenizer_path()} is no tokenizer: {error}") from error
+            raise ValueError(f"{self.tokenizer_path()} is not a tokenizer: {error}") from error
 
     def encode(self, texts: Sequence[str]) -> Tensor:  # B texts -> (B, T) int64
-        """Tokens of new texts, cut and padded as in training; ValueError for one that holds no word."""
+        """The tokens of new texts, truncated and padded as in training; ValueError for a text without a word."""
         tokenizer = self.saved_tokenizer()
         left = self.truncation_side == "left"
         cut = slice(-self.max_length, None) if left else slice(self.max_length)
         ids = [encoded.ids[cut] for encoded in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
         for text, found in zip(texts, ids, strict=True):
             if not found:
-                raise ValueError(f"the text {text!r} holds no word")
+                raise ValueError(f"the text {text!r} contains no word")
         rows = [torch.tensor(found) for found in ids]
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_side=self.padding_side)
 
     def decode(self, tokens: Tensor) -> str:  # (T) -> text
-        """The text of some tokens, without the special ones."""
+        """The text of the tokens, without special tokens."""
         return self.saved_tokenizer().decode(tokens.tolist())

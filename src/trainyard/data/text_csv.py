@@ -1,4 +1,4 @@
-"""Texts of one's own in a table: root/train.csv, root/test.csv and, if there is one, root/val.csv."""
+"""The user's own texts in tables: root/train.csv, root/test.csv and optionally root/val.csv."""
 
 import csv
 from pathlib import Path
@@ -8,7 +8,7 @@ from trainyard.data.text import Text
 
 
 class TextCSV(Text):
-    """A column of texts and one of class names, by their headings, in UTF-8. Tokens are kept in root/.tokens."""
+    """A column of texts and one of class names, named by their headings, in UTF-8. The tokens are in root/.tokens."""
 
     def __init__(
         self, root: str, text_column: str = "text", label_column: str = "label", cache: str | None = None, **text: Any
@@ -25,9 +25,9 @@ class TextCSV(Text):
         return repr((self.columns, self.classes, [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]))
 
     def exists(self, file: Path) -> bool:
-        """Whether the file is there; FileNotFoundError for one that has to be."""
+        """Whether the file exists; FileNotFoundError for one that is required."""
         if not file.is_file() and file.stem != "val":
-            raise FileNotFoundError(f"{file} is missing: it should hold the columns {' and '.join(self.columns)}")
+            raise FileNotFoundError(f"{file} is missing: it should contain the columns {' and '.join(self.columns)}")
         return file.is_file()
 
     def texts(self, split: str) -> tuple[list[str], list[int]]:
@@ -52,11 +52,11 @@ class TextCSV(Text):
         """The text of a row; ValueError for an empty one."""
         text = row[self.columns[0]]
         if not (text or "").strip():
-            raise ValueError(f"{file}, line {line}: the text is empty; fill or delete the line")
+            raise ValueError(f"{file}, line {line}: the text is empty; delete the line or write a text into it")
         return text
 
     def label_of(self, row: dict[str, str], file: Path, line: int) -> int:
-        """The label of a row; ValueError for a class that is not among the known ones."""
+        """The label of a row; ValueError for an unknown class."""
         name = row[self.columns[1]]
         if name not in self.classes:
             raise ValueError(f"{file}, line {line}: {name} is not one of the classes {', '.join(self.classes)}")

@@ -1,4 +1,4 @@
-"""Texts of one's own: root/train/CLASS/*.txt, root/test/CLASS/*.txt and, if there is one, root/val/CLASS/*.txt."""
+"""The user's own texts: root/train/CLASS/*.txt, root/test/CLASS/*.txt and optionally root/val/CLASS/*.txt."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from trainyard.data.text import Text
 
 
 class TextFolder(Text):
-    """One text a file, in UTF-8; the folders' names are the classes. Tokens are kept in root/.tokens."""
+    """One text per file, in UTF-8; the folders' names are the classes. Tokens are stored in root/.tokens."""
 
     def __init__(self, root: str, cache: str | None = None, **text: Any) -> None:
         self.root = Path(root).expanduser()
@@ -20,12 +20,12 @@ class TextFolder(Text):
     def files(self, split: str) -> list[tuple[Path, int]]:
         """The files of a split, each with its label."""
         if not (self.root / split).is_dir():
-            raise FileNotFoundError(f"{self.root / split} is missing: it should hold a folder of texts per class")
+            raise FileNotFoundError(f"{self.root / split} is missing: it should contain a folder of texts per class")
         found = []
         for label, name in enumerate(self.classes):
             files = sorted((self.root / split / name).rglob("*.txt"))
             if not files:
-                raise ValueError(f"{self.root / split / name} holds no text (*.txt); every class needs at least one")
+                raise ValueError(f"{self.root / split / name} contains no text (*.txt); every class needs at least one")
             found += [(file, label) for file in files]
         return found
 

@@ -1,20 +1,20 @@
-"""XOR and its sisters: the smallest problem that no single unit can solve (Minsky & Papert, 1969)."""
+"""XOR and other logic gates: XOR is the smallest problem that no single unit can solve (Minsky & Papert, 1969)."""
 
 from typing import Any
 
 import torch
 
 from trainyard.data.base import DataModule, Samples
-from trainyard.data.draws import fold
+from trainyard.data.loading.hashing import stable_hash
 
 GATES = {"and": (0, 0, 0, 1), "or": (0, 1, 1, 1), "nand": (1, 1, 1, 0), "xor": (0, 1, 1, 0), "xnor": (1, 0, 0, 1)}
 POINTS = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
 
 
 class XOR(DataModule):
-    """The four points of a logic gate, which are train, validation and test at once.
+    """The four points of a logic gate, which are the training, validation and test split at once.
 
-    With `size`, each split is that many points around the four corners, spread by `noise`, drawn apart.
+    With `size`, each split has that many points around the four corners, spread by `noise`, drawn separately.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class XOR(DataModule):
         corner = torch.arange(self.size or 4) % 4
         points = torch.tensor(POINTS)[corner]
         if self.size:
-            generator = torch.Generator().manual_seed(fold("gate", split))
+            generator = torch.Generator().manual_seed(stable_hash("gate", split))
             points = points + self.noise * torch.randn(points.shape, generator=generator)
         return Samples(points, torch.tensor(GATES[self.gate])[corner])
 

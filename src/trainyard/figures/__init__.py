@@ -1,1 +1,1 @@
-"""Pictures: pure functions from tensors to an image."""
+"""Figures: pure functions from tensors to an image."""

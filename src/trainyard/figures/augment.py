@@ -1,4 +1,4 @@
-"""Training images as the network sees them."""
+"""Augmented training images."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from torchvision.utils import make_grid
 def augmented(
     pixels: Callable[[Tensor, Tensor | None], Tensor], images: Tensor, keys: list[Tensor]
 ) -> Tensor:  # (B, C, H, W) uint8, lists of (B) -> (3, height, width) in [0, 1]
-    """A row for each image: as it is, then as it comes out of `pixels` with each of the keys."""
+    """A row per image: as it is, then transformed by `pixels` with each of the keys."""
     columns = [pixels(images, None), *(pixels(images, key) for key in keys)]
     rows = torch.stack(columns, dim=1).flatten(0, 1)
     low, high = columns[0].amin(dim=(0, 2, 3)), columns[0].amax(dim=(0, 2, 3))

@@ -1,1 +1,1 @@
-"""Loggers of our own."""
+"""metrics.jsonl and the table made from it."""

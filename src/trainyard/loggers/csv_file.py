@@ -12,9 +12,9 @@ from trainyard.loggers.metrics_lines import read_metrics
 
 
 class CSVFile(Logger):
-    """Written anew from the record at each checkpoint and at the end, so that a resumed run's is whole too.
+    """Write the table from metrics.jsonl at each checkpoint and at the end, so that a resumed run's is complete too.
 
-    (Lightning's own CSVLogger deletes the earlier rows.)
+    (Lightning's CSVLogger deletes the earlier rows.)
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -30,10 +30,10 @@ class CSVFile(Logger):
         return ""
 
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:
-        """They are in metrics.jsonl, which every run writes."""
+        """Does nothing: the metrics are in metrics.jsonl, which every run writes."""
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """The run directory holds the whole config already."""
+        """Does nothing: the run directory contains the whole config already."""
 
     def after_save_checkpoint(self, checkpoint_callback: ModelCheckpoint) -> None:
         self.write()
@@ -43,7 +43,7 @@ class CSVFile(Logger):
 
     @rank_zero_only
     def write(self) -> None:
-        """One row for each line, one column for each name."""
+        """Write one row per line, one column per name."""
         rows = read_metrics(self.folder)
         part = self.folder / ".metrics.csv.part"
         with part.open("w", newline="") as file:

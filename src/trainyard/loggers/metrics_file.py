@@ -1,4 +1,4 @@
-"""metrics.jsonl: every logged value, one JSON object a line, only ever appended to."""
+"""metrics.jsonl: every logged value, one JSON object per line, append-only."""
 
 import json
 import math
@@ -33,4 +33,4 @@ class MetricsFile(Logger):
             file.write(json.dumps({"step": step, "time": round(time.time(), 3), **values}) + "\n")
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """The run directory holds the whole config already."""
+        """Does nothing: the run directory contains the whole config already."""

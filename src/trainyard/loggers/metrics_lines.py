@@ -1,4 +1,4 @@
-"""The lines of metrics.jsonl, read and cut again."""
+"""Read and truncate metrics.jsonl."""
 
 import json
 from pathlib import Path
@@ -6,16 +6,16 @@ from typing import Any
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a run's metrics.jsonl, oldest first."""
+    """The lines of a run's metrics.jsonl, the oldest first."""
     file = folder / "metrics.jsonl"
     if not file.is_file():
         return []
-    *lines, _half = file.read_text().split("\n")  # a killed process may leave half a line
+    *lines, _half = file.read_text().split("\n")  # a killed process may leave an incomplete line
     return [json.loads(line) for line in lines]
 
 
 def cut_metrics(folder: Path, step: int) -> None:
-    """Drop what was logged from `step` on: a run that resumes there logs it again."""
+    """Remove what was logged from `step` on: a run that resumes there logs it again."""
     lines = [json.dumps(row) + "\n" for row in read_metrics(folder) if (row["step"] or 0) < step]
     file = folder / "metrics.jsonl"
     part = file.with_suffix(".part")

@@ -1,1 +1,1 @@
-"""Networks: one architecture per file, plain torch, tensors in and logits out."""
+"""Networks: one architecture per file, in plain torch; tensors in, logits out. Their common parts are in layers/."""

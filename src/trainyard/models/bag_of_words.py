@@ -1,11 +1,11 @@
-"""Bag of words and word pairs (fastText; Joulin et al., 2016): one mean of embeddings, one linear head."""
+"""Bag of words and word pairs (fastText; Joulin et al., 2016): the mean of their embeddings, and a linear head."""
 
 import torch
 from torch import Tensor, nn
 
-from trainyard.models.checks import probability
-from trainyard.models.heads import num_logits
-from trainyard.models.padding import PADDING, left_aligned
+from trainyard.models.layers.checks import probability
+from trainyard.models.layers.heads import num_logits
+from trainyard.models.layers.padding import PADDING, left_aligned
 
 MULTIPLIER = 0x9E3779B97F4A7C15 - 2**64  # odd, as an int64; products wrap around
 
@@ -13,7 +13,7 @@ MULTIPLIER = 0x9E3779B97F4A7C15 - 2**64  # odd, as an int64; products wrap aroun
 class BagOfWords(nn.Module):
     """The mean embedding of a text's words and of its runs of 2 to `ngrams` words, then dropout and a linear head.
 
-    Words have a row each, longer runs share `buckets` rows by a hash. `ngrams: 1` is a plain bag of words.
+    Each word has its own embedding, longer runs share `buckets` embeddings by a hash. `ngrams: 1` is a bag of words.
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class BagOfWords(nn.Module):
     ) -> None:
         super().__init__()
         if min(ngrams, buckets, dim) < 1:
-            raise ValueError(f"ngrams={ngrams}, buckets={buckets} and dim={dim}: all must be at least 1")
+            raise ValueError(f"ngrams={ngrams}, buckets={buckets} and dim={dim} must all be at least 1")
         self.vocab_size, self.ngrams, self.buckets = vocab_size, ngrams, buckets
         rows = vocab_size + (buckets if ngrams > 1 else 0)
         self.embedding = nn.EmbeddingBag(rows, dim, mode="mean", padding_idx=PADDING)
@@ -41,7 +41,7 @@ class BagOfWords(nn.Module):
         return self.head(self.dropout(self.embedding(self.bag(tokens))))
 
     def bag(self, tokens: Tensor) -> Tensor:  # (B, T) -> (B, up to ngrams T)
-        """The rows of the table that a text looks up: its words, its pairs of neighbours, and so on."""
+        """The embedding indices of a text: its words, its pairs of adjacent words, and so on."""
         tokens = left_aligned(tokens)
         bags, run = [tokens], tokens
         for length in range(2, min(self.ngrams, tokens.shape[1]) + 1):

@@ -1,16 +1,16 @@
-"""BERT (Devlin et al., 2018): a Transformer that reads texts in both directions, to classify them or to fill gaps."""
+"""BERT (Devlin et al., 2018): a bidirectional Transformer, to classify texts or to predict masked tokens."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainyard.models.activations import activation as make_activation
-from trainyard.models.block import EPSILON, Blocks
-from trainyard.models.checks import probability
-from trainyard.models.heads import num_logits
-from trainyard.models.init import initialize_normal
-from trainyard.models.padding import PADDING, alignment, masked_mean, restored, visible
-from trainyard.models.positions import Positions
+from trainyard.models.layers.activations import activation as make_activation
+from trainyard.models.layers.checks import probability
+from trainyard.models.layers.heads import num_logits
+from trainyard.models.layers.init import initialize_normal
+from trainyard.models.layers.padding import PADDING, alignment, masked_mean, restore, visible
+from trainyard.models.layers.positions import Positions
+from trainyard.models.layers.transformer_block import EPSILON, TransformerStack
 
 POOLS = ("cls", "mean")
 
@@ -19,9 +19,9 @@ class BERT(nn.Module):
     """Embeddings of token, position and segment, layer norm, dropout, `depth` blocks over a class token and the text.
 
     With `num_classes`: a tanh layer on the class token (`pool: cls`) or on the tokens' mean, dropout, a linear head.
-    Without: a language model, whose every token gets logits over the vocabulary from a dense layer, a layer norm and
-    the token embeddings. Both name the weights that they share alike. The network brings its class token itself, in
-    front of the text (its vector is token, position and segment in one); it stands in no output.
+    Without: a language model, which computes logits over the vocabulary for each token by a linear layer, a layer norm
+    and the token embeddings. Both use the same names for the weights that they share. The network adds the class token
+    in front of the text (one vector for token, position and segment); it is in no output.
     """
 
     causal = False
@@ -52,7 +52,7 @@ class BERT(nn.Module):
         self.positions = Positions(positions, max_length, dim)
         self.norm = nn.LayerNorm(dim, EPSILON)
         self.dropout = nn.Dropout(probability("dropout", dropout))
-        self.blocks = Blocks(
+        self.blocks = TransformerStack(
             depth, dim, norm, heads=heads, ff_dim=ff_dim, dropout=dropout, activation=activation,
             rotary=positions == "rotary",
         )  # fmt: skip
@@ -65,40 +65,42 @@ class BERT(nn.Module):
         initialize_normal(self)
         nn.init.normal_(self.class_token, std=0.02)
 
-    def forward(self, tokens: Tensor, segments: Tensor | None = None, wanted: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, segments: Tensor | None = None, target_positions: Tensor | None = None) -> Tensor:
         """Tokens and segments (B, T) -> (B, num_logits), or (B, T, vocab_size) of a language model.
 
-        A language model decodes the tokens where `wanted` (B, T) is True alone, if given: (N, vocab_size).
+        With `target_positions` (B, T), a language model decodes only the tokens where it is True: (N, vocab_size).
         """
         if self.num_classes is None:
-            return self.decode(self.hidden(tokens, segments, wanted))
+            return self.decode(self.hidden(tokens, segments, target_positions))
         x = self.encode(tokens, segments, alignment(tokens))
         pooled = x[:, 0] if self.pool == "cls" else masked_mean(x[:, 1:], visible(tokens))
         return self.head(self.dropout(self.pooler(pooled)))
 
-    def hidden(self, tokens: Tensor, segments: Tensor | None = None, wanted: Tensor | None = None) -> Tensor:
-        """Tokens and segments (B, T) -> (B, T, dim): what the blocks make of each token, where it stands.
+    def hidden(self, tokens: Tensor, segments: Tensor | None = None, target_positions: Tensor | None = None) -> Tensor:
+        """Tokens and segments (B, T) -> (B, T, dim): the blocks' output at each token.
 
-        With `wanted` (B, T): (N, dim), of the tokens where it is True (none of them padding), in their order.
+        With `target_positions` (B, T): (N, dim), at the tokens where it is True (none of them padding), in their order.
         """
         order = alignment(tokens)
-        x = self.encode(tokens, segments, order, wanted)
-        return restored(x[:, 1:], order) if wanted is None else x
+        x = self.encode(tokens, segments, order, target_positions)
+        return restore(x[:, 1:], order) if target_positions is None else x
 
     def decode(self, hidden: Tensor) -> Tensor:  # (..., dim) -> (..., vocab_size)
-        """Logits of the token that stands there."""
+        """The logits of the token at that position."""
         return F.linear(self.transform(hidden), self.embedding.weight, self.bias)
 
-    def encode(self, tokens: Tensor, segments: Tensor | None, order: Tensor, wanted: Tensor | None = None) -> Tensor:
+    def encode(
+        self, tokens: Tensor, segments: Tensor | None, order: Tensor, target_positions: Tensor | None = None
+    ) -> Tensor:
         """Tokens, segments and their alignment (B, T) -> (B, 1 + T, dim): the class token, then the aligned text.
 
-        With `wanted` (B, T): those tokens of the text, (N, dim).
+        With `target_positions` (B, T): only those tokens of the text, (N, dim).
         """
         tokens = tokens.gather(1, order)
         segment = self.segment.weight[0] if segments is None else self.segment(segments.gather(1, order))
         first = self.class_token.expand(len(tokens), 1, -1)
         x = torch.cat([first, self.positions(self.embedding(tokens) + segment)], dim=1)
         mask = F.pad(tokens != PADDING, (1, 0), value=True)
-        if wanted is not None:
-            wanted = F.pad(wanted.gather(1, order), (1, 0), value=False)
-        return self.blocks(self.dropout(self.norm(x)), mask, wanted=wanted)
+        if target_positions is not None:
+            target_positions = F.pad(target_positions.gather(1, order), (1, 0), value=False)
+        return self.blocks(self.dropout(self.norm(x)), mask, target_positions=target_positions)

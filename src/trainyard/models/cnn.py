@@ -1,18 +1,18 @@
-"""Small convolutional network (after LeCun et al., 1998), as the article builds it."""
+"""Small convolutional network (after LeCun et al., 1998), with the article's layers."""
 
 from torch import Tensor, nn
 
-from trainyard.models.activations import activation as make_activation
-from trainyard.models.checks import image_shape, probability
-from trainyard.models.heads import num_logits
-from trainyard.models.init import initialize
+from trainyard.models.layers.activations import activation as make_activation
+from trainyard.models.layers.checks import image_shape, probability
+from trainyard.models.layers.heads import num_logits
+from trainyard.models.layers.init import initialize
 
 
 class CNN(nn.Module):
-    """Stages of 3x3 convolutions, each stage closed by 2x2 max pooling and dropout; then two dense layers.
+    """Stages of 3x3 convolutions, each followed by 2x2 max pooling and dropout; then two dense layers.
 
-    `stages` lists the output channels of each stage's convolutions: [[32, 32], [64, 64], [128]]. `padding` 0 is the
-    article's, 1 keeps the size. `batch_norm` stands before each activation.
+    `stages` lists the output channels of each stage's convolutions: [[32, 32], [64, 64], [128]]. `padding` is 0 in the
+    article; 1 keeps the size. `batch_norm` is applied before each activation.
     """
 
     def __init__(

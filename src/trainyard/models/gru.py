@@ -2,10 +2,10 @@
 
 from torch import nn
 
-from trainyard.models.recurrent import Recurrent
+from trainyard.models.layers.recurrent import Recurrent
 
 
 class GRU(Recurrent):
-    """A recurrent network of GRU cells; the article's has layers [64]."""
+    """A recurrent network with GRU cells; the article's has layers [64]."""
 
     cell = nn.GRU

@@ -2,10 +2,10 @@
 
 from torch import nn
 
-from trainyard.models.recurrent import Recurrent
+from trainyard.models.layers.recurrent import Recurrent
 
 
 class LSTM(Recurrent):
-    """A recurrent network of LSTM cells; the article's has layers [64, 32]."""
+    """A recurrent network with LSTM cells; the article's has layers [64, 32]."""
 
     cell = nn.LSTM

@@ -5,16 +5,16 @@ from math import prod
 
 from torch import Tensor, nn
 
-from trainyard.models.activations import activation as make_activation
-from trainyard.models.checks import probability
-from trainyard.models.heads import num_logits
-from trainyard.models.init import initialize
+from trainyard.models.layers.activations import activation as make_activation
+from trainyard.models.layers.checks import probability
+from trainyard.models.layers.heads import num_logits
+from trainyard.models.layers.init import initialize
 
 
 class MLP(nn.Module):
-    """Flatten, then for each of `widths` a hidden layer, batch norm if asked for, activation and dropout; then a head.
+    """Flatten, a hidden layer for each of `widths` (linear, optional batch norm, activation, dropout), a head.
 
-    `dropout` is a rate for each hidden layer, or one for all.
+    `dropout` is one rate for all hidden layers, or a list with a rate for each.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class MLP(nn.Module):
             raise ValueError(f"widths={list(widths)}: every hidden layer needs at least 1 unit")
         rates = [dropout] * len(widths) if isinstance(dropout, int | float) else list(dropout)
         if len(rates) != len(widths):
-            raise ValueError(f"dropout={rates} needs a rate for each of widths={list(widths)}, or one for all")
+            raise ValueError(f"dropout={rates} must have a rate for each of widths={list(widths)}, or be one number")
         sizes = [prod(shape), *widths]
         layers: list[nn.Module] = [nn.Flatten()]
         for (inputs, outputs), rate in zip(pairwise(sizes), rates, strict=True):

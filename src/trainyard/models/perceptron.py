@@ -6,12 +6,12 @@ from torch import Tensor, nn
 
 
 class Perceptron(nn.Module):
-    """Flatten, then one weighted sum; the class is 1 where it is above zero. Weights start at zero."""
+    """Flatten, then one linear unit; the class is 1 where its output is positive. Weights are initialized to zero."""
 
     def __init__(self, shape: list[int], num_classes: int) -> None:
         super().__init__()
         if num_classes != 2:
-            raise ValueError(f"a perceptron tells 2 classes apart, not {num_classes}; use model=mlp")
+            raise ValueError(f"a perceptron separates 2 classes, not {num_classes}; use model=mlp")
         self.unit = nn.Linear(prod(shape), 1)
         nn.init.zeros_(self.unit.weight)
         nn.init.zeros_(self.unit.bias)

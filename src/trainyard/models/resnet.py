@@ -1,4 +1,4 @@
-"""Residual network (He et al., 2015): ResNet-18, 34, 50 and their relatives."""
+"""Residual network (He et al., 2015): ResNet-18, 34, 50 and variants."""
 
 from collections import OrderedDict
 
@@ -6,9 +6,9 @@ from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights, ResNet34_Weights, ResNet50_Weights, WeightsEnum
 from torchvision.ops import StochasticDepth
 
-from trainyard.models.checks import image_shape, probability
-from trainyard.models.heads import num_logits
-from trainyard.models.published import fetch_weights
+from trainyard.models.layers.checks import image_shape, probability
+from trainyard.models.layers.heads import num_logits
+from trainyard.models.layers.published_weights import fetch_weights
 
 STEMS = ("auto", "cifar", "imagenet")
 EXPANSIONS = {"basic": 1, "bottleneck": 4}  # a block's outputs in units of its width
@@ -20,26 +20,26 @@ PUBLISHED: dict[tuple[str | int, ...], WeightsEnum] = {
 
 
 def conv_norm(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Module]:
-    """A convolution that keeps the size but for its stride, and batch norm in place of its bias."""
+    """A padded convolution without bias, and batch norm."""
     conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
     nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
     return [conv, nn.BatchNorm2d(outputs)]
 
 
 def residual(block: str, inputs: int, width: int, stride: int) -> list[nn.Module]:
-    """Two 3x3 convolutions (basic), or one between two of 1x1 that narrow and widen (bottleneck)."""
+    """Two 3x3 convolutions (basic), or one between two 1x1 convolutions that reduce and expand (bottleneck)."""
     if block == "basic":
         return [*conv_norm(inputs, width, 3, stride), nn.ReLU(inplace=True), *conv_norm(width, width, 3)]
     narrow = [*conv_norm(inputs, width, 1), nn.ReLU(inplace=True)]
-    # the paper strides in the 1x1; in the 3x3, as here and in torchvision, is the better place
+    # the paper has the stride in the 1x1; in the 3x3, as here and in torchvision, it is more accurate
     middle = [*conv_norm(width, width, 3, stride), nn.ReLU(inplace=True)]
     return [*narrow, *middle, *conv_norm(width, EXPANSIONS[block] * width, 1)]
 
 
-class Block(nn.Module):
-    """A residual beside a shortcut, which is a projection where the shape changes.
+class ResidualBlock(nn.Module):
+    """A residual branch plus a shortcut, which is a projection where the shape changes.
 
-    In training the residual is left out of a sample with probability `drop` (Huang et al., 2016).
+    In training the branch is skipped for a sample with probability `drop` (Huang et al., 2016).
     """
 
     def __init__(self, block: str, inputs: int, width: int, stride: int, drop: float = 0.0) -> None:
@@ -56,11 +56,11 @@ class Block(nn.Module):
 
 
 class ResNet(nn.Module):
-    """A stem, a stage for each entry of `blocks` (each stage twice as wide at half the size), mean pooling, a head.
+    """A stem, a stage for each entry of `blocks` (each twice as wide at half the resolution), mean pooling, a head.
 
-    `stem: imagenet` is the paper's 7x7 convolution with stride 2 and a pool; `cifar` is 3x3 with neither;
-    `auto` takes `cifar` for images of up to 64 pixels. ResNet-18 is basic blocks [2, 2, 2, 2] at width 64, ResNet-50
-    bottlenecks [3, 4, 6, 3]. The chance to skip a block rises linearly with depth, up to `stochastic_depth`.
+    `stem: imagenet` is the paper's 7x7 convolution with stride 2 and max pooling; `cifar` is 3x3 without either;
+    `auto` means `cifar` for images of up to 64 pixels. ResNet-18 has basic blocks [2, 2, 2, 2] at width 64, ResNet-50
+    bottlenecks [3, 4, 6, 3]. The probability of skipping a block rises linearly with depth, up to `stochastic_depth`.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class ResNet(nn.Module):
         if block not in EXPANSIONS:
             raise ValueError(f"block={block} is unknown; choose one of {', '.join(EXPANSIONS)}")
         if width < 1 or not blocks or min(blocks) < 1:
-            raise ValueError(f"width={width} and blocks={list(blocks)}: all must be at least 1")
+            raise ValueError(f"width={width} and all of blocks={list(blocks)} must be at least 1")
         step = probability("stochastic_depth", stochastic_depth) / sum(blocks)
         self.kind = (block, *blocks)
         small = stem == "cifar" or (stem == "auto" and max(size) <= 64)
@@ -92,7 +92,7 @@ class ResNet(nn.Module):
             for i in range(depth):
                 place += 1
                 stride = 2 if stage > 0 and i == 0 else 1
-                made.append(Block(block, inputs, width * 2**stage, stride, drop=step * place))
+                made.append(ResidualBlock(block, inputs, width * 2**stage, stride, drop=step * place))
                 inputs = EXPANSIONS[block] * width * 2**stage
             stages[f"stage{stage + 1}"] = nn.Sequential(*made)
         self.stages = nn.Sequential(stages)

@@ -1,21 +1,21 @@
-"""Transformer encoder as a classifier of texts (Vaswani et al., 2017), as the article builds it."""
+"""Transformer encoder (Vaswani et al., 2017) as a text classifier, with the article's layers."""
 
 from torch import Tensor, nn
 
-from trainyard.models.block import EPSILON, Blocks
-from trainyard.models.checks import probability
-from trainyard.models.heads import num_logits
-from trainyard.models.init import initialize, initialize_normal
-from trainyard.models.padding import left_aligned, masked_mean, visible
-from trainyard.models.positions import Positions
+from trainyard.models.layers.checks import probability
+from trainyard.models.layers.heads import num_logits
+from trainyard.models.layers.init import initialize, initialize_normal
+from trainyard.models.layers.padding import left_aligned, masked_mean, visible
+from trainyard.models.layers.positions import Positions
+from trainyard.models.layers.transformer_block import EPSILON, TransformerStack
 
 
 class Transformer(nn.Module):
     """Embedding and positions, dropout, `depth` blocks, the mean over tokens, dropout, a linear head.
 
-    `embed_norm` sets a layer norm between positions and dropout, as BERT has. The article's heads are each as wide as
-    the embedding (head_dim = dim); it has no positions and lets texts look at their padding, here `positions: none`
-    does the first and nothing the second.
+    `embed_norm` adds a layer norm between positions and dropout, as in BERT. In the article each head is as wide as the
+    embedding (head_dim = dim), there are no positions (`positions: none`), and tokens attend to padding too, which they
+    never do here.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Transformer(nn.Module):
         self.positions = Positions(positions, max_length, dim)
         self.norm = nn.LayerNorm(dim, EPSILON) if embed_norm else nn.Identity()
         self.dropout = nn.Dropout(probability("dropout", dropout))
-        self.blocks = Blocks(
+        self.blocks = TransformerStack(
             depth, dim, norm, stochastic_depth, heads=heads, head_dim=head_dim, ff_dim=ff_dim, dropout=dropout,
             activation=activation, rotary=positions == "rotary",
         )  # fmt: skip

@@ -1,21 +1,21 @@
-"""VGG16 (Simonyan & Zisserman, 2014), its three dense layers replaced by a small head, as for transfer learning."""
+"""VGG16 (Simonyan & Zisserman, 2014) with a small head instead of its three dense layers, for transfer learning."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import VGG16_Weights
 
-from trainyard.models.checks import image_shape, probability
-from trainyard.models.heads import num_logits
-from trainyard.models.published import fetch_weights
+from trainyard.models.layers.checks import image_shape, probability
+from trainyard.models.layers.heads import num_logits
+from trainyard.models.layers.published_weights import fetch_weights
 
 STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
-SMALLEST = 2 ** len(STAGES)  # pixels: every stage halves them
+MIN_SIZE = 2 ** len(STAGES)  # pixels: every stage halves them
 
 
 class VGG16(nn.Module):
-    """Thirteen 3x3 convolutions in five stages, mean over positions, a dense ReLU layer, dropout, logits.
+    """Thirteen 3x3 convolutions in five stages, mean pooling, a dense ReLU layer, dropout, logits.
 
-    `base` is torchvision's `features`, name for name. `resize` scales the images to so many pixels each way first.
+    `base` has the weights of torchvision's `features`. `resize` first scales the images to that height and width.
     """
 
     def __init__(
@@ -29,10 +29,10 @@ class VGG16(nn.Module):
         super().__init__()
         channels, *size = image_shape("the VGG16", shape)
         self.resize = resize
-        if min(size if resize is None else [resize]) < SMALLEST:
+        if min(size if resize is None else [resize]) < MIN_SIZE:
             raise ValueError(
-                f"the VGG16 halves its images five times: shape={list(shape)} and resize={resize} give it less than "
-                f"{SMALLEST} pixels; set model.resize={SMALLEST} or more"
+                f"the VGG16 halves its images five times and needs {MIN_SIZE} pixels, more than shape={list(shape)} "
+                f"and resize={resize} give; set model.resize={MIN_SIZE} or more"
             )
         layers: list[nn.Module] = []
         for stage in STAGES:

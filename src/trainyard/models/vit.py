@@ -1,19 +1,19 @@
-"""Vision Transformer (Dosovitskiy et al., 2020): an image is a text of patches."""
+"""Vision Transformer (Dosovitskiy et al., 2020): an image as a sequence of patches."""
 
 import torch
 from torch import Tensor, nn
 
-from trainyard.models.block import Blocks
-from trainyard.models.checks import image_shape, probability
-from trainyard.models.heads import num_logits
-from trainyard.models.init import initialize, initialize_normal
-from trainyard.models.positions import Positions
+from trainyard.models.layers.checks import image_shape, probability
+from trainyard.models.layers.heads import num_logits
+from trainyard.models.layers.init import initialize, initialize_normal
+from trainyard.models.layers.positions import Positions
+from trainyard.models.layers.transformer_block import TransformerStack
 
 
 class ViT(nn.Module):
-    """Patches, a linear projection of each, a learned class token and positions, `depth` pre-norm blocks, a head.
+    """A linear projection of each patch, a learned class token and positions, `depth` pre-norm blocks, a linear head.
 
-    The head reads the class token, which the blocks let look at every patch.
+    The head reads the class token.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class ViT(nn.Module):
         self.class_token = nn.Parameter(torch.empty(dim))
         self.positions = Positions("learned", 1 + patches, dim)
         self.dropout = nn.Dropout(probability("dropout", dropout))
-        self.blocks = Blocks(
+        self.blocks = TransformerStack(
             depth, dim, "pre", stochastic_depth, heads=heads, ff_dim=ff_dim, dropout=dropout, activation=activation
         )
         self.head = nn.Linear(dim, num_logits(num_classes))

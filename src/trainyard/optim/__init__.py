@@ -1,1 +1,1 @@
-"""Parameter groups and schedules."""
+"""Parameter groups and learning-rate schedules."""

@@ -1,4 +1,4 @@
-"""Learning-rate schedules that start from the optimizer's own rates, and keep those of its groups apart."""
+"""Learning-rate schedules that scale the learning rate of each of the optimizer's parameter groups."""
 
 from math import cos, exp, pi
 
@@ -7,12 +7,12 @@ from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
 
 
 def cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.05) -> LambdaLR:
-    """Rise linearly over the first `warmup` share of all steps, then fall to zero along half a cosine.
+    """Rise linearly over the first `warmup` fraction of all steps, then fall to zero along half a cosine.
 
     Loshchilov & Hutter (2016), without restarts. Stepped every batch.
     """
     if not 0 <= warmup < 1:
-        raise ValueError(f"warmup={warmup} is not a share of the run in [0, 1)")
+        raise ValueError(f"warmup={warmup} must be in [0, 1)")
     rise = round(warmup * total_steps)
 
     def factor(step: int) -> float:
@@ -30,9 +30,9 @@ def one_cycle(
     div_factor: float = 25.0,
     final_div_factor: float = 1e4,
 ) -> OneCycleLR:
-    """Torch's one cycle, from a `div_factor`-th up to each group's own rate at `pct_start` of all steps, then far down.
+    """Torch's OneCycleLR: rise from a `div_factor`-th to each group's own rate at `pct_start` of all steps, then fall.
 
-    Smith & Topin (2017). Stepped every batch; an optimizer's momentum or first beta goes from 0.95 to 0.85 and back.
+    Smith & Topin (2017). Stepped every batch; the optimizer's momentum or first beta goes from 0.95 to 0.85 and back.
     """
     peaks = [group["lr"] for group in optimizer.param_groups]
     return OneCycleLR(

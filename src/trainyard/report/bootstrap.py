@@ -1,6 +1,6 @@
-"""Is one configuration better than another? A paired bootstrap over the seeds and folds that both have.
+"""Compare configurations with a paired bootstrap over the seeds and folds that both have.
 
-Efron & Tibshirani, An Introduction to the Bootstrap (1993). With few pairs it says little, and says so by its interval.
+Efron & Tibshirani, An Introduction to the Bootstrap (1993). With few pairs it tells little, which its interval shows.
 """
 
 from collections.abc import Sequence
@@ -11,30 +11,30 @@ import numpy as np
 from trainyard.report.groups import Group
 
 RESAMPLES = 10_000
-LEAST = 2  # pairs
+MIN_PAIRS = 2
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """`better` minus `other`, run by run with the same seed and fold."""
+    """`better` minus `other`, over pairs of runs with the same seed and fold."""
 
-    better: int  # which of the groups
+    better: int  # index of a group
     other: int
     pairs: int
     difference: float  # of the means
     low: float  # of the 95 % interval
     high: float
-    p: float  # share of resamples in which `better` is not the better one
+    p: float  # fraction of resamples in which `better` is not the better one
 
 
 def compare(groups: Sequence[Group]) -> list[Comparison]:
-    """The best group of each data set and metric with each of the others that shares seeds or folds with it."""
+    """Compare the best group of each data set and metric with the others that share seeds or folds with it."""
     found = []
     for i, other in enumerate(groups):
-        best = next(j for j, each in enumerate(groups) if alike(each, other))
+        best = next(j for j, each in enumerate(groups) if comparable(each, other))
         ours, theirs = groups[best].scores(), other.scores()
         shared = sorted(ours.keys() & theirs.keys(), key=str)
-        if best == i or len(shared) < LEAST:
+        if best == i or len(shared) < MIN_PAIRS:
             continue
         first, second = (np.array([scores[key] for key in shared]) for scores in (ours, theirs))
         sign = -1 if other.lower_is_better else 1
@@ -44,7 +44,7 @@ def compare(groups: Sequence[Group]) -> list[Comparison]:
     return found
 
 
-def alike(one: Group, other: Group) -> bool:
+def comparable(one: Group, other: Group) -> bool:
     """Whether two groups are judged by the same score on the same data."""
     return all(getattr(one.first, name) == getattr(other.first, name) for name in ("data", "metric")) and (
         one.judged_on == other.judged_on
@@ -52,7 +52,7 @@ def alike(one: Group, other: Group) -> bool:
 
 
 def bootstrap(differences: np.ndarray) -> tuple[float, float, float]:
-    """The bounds of the mean's 95 % interval, and the share of resamples whose mean is not above 0."""
+    """The bounds of the mean's 95 % interval, and the fraction of resamples whose mean is not above 0."""
     drawn = np.random.default_rng(0).integers(len(differences), size=(RESAMPLES, len(differences)))
     means = differences[drawn].mean(axis=1)
     low, high = np.quantile(means, (0.025, 0.975))

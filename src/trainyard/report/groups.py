@@ -1,4 +1,4 @@
-"""Runs that differ in their seed or fold alone, as one: mean, spread, best."""
+"""Runs that differ in their seed or fold alone as one group: mean, spread, best."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from typing import Any
 
 from trainyard.report.runs import Finished
 
-LOWER = ("loss", "perplexity", "error")  # metrics of which less is better
+LOWER_IS_BETTER = ("loss", "perplexity", "error")  # metrics
 Key = tuple[int, int | None]  # seed, fold
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """What one score is over a group's runs."""
+    """One score over a group's runs."""
 
     mean: float
-    std: float | None  # of a sample; None for a single run
+    std: float | None  # the sample's; None for a single run
     best: float
     count: int
 
@@ -29,32 +29,32 @@ class Group:
 
     @property
     def first(self) -> Finished:
-        """Any of them: they say the same of network, data and machine."""
+        """Any of the runs: network, data and machine are the same in all."""
         return next(iter(self.runs.values()))
 
     @property
     def lower_is_better(self) -> bool:
-        """Which way the metric goes."""
-        return self.first.metric in LOWER
+        """Whether a lower value of the metric is better."""
+        return self.first.metric in LOWER_IS_BETTER
 
     @property
     def scale(self) -> int:
-        """100 for a share, which is shown in percent."""
+        """100 for a fraction, which is shown in percent, else 1."""
         return 1 if self.first.metric in ("loss", "perplexity") else 100
 
     @property
     def judged_on(self) -> str:
-        """Folds are compared on what they held out, everything else on the test set, where that was read."""
+        """Validation for folds and for runs that did not read the test set, else test."""
         tested = all(run.test is not None for run in self.runs.values())
         return "validation" if self.first.fold is not None or not tested else "test"
 
     def scores(self, split: str = "") -> dict[Key, float]:
-        """The metric on a split, by seed and fold; by default the one that the group is judged on."""
+        """The metric on a split by seed and fold; by default on the split that the group is judged on."""
         values = {key: getattr(run, split or self.judged_on) for key, run in self.runs.items()}
         return {key: value for key, value in values.items() if value is not None}
 
     def statistics(self, split: str = "") -> Statistics | None:
-        """Over the runs that have the score."""
+        """The statistics of a split, over the runs that have its score; None if none has."""
         values = list(self.scores(split).values())
         if not values:
             return None
@@ -62,31 +62,31 @@ class Group:
         return Statistics(mean(values), stdev(values) if len(values) > 1 else None, best, len(values))
 
     def average(self, name: str) -> float | None:
-        """The mean of a number that every run has, but for zeros, which were not measured."""
+        """The mean of a number that every run has, without zeros, which were not measured."""
         values = [getattr(run, name) for run in self.runs.values() if getattr(run, name)]
         return mean(values) if values else None
 
     def over(self, split: str) -> str:
-        """What a split's mean is over: 3 seeds, 5 folds."""
+        """What a split's mean is taken over: 3 seeds, 5 folds."""
         seeds, folds = ({key[i] for key in self.scores(split)} for i in (0, 1))
-        said = [f"{len(folds)} fold{'s' if len(folds) > 1 else ''}"] if folds != {None} else []
-        if len(seeds) > 1 or not said:
-            said.append(f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}")
-        return " x ".join(said)
+        parts = [f"{len(folds)} fold{'s' if len(folds) > 1 else ''}"] if folds != {None} else []
+        if len(seeds) > 1 or not parts:
+            parts.append(f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}")
+        return " x ".join(parts)
 
     @property
     def command(self) -> str:
-        """What trains all its runs; a sweep's trial has its words alone."""
+        """The command that trains all its runs; for a trial of a sweep, its overrides."""
         seeds = sorted({seed for seed, _ in self.runs})
         folds = sorted({fold for _, fold in self.runs if fold is not None})
         words = [*self.first.words, *([f"data.fold={','.join(map(str, folds))}"] if folds else [])]
         many = ["-m"] if len(self.runs) > 1 else []
-        begin = "a trial of" if any(word.startswith("sweep=") for word in words) else "python train.py"
-        return " ".join([begin, *many, *words, f"seed={','.join(map(str, seeds))}"])
+        start = "a trial of" if any(word.startswith("sweep=") for word in words) else "python train.py"
+        return " ".join([start, *many, *words, f"seed={','.join(map(str, seeds))}"])
 
 
 def group(runs: Sequence[Finished]) -> list[Group]:
-    """By data, the best first; of two runs with the same seed and fold, the latter counts."""
+    """Group runs; by data, the best group first. Of two runs with the same seed and fold, the later counts."""
     groups: dict[Any, dict[Key, Finished]] = {}
     for run in runs:
         same = (run.data, run.network, run.config, run.words, run.machine)
@@ -96,13 +96,13 @@ def group(runs: Sequence[Finished]) -> list[Group]:
 
 
 def rank(each: Group) -> tuple[str, str, float]:
-    """Where a group stands in the table."""
+    """The key by which groups are sorted."""
     found = each.statistics()
     score = found.mean if found else float("inf")
     return each.first.data, each.first.metric, score if each.lower_is_better else -score
 
 
 def differences(groups: Sequence[Group]) -> list[str]:
-    """Of each group's command, the words that not all have."""
+    """For each group, the overrides that not all groups have."""
     commands = [list(each.first.words) for each in groups]
     return [" ".join(word for word in words if not all(word in other for other in commands)) for words in commands]

@@ -19,13 +19,13 @@ COLUMNS = (
     "network", "data", "test score", "validation", "train", "parameters", "minutes", "best", "samples/s", "machine",
     "command",
 )  # fmt: skip
-SHOWN = 7  # columns on the terminal; speed, machine and command stand in the file
-FEW = 5  # pairs that say little
+ON_TERMINAL = 7  # columns; speed, machine and command are in the files alone
+FEW_PAIRS = 5  # fewer tell little
 SPLITS = ("test", "validation", "train")
 
 
 def cells(each: Group) -> tuple[str, ...]:
-    """A group's row."""
+    """The row of a group."""
     first = each.first
     scale, unit = each.scale, " %" if each.scale > 1 else f" {first.metric}"
     judged, trained, speed = each.statistics(), each.statistics("train"), each.average("speed")
@@ -45,7 +45,7 @@ def cells(each: Group) -> tuple[str, ...]:
 
 
 def score(each: Group, split: str, scale: int, unit: str) -> str:
-    """Mean, spread and over what."""
+    """Mean, standard deviation, and what they are taken over."""
     found = each.statistics(split)
     if found is None:
         return ""
@@ -53,22 +53,22 @@ def score(each: Group, split: str, scale: int, unit: str) -> str:
     return f"{scale * found.mean:.2f}{unit}{spread} ({each.over(split)})"
 
 
-def filled(groups: Sequence[Group]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Heads and rows of the columns in which some row has a word."""
+def nonempty_columns(groups: Sequence[Group]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Headings and rows, without the columns that are empty in every row."""
     rows = [cells(each) for each in groups]
     kept = [i for i, _ in enumerate(COLUMNS) if any(row[i] for row in rows)]
     return tuple(COLUMNS[i] for i in kept), [tuple(row[i] for i in kept) for row in rows]
 
 
 def show(groups: Sequence[Group]) -> None:
-    """Print the table, and below it how sure the best of each data set is."""
-    heads, rows = filled(groups)
-    names = [name for name in heads if name in COLUMNS[:SHOWN]]
+    """Print the table, and below it how certain the best of each data set is."""
+    headings, rows = nonempty_columns(groups)
+    names = [name for name in headings if name in COLUMNS[:ON_TERMINAL]]
     table = Table("with", *names, box=SIMPLE)
-    table.columns[0].overflow = "fold"  # words have no spaces
+    table.columns[0].overflow = "fold"  # overrides have no spaces
     words = differences(groups)
-    for said, row in zip(words, rows, strict=True):
-        table.add_row(escape(said), *map(escape, row[: len(names)]))
+    for difference, row in zip(words, rows, strict=True):
+        table.add_row(escape(difference), *map(escape, row[: len(names)]))
     console = Console(highlight=False)
     console.print(table)
     for found in compare(groups):
@@ -76,11 +76,11 @@ def show(groups: Sequence[Group]) -> None:
 
 
 def sentence(found: Comparison, groups: Sequence[Group], words: Sequence[str]) -> str:
-    """A comparison in words."""
+    """A comparison as a sentence."""
     names = [words[i] or groups[i].first.network for i in (found.better, found.other)]
     other = groups[found.other]
     scale, unit, metric = other.scale, " points" if other.scale > 1 else "", other.first.metric
-    few = ", too few to tell" if found.pairs < FEW else ""
+    few = ", too few to tell" if found.pairs < FEW_PAIRS else ""
     return (
         f"{names[0]} against {names[1]}: {scale * found.difference:+.2f}{unit} {metric}, 95 % within "
         f"{scale * found.low:+.2f} to {scale * found.high:+.2f}, p {found.p:.3f} "
@@ -90,23 +90,23 @@ def sentence(found: Comparison, groups: Sequence[Group], words: Sequence[str]) -
 
 def markdown(groups: Sequence[Group]) -> str:
     """The rows as a Markdown table."""
-    heads, rows = filled(groups)
-    lines = [heads, ("---",) * len(heads), *((*row[:-1], f"`{row[-1]}`") for row in rows)]
+    headings, rows = nonempty_columns(groups)
+    lines = [headings, ("---",) * len(headings), *((*row[:-1], f"`{row[-1]}`") for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def latex(groups: Sequence[Group]) -> str:
     """The rows as a booktabs table, without machine and command."""
-    heads, rows = filled(groups)
-    count = sum(name in COLUMNS[:SHOWN] for name in heads)
-    marks = str.maketrans({"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "±": r"$\pm$"})
-    body = [" & ".join(cell.translate(marks) for cell in row[:count]) + r" \\" for row in [heads, *rows]]
+    headings, rows = nonempty_columns(groups)
+    count = sum(name in COLUMNS[:ON_TERMINAL] for name in headings)
+    escapes = str.maketrans({"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "±": r"$\pm$"})
+    body = [" & ".join(cell.translate(escapes) for cell in row[:count]) + r" \\" for row in [headings, *rows]]
     begin = [rf"\begin{{tabular}}{{ll{'r' * (count - 2)}}}", r"\toprule", body[0], r"\midrule"]
     return "\n".join([*begin, *body[1:], r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
 def as_csv(groups: Sequence[Group]) -> str:
-    """A row for each group, the numbers as they are."""
+    """A row per group with plain numbers."""
     fields = [f"{split} {name}" for split in SPLITS for name in ("mean", "std", "best", "runs")]
     stream = io.StringIO()
     table = csv.writer(stream, lineterminator="\n")
@@ -122,7 +122,7 @@ def as_csv(groups: Sequence[Group]) -> str:
 
 
 def write_into(file: Path, table: str) -> None:
-    """Put the table between the file's two marks, which are added at its end where there are none."""
+    """Write the table between the file's two marks, which are appended if there are none."""
     text = file.read_text() if file.is_file() else "# Results\n"
     if START not in text or END not in text:
         text = f"{text.rstrip()}\n\n{START}\n{END}\n"

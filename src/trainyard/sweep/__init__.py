@@ -1,1 +1,1 @@
-"""Hyperparameter sweeps: an Optuna study behind Hydra's -m, which resumes, prunes and spreads."""
+"""Hyperparameter sweeps: an Optuna study behind Hydra's -m, which resumes, prunes, and runs on several machines."""

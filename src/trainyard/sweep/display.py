@@ -1,4 +1,4 @@
-"""What a sweep shows: a live table on a terminal, a line for each trial elsewhere, and the outcome at the end."""
+"""What a sweep prints: a live table on a terminal, a line per trial elsewhere, and the outcome at the end."""
 
 import logging
 import shlex
@@ -15,28 +15,29 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from trainyard.sweep.ledger import REASON, Ledger, best_of, counted
 from trainyard.sweep.options import Options
 from trainyard.sweep.outcome import Outcome
-from trainyard.sweep.storage import shown
+from trainyard.sweep.storage import without_password
+from trainyard.sweep.trial_queue import REASON, TrialQueue, best_trial, counted_trials
 
-SHOWN = 12  # trials in the live table
-NAMES = {
+MAX_ROWS = 12  # of the live table
+STATE_NAMES = {
     TrialState.COMPLETE: "done",
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
-    TrialState.RUNNING: "runs",
+    TrialState.RUNNING: "running",
 }
 log = logging.getLogger(__name__)
 
 
 class Display:
-    """`with` shows the table; `update` brings it up to date."""
+    """`with` shows the table, `update` refreshes it."""
 
-    def __init__(self, ledger: Ledger, options: Options) -> None:
-        self.ledger, self.options = ledger, options
+    def __init__(self, queue: TrialQueue, options: Options) -> None:
+        self.queue, self.options = queue, options
         self.live = Live(console=Console(), auto_refresh=False, transient=True) if sys.stdout.isatty() else None
-        self.begun, self.before, self.looked = time.monotonic(), len(finished(ledger)), 0.0
+        self.started, self.finished_before = time.monotonic(), len(finished_trials(queue))
+        self.refreshed = 0.0
 
     def __enter__(self) -> "Display":
         if self.live:
@@ -48,87 +49,85 @@ class Display:
             self.live.stop()
 
     def update(self) -> None:
-        """Draw the table anew, once a second."""
-        if self.live is None or time.monotonic() - self.looked < 1:
+        """Draw the table again, once a second."""
+        if self.live is None or time.monotonic() - self.refreshed < 1:
             return
-        self.looked = time.monotonic()
-        trials = counted(self.ledger.study)
-        best = best_of(self.ledger.study)
+        self.refreshed = time.monotonic()
+        trials = counted_trials(self.queue.study)
         running = [trial for trial in trials if trial.state == TrialState.RUNNING]
-        rows = sorted(trials, key=lambda trial: (trial.state != TrialState.RUNNING, -trial.number))[:SHOWN]
-        table = make_table(rows, self.options, best)
-        said = f"{self.standing()}, {len(running)} running; {self.left()}"
-        self.live.update(Group(table, said), refresh=True)
+        rows = sorted(trials, key=lambda trial: (trial.state != TrialState.RUNNING, -trial.number))[:MAX_ROWS]
+        table = make_table(rows, self.options, best_trial(self.queue.study))
+        self.live.update(Group(table, f"{self.progress()}, {len(running)} running; {self.time_left()}"), refresh=True)
 
-    def tell(self, trial: FrozenTrial, end: Outcome) -> None:
-        """A line on a trial that is over."""
-        scores = ", ".join(
-            f"{name} {value:.4f}" for name, value in zip(self.options.objectives, end.values or [], strict=False)
-        )
+    def print_outcome(self, trial: FrozenTrial, outcome: Outcome) -> None:
+        """Print a line on a trial that has ended."""
+        pairs = zip(self.options.objectives, outcome.values or [], strict=False)
+        scores = ", ".join(f"{name} {value:.4f}" for name, value in pairs)
         values = " ".join(f"{name}={short(value)}" for name, value in trial.params.items())
-        reason = f": {end.reason}" if end.reason else ""
+        reason = f": {outcome.reason}" if outcome.reason else ""
         line = (
-            f"trial {trial.number}: {NAMES[end.state]} {scores}{reason}  {values}  [{self.standing()}; {self.left()}]"
+            f"trial {trial.number}: {STATE_NAMES[outcome.state]} {scores}{reason}  {values}  "
+            f"[{self.progress()}; {self.time_left()}]"
         )
         (self.live.console.print(escape(line)) if self.live else log.info(line))
 
-    def standing(self) -> str:
-        """How many trials are through, and the best of them."""
-        best = best_of(self.ledger.study)
-        said = f", best {best.value:.4f} (trial {best.number})" if best and best.value is not None else ""
-        return f"{len(finished(self.ledger))} of {self.options.n_trials}{said}"
+    def progress(self) -> str:
+        """How many trials have ended, and the best of them."""
+        best = best_trial(self.queue.study)
+        score = f", best {best.value:.4f} (trial {best.number})" if best and best.value is not None else ""
+        return f"{len(finished_trials(self.queue))} of {self.options.n_trials}{score}"
 
-    def left(self) -> str:
+    def time_left(self) -> str:
         """How long the rest takes at the rate so far, over all processes."""
-        done = len(finished(self.ledger)) - self.before
+        done = len(finished_trials(self.queue)) - self.finished_before
         if not done:
-            return "time left unknown yet"
-        seconds = (time.monotonic() - self.begun) / done * (self.options.n_trials - done - self.before)
+            return "time left unknown"
+        seconds = (time.monotonic() - self.started) / done * (self.options.n_trials - done - self.finished_before)
         return f"about {duration(seconds)} left"
 
 
-def finished(ledger: Ledger) -> list[FrozenTrial]:
-    """The trials that are over."""
-    return [trial for trial in counted(ledger.study) if trial.state != TrialState.RUNNING]
+def finished_trials(queue: TrialQueue) -> list[FrozenTrial]:
+    """The trials that have ended."""
+    return [trial for trial in counted_trials(queue.study) if trial.state != TrialState.RUNNING]
 
 
 def make_table(trials: list[FrozenTrial], options: Options, best: FrozenTrial | None) -> Table:
-    """A row for each trial."""
+    """A row per trial."""
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
-    table = Table("trial", "state", *options.objectives, "step", "time", *map(escape, heads(names)), box=SIMPLE)
+    table = Table("trial", "state", *options.objectives, "step", "time", *map(escape, headings(names)), box=SIMPLE)
     for column in table.columns:
         column.overflow = "fold"
     for trial in trials:
         latest = max(trial.intermediate_values, default=None)
         running = "" if latest is None else f"({trial.intermediate_values[latest]:.4f})"
         scores = [f"{value:.4f}" for value in trial.values or []] or [running] * len(options.objectives)
-        begun = trial.datetime_start.timestamp() if trial.datetime_start else time.time()
-        seconds = trial.duration.total_seconds() if trial.duration else time.time() - begun
+        started = trial.datetime_start.timestamp() if trial.datetime_start else time.time()
+        seconds = trial.duration.total_seconds() if trial.duration else time.time() - started
         table.add_row(
-            str(trial.number), NAMES[trial.state], *scores, "" if latest is None else str(latest), duration(seconds),
-            *(escape(short(trial.params.get(name, ""))) for name in names),
+            str(trial.number), STATE_NAMES[trial.state], *scores, "" if latest is None else str(latest),
+            duration(seconds), *(escape(short(trial.params.get(name, ""))) for name in names),
             style="bold green" if best and best.number == trial.number else None,
         )  # fmt: skip
     return table
 
 
-def heads(names: list[str]) -> list[str]:
+def headings(names: list[str]) -> list[str]:
     """The last part of each key, or all of it where two end alike."""
     lasts = [name.rpartition(".")[2] for name in names]
     return [last if lasts.count(last) == 1 else name for last, name in zip(lasts, names, strict=True)]
 
 
-def tell_results(study: optuna.Study, options: Options) -> None:
-    """The best trials, how many were pruned or failed and why, and where everything lies."""
-    trials = counted(study)
+def print_results(study: optuna.Study, options: Options) -> None:
+    """The best trials, how many were pruned or failed and why, and where everything is."""
+    trials = counted_trials(study)
     done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     lower = next(iter(options.objectives.values())) == "min"
     ranked = sorted(done, key=lambda trial: (trial.values or [0])[0] * (1 if lower else -1))
     ranked = study.best_trials if len(options.objectives) > 1 and done else ranked[:5]
     console = Console(highlight=False)
     with console.capture() as capture:
-        console.print(make_table(ranked, options, best_of(study)))
-    states = Counter(NAMES[trial.state] for trial in trials)
+        console.print(make_table(ranked, options, best_trial(study)))
+    states = Counter(STATE_NAMES[trial.state] for trial in trials)
     log.info("%s%s", capture.get(), ", ".join(f"{count} {state}" for state, count in states.items()))
     reasons = Counter(
         trial.user_attrs.get(REASON, "") for trial in trials
@@ -141,7 +140,7 @@ def tell_results(study: optuna.Study, options: Options) -> None:
         "table:  %s\n%scurves: tensorboard --logdir %s\nstudy:  optuna-dashboard %s",
         options.folder / "trials.csv",
         f"best:   python train.py {shlex.quote(f'experiment={recipe}')}\n" if recipe.is_file() else "",
-        options.folder, shown(options.location),
+        options.folder, without_password(options.location),
     )  # fmt: skip
 
 
@@ -151,7 +150,7 @@ def short(value: Any) -> str:
 
 
 def duration(seconds: float) -> str:
-    """So many seconds, minutes or hours."""
+    """A time in seconds, minutes or hours."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

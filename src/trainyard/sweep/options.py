@@ -1,4 +1,4 @@
-"""What hydra.sweeper says, read from the composed config."""
+"""The options of a sweep, hydra.sweeper.*, read from the composed config."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,10 +7,11 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from trainyard.errors import UserError
-from trainyard.sweep.heart import EVERY
+from trainyard.sweep.heartbeat import INTERVAL
 from trainyard.sweep.storage import locate
 
 DIRECTIONS = {"min": "minimize", "max": "maximize"}
+SMALLEST = {"n_trials": 1, "n_jobs": 1, "refit": 0, "grace": 3 * INTERVAL, "max_failure_rate": 0}
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Options:
 
 
 def read_options(config: DictConfig) -> Options:
-    """UserError for a value that cannot be."""
+    """UserError for a value that is not allowed."""
     node: dict[str, Any] = {
         key: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
         for key, value in config.hydra.sweeper.items()
@@ -43,22 +44,7 @@ def read_options(config: DictConfig) -> Options:
     }
     folder = Path(config.hydra.sweep.dir).absolute()
     objectives = node["objectives"] or {config.monitor: config.mode}
-    for name, mode in objectives.items():
-        if mode not in DIRECTIONS:
-            raise UserError(f"hydra.sweeper.objectives: {name} is to be {mode}; it must be min or max")
-    for key, least in {"n_trials": 1, "n_jobs": 1, "refit": 0, "grace": 3 * EVERY, "max_failure_rate": 0}.items():
-        if not isinstance(node[key], int | float):
-            raise UserError(f"hydra.sweeper.{key}={node[key]} is not a number")
-        if node[key] < least:
-            raise UserError(f"hydra.sweeper.{key}={node[key]} must be at least {least}")
-    if len(objectives) > 1 and node["refit"]:
-        raise UserError(f"hydra.sweeper.refit={node['refit']}: {len(objectives)} objectives have no single best trial")
-    if config.check or config.resume:
-        raise UserError("check=true and resume=... are for one training; leave them out of a sweep")
-    if not (config.get("callbacks") or {}).get("pruning"):
-        raise UserError("this sweeper needs what sweep=search brings; begin the defaults of your own one with - search")
-    if node["execution"] not in ("process", "launcher"):
-        raise UserError(f"hydra.sweeper.execution={node['execution']} must be process or launcher")
+    _check(node, config, objectives)
     return Options(
         folder=folder,
         location=locate(node["storage"], folder),
@@ -76,3 +62,24 @@ def read_options(config: DictConfig) -> Options:
         refit=node["refit"],
         plots=node["plots"],
     )
+
+
+def _check(node: dict[str, Any], config: DictConfig, objectives: dict[str, str]) -> None:
+    for name, mode in objectives.items():
+        if mode not in DIRECTIONS:
+            raise UserError(f"hydra.sweeper.objectives: the mode of {name} is {mode}; it must be min or max")
+    for key, smallest in SMALLEST.items():
+        if not isinstance(node[key], int | float):
+            raise UserError(f"hydra.sweeper.{key}={node[key]} is not a number")
+        if node[key] < smallest:
+            raise UserError(f"hydra.sweeper.{key}={node[key]} must be at least {smallest}")
+    if len(objectives) > 1 and node["refit"]:
+        raise UserError(f"hydra.sweeper.refit={node['refit']}: {len(objectives)} objectives have no single best trial")
+    if config.check or config.resume:
+        raise UserError("check=true and resume=... are for one training; leave them out of a sweep")
+    if not (config.get("callbacks") or {}).get("pruning"):
+        raise UserError(
+            "this sweeper needs the callback of sweep=search; start the defaults of your own search space with - search"
+        )
+    if node["execution"] not in ("process", "launcher"):
+        raise UserError(f"hydra.sweeper.execution={node['execution']} must be process or launcher")

@@ -8,37 +8,39 @@ from pathlib import Path
 
 from optuna.trial import TrialState
 
-from trainyard.directory import SUMMARY
+from trainyard.durability.run_lock import read_status
+from trainyard.durability.signals import INTERRUPTED, PREEMPTED
 from trainyard.errors import UserError
-from trainyard.reliability.files import read_small
-from trainyard.reliability.folder import status
-from trainyard.reliability.stop import INTERRUPTED, PREEMPTED
+from trainyard.files import read_small
+from trainyard.runs.directory import SUMMARY
 
-AGAIN = (PREEMPTED, INTERRUPTED, -signal.SIGTERM)  # asked to stop, not by the sweep: it can go on
+STOPPED = (PREEMPTED, INTERRUPTED, -signal.SIGTERM)  # exit codes of a training that was asked to stop, and can continue
 PRUNED_AT = "pruned at"  # attribute of a trial: after how many validations
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A trial's end, and why if it is not the hoped-for one."""
+    """A trial's end, and the reason if it has no score."""
 
     state: TrialState
     values: list[float] | None = None
     reason: str = ""
 
 
-def outcome(folder: Path, code: int, error: str, log: Path, objectives: list[str], pruned_at: int | None) -> Outcome:
+def read_outcome(
+    folder: Path, code: int, error: str, log: Path, objectives: list[str], pruned_at: int | None
+) -> Outcome:
     """UserError for an objective that no run has: every further trial would lack it too."""
-    said = status(folder)
-    if code == 0 and said.get("state") == "done" and (folder / SUMMARY).is_file():
+    status = read_status(folder)
+    if code == 0 and status.get("state") == "done" and (folder / SUMMARY).is_file():
         if pruned_at is not None:
             return Outcome(TrialState.PRUNED, reason=f"pruned after {pruned_at} validations")
-        values = scores(folder, objectives)
+        values = _scores(folder, objectives)
         if all(value is not None and math.isfinite(value) for value in values):
             return Outcome(TrialState.COMPLETE, [float(value or 0) for value in values])
-        return Outcome(TrialState.PRUNED, reason="its score is no number")
-    error = str(said.get("error", "")) if said.get("state") == "failed" else error
-    if error.startswith("NotFiniteError"):
+        return Outcome(TrialState.PRUNED, reason="its score is not finite")
+    error = str(status.get("error", "")) if status.get("state") == "failed" else error
+    if error.startswith("NonFiniteLossError"):
         return Outcome(TrialState.PRUNED, reason=f"diverged: {error.partition(': ')[2].splitlines()[0]}")
     if code == 0:
         return Outcome(TrialState.FAIL, reason=f"ended without a result; see {log}")
@@ -46,22 +48,24 @@ def outcome(folder: Path, code: int, error: str, log: Path, objectives: list[str
         name = signal.Signals(-code).name
         hint = " (out of memory?)" if name == "SIGKILL" else ""
         return Outcome(TrialState.FAIL, reason=f"killed by {name}{hint}")
-    return Outcome(TrialState.FAIL, reason=error or last_error(log) or f"ended with code {code}; see {log}")
+    return Outcome(TrialState.FAIL, reason=error or _last_error(log) or f"ended with code {code}; see {log}")
 
 
-def scores(folder: Path, objectives: list[str]) -> list[float | None]:
+def _scores(folder: Path, objectives: list[str]) -> list[float | None]:
     """The objectives' values in the best epoch, or a number of the whole run: parameters, seconds, steps."""
     summary = json.loads(read_small(folder / SUMMARY))
-    if not summary["best"]:  # no validation had a score that is a number
+    if not summary["best"]:  # no validation had a finite score
         return [None]
     known = {**{key: value for key, value in summary.items() if isinstance(value, int | float)}, **summary["best"]}
     if unknown := [name for name in objectives if name not in known]:
-        raise UserError(f"hydra.sweeper.objectives: {unknown[0]} is not in {folder / SUMMARY}: {', '.join(known)} are")
+        raise UserError(
+            f"hydra.sweeper.objectives: {unknown[0]} is not in {folder / SUMMARY}, which has {', '.join(known)}"
+        )
     return [known[name] for name in objectives]
 
 
-def last_error(log: Path) -> str:
-    """The last line that tells an error."""
+def _last_error(log: Path) -> str:
+    """The last line that contains an error."""
     lines = log.read_text(errors="replace").splitlines() if log.is_file() else []
-    told = [line for line in lines if line.startswith("error: ") or "Error: " in line]
-    return told[-1].removeprefix("error: ")[:500] if told else ""
+    errors = [line for line in lines if line.startswith("error: ") or "Error: " in line]
+    return errors[-1].removeprefix("error: ")[:500] if errors else ""

@@ -1,4 +1,4 @@
-"""Reports a trial's score after each validation, and ends it when the study's pruner says so."""
+"""Report a trial's score after each validation, and end it when the study's pruner says so."""
 
 import logging
 from typing import Any
@@ -7,10 +7,10 @@ import optuna
 from hydra.core.hydra_config import HydraConfig
 from lightning import Callback, LightningModule, Trainer
 
-from trainyard.build import build
+from trainyard.config.instantiate import instantiate
 from trainyard.sweep.outcome import PRUNED_AT
 from trainyard.sweep.storage import open_storage
-from trainyard.sweep.study import live, load
+from trainyard.sweep.study import live_trial, load_study
 
 log = logging.getLogger(__name__)
 
@@ -18,9 +18,9 @@ log = logging.getLogger(__name__)
 class Pruning(Callback):
     """Does nothing without `trial`, the number that the sweeper gives, or without a score to report.
 
-    A study of several objectives prunes nothing.
+    A study with several objectives prunes nothing.
 
-    Rank 0 alone talks to the storage; its decision is broadcast, and the run ends as any other, through should_stop.
+    Rank 0 alone talks to the storage; its decision is broadcast, and the run ends as any other, with should_stop.
     """
 
     def __init__(
@@ -45,35 +45,36 @@ class Pruning(Callback):
             return
         self.validations += 1
         score = float(trainer.callback_metrics[self.monitor])
-        if trainer.strategy.broadcast(self.is_over(score, is_last(trainer))):
+        if trainer.strategy.broadcast(self.should_prune(score, is_last(trainer))):
             trainer.fit_loop.min_epochs = None  # either would overrule should_stop
             trainer.fit_loop.epoch_loop.min_steps = None
             trainer.should_stop = True
 
-    def is_over(self, score: float, is_last: bool) -> bool:
-        """Report the score; whether the pruner ends the trial. A storage that is away for a while ends none."""
+    def should_prune(self, score: float, is_last: bool) -> bool:
+        """Report the score; whether the pruner ends the trial. A storage that cannot be reached ends none."""
         if self.trial is None or len(self.trial.study.directions) > 1:
             return False
         try:
             known = self.trial.study.get_trials(deepcopy=False)[self.trial.number].intermediate_values
-            if self.validations not in known:  # a resumed run says again what the storage has
+            if self.validations not in known:  # a resumed run reports again what the storage has
                 self.trial.report(score, self.validations)
-            is_over = not is_last and self.trial.should_prune()
-            if is_over or PRUNED_AT in self.trial.user_attrs:  # a process that was killed may have said so before
-                self.trial.set_user_attr(PRUNED_AT, self.validations if is_over else None)
+            pruned = not is_last and self.trial.should_prune()
+            if pruned or PRUNED_AT in self.trial.user_attrs:  # a process that was killed may have set it before
+                self.trial.set_user_attr(PRUNED_AT, self.validations if pruned else None)
         except Exception as error:  # whatever a storage raises
             log.warning("validation %d could not be reported to the study: %s", self.validations, error)
             return False
-        return is_over
+        return pruned
 
 
 def is_last(trainer: Trainer) -> bool:
-    """Whether the training is at its end anyway: its score counts as any other."""
+    """Whether the training ends here anyway: its score counts as any other."""
     return trainer.max_epochs == trainer.current_epoch + 1 and trainer.is_last_batch
 
 
 def open_trial(number: int, name: str, storage: str | None) -> optuna.Trial:
-    """A study's trial of that number; a URL that may hold a password stands in hydra.sweeper.storage alone."""
+    """The study's trial of that number. A URL, which may contain a password, is in hydra.sweeper.storage alone."""
     node = HydraConfig.get().sweeper
-    study = load(name, open_storage(storage or node.storage), build(node.pruner, "hydra/sweeper/pruner"))
-    return live(study, study.trials[number])
+    pruner = instantiate(node.pruner, "hydra/sweeper/pruner")
+    study = load_study(name, open_storage(storage or node.storage), pruner)
+    return live_trial(study, study.trials[number])

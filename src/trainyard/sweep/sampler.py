@@ -1,4 +1,4 @@
-"""A sampler whose draws for a trial hang on the seed, the trial's number and the results so far: on no process."""
+"""A sampler whose draws for a trial depend on the seed, the trial's number and the results so far, on no process."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,15 +9,15 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from trainyard.build import build
+from trainyard.config.instantiate import instantiate
 from trainyard.sweep.space import Space
 
-STEADY = ("GridSampler", "QMCSampler")  # one sequence for all trials: its seed stays
+ONE_SEQUENCE = ("GridSampler", "QMCSampler")  # their seed is the same for all trials
 PRIME = 1_000_003
 
 
-class Reseeded(BaseSampler):
-    """`make(seed)` anew for every trial. A sweep that was cut off draws what the uninterrupted one would have drawn."""
+class ReseededSampler(BaseSampler):
+    """`make(seed)` again for every trial, so that a sweep that was cut off draws what an uninterrupted one draws."""
 
     def __init__(self, make: Callable[[int], BaseSampler], seed: int) -> None:
         self.make, self.seed = make, seed
@@ -50,6 +50,6 @@ def make_sampler(node: DictConfig, space: Space) -> BaseSampler:
     more = {"search_space": space.grid()} if kind == "GridSampler" else {}
 
     def make(seed: int) -> BaseSampler:
-        return build(node, f"hydra/sweeper/sampler ({kind})", seed=seed, **more)
+        return instantiate(node, f"hydra/sweeper/sampler ({kind})", seed=seed, **more)
 
-    return make(node.seed) if kind in STEADY else Reseeded(make, node.seed)
+    return make(node.seed) if kind in ONE_SEQUENCE else ReseededSampler(make, node.seed)

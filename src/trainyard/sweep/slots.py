@@ -1,4 +1,4 @@
-"""Slots in which trials run, each a process of its own: what one breaks costs one trial."""
+"""Slots in which trials run, each a process of its own: a crash costs one trial."""
 
 import os
 import signal
@@ -9,24 +9,24 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from trainyard import compose
-from trainyard.sweep.child import run
-from trainyard.sweep.server import context
+from trainyard.config.user_conf import user_conf_argument
+from trainyard.sweep.fork_server import context
+from trainyard.sweep.trial_process import run_trial
 
-LOOK = 0.2  # seconds between two looks at the processes
-PATIENCE = 60.0  # seconds that a training has to write its resume point
+POLL_INTERVAL = 0.2  # seconds
+STOP_TIMEOUT = 60.0  # seconds that a training has to write its resume point
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A process that is over."""
+    """A process that has ended."""
 
     job: Any
     code: int
 
 
 class Slots:
-    """As many places as `environments`, each with its own; at the end of `with`, what is left running is stopped."""
+    """One slot for each of `environments`; at the end of `with`, whatever still runs is stopped."""
 
     def __init__(self, environments: list[dict[str, str]]) -> None:
         self.free = dict(enumerate(environments))
@@ -42,59 +42,59 @@ class Slots:
         """Run a training with these words in a free slot; what it prints goes to `log`."""
         slot, environment = self.free.popitem()
         log.parent.mkdir(parents=True, exist_ok=True)
-        process = context().Process(target=run, args=(words, compose.named_conf(), environment, str(log)))
+        process = context().Process(target=run_trial, args=(words, user_conf_argument(), environment, str(log)))
         process.start()
         self.running[slot] = (job, process, environment)
 
     def wait(self) -> list[Ended]:
-        """After a moment, the processes that are over."""
-        time.sleep(LOOK)
-        return self.ended()
+        """Wait a moment; the processes that have ended."""
+        time.sleep(POLL_INTERVAL)
+        return self.collect()
 
-    def ended(self) -> list[Ended]:
-        """The processes that are over since the last look; their slots are free again."""
-        over = []
+    def collect(self) -> list[Ended]:
+        """The processes that have ended since the last call; their slots are free again."""
+        ended = []
         for slot, (job, process, environment) in list(self.running.items()):
             if process.exitcode is not None:
                 process.join()
-                over.append(Ended(job, process.exitcode))
+                ended.append(Ended(job, process.exitcode))
                 del self.running[slot]
                 self.free[slot] = environment
-        return over
+        return ended
 
     def stop(self, number: int) -> list[Ended]:
-        """Send all a signal, and wait for their end; those that take too long are killed."""
+        """Send a signal to all, and wait until they have ended; those that take too long are killed."""
         for _, process, _ in self.running.values():
             send(process, number)
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + STOP_TIMEOUT
         for _, process, _ in self.running.values():
             process.join(max(0.0, until - time.monotonic()))
             send(process, signal.SIGKILL)
             process.join()
-        return self.ended()
+        return self.collect()
 
 
 def send(process: BaseProcess, number: int) -> None:
-    """A signal to a training and its data workers, if it runs."""
+    """Send a signal to a training that runs; SIGKILL also to its data workers."""
     if process.pid is None or process.exitcode is not None:
         return
-    with suppress(ProcessLookupError):  # over, or not yet the head of its group
+    with suppress(ProcessLookupError):  # ended, or not yet the leader of its group
         os.killpg(process.pid, number) if number == signal.SIGKILL else os.kill(process.pid, number)
     if number == signal.SIGKILL:
         process.kill()
 
 
-def environments(n_jobs: int, given: list[dict[str, str]]) -> list[dict[str, str]]:
-    """An environment for each slot: those given, by turns; else a GPU each, where there are several."""
+def slot_environments(n_jobs: int, given: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The environment variables of each slot: those given, in turn; else a GPU each, where there are several."""
     if not given and n_jobs > 1:
         named = os.environ.get("CUDA_VISIBLE_DEVICES")
-        gpus = named.split(",") if named else all_gpus()
+        gpus = named.split(",") if named else _all_gpus()
         given = [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in gpus] if len(gpus) > 1 else []
     return [given[slot % len(given)] if given else {} for slot in range(n_jobs)]
 
 
-def all_gpus() -> list[str]:
-    """The numbers of this machine's GPUs."""
+def _all_gpus() -> list[str]:
+    """The indices of this machine's GPUs."""
     import torch  # late: a sweep needs it for nothing else
 
     return [str(gpu) for gpu in range(torch.cuda.device_count())]

@@ -1,4 +1,4 @@
-"""The search space: Hydra's own words for what may vary, as Optuna's distributions, and values as words again."""
+"""The search space: Hydra's sweep syntax as Optuna's distributions, and drawn values as overrides."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from trainyard.errors import UserError
 
-LARGE = 10_000  # combinations that are worth listing
+MAX_POINTS = 10_000  # combinations that are listed
 FORMS = "choice(a,b), range(1,10), interval(0.1,0.5) or int(interval(1,8)), tag(log, interval(1e-5,1e-1))"
 
 
@@ -24,12 +24,12 @@ class Parameter:
     distribution: BaseDistribution
     words: dict[str, str] = field(default_factory=dict)  # of a choice: how each value was written
 
-    def word(self, value: Any) -> str:
+    def override(self, value: Any) -> str:
         """The override that sets the key to `value`."""
         return f"{self.key}={self.words.get(repr(value)) or quote(value)}"
 
     def values(self) -> list[Any] | None:
-        """Every value, or None for a continuum."""
+        """Every value, or None for a continuous interval."""
         match self.distribution:
             case CategoricalDistribution(choices=choices):
                 return list(choices)
@@ -42,55 +42,52 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Space:
-    """The parameters by name, and the words that are the same for all trials."""
+    """The parameters by name, and the overrides that are the same for all trials."""
 
     parameters: dict[str, Parameter]
     fixed: list[str]
 
     @property
     def distributions(self) -> dict[str, BaseDistribution]:
-        """What Optuna asks for."""
+        """The distributions by name, as Optuna takes them."""
         return {name: parameter.distribution for name, parameter in self.parameters.items()}
 
-    def words(self, values: dict[str, Any]) -> list[str]:
+    def overrides(self, values: dict[str, Any]) -> list[str]:
         """The overrides that set these values."""
-        return [self.parameters[name].word(value) for name, value in values.items()]
+        return [self.parameters[name].override(value) for name, value in values.items()]
 
-    def checked(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The values, if the space holds them; else UserError."""
+    def check_contains(self, values: dict[str, Any]) -> None:
+        """UserError for a value that is outside of the space."""
         for name, distribution in self.distributions.items():
             value = values[name]
             if isinstance(distribution, CategoricalDistribution):
-                holds = value in distribution.choices
+                contains = value in distribution.choices
             else:
                 low, high = distribution.low, distribution.high  # pyright: ignore
-                holds = isinstance(value, int | float) and low <= value <= high
-            if not holds:
-                raise UserError(
-                    f"hydra.sweeper.baseline: {name}={value} of the config lies outside of the search space"
-                )
-        return values
+                contains = isinstance(value, int | float) and low <= value <= high
+            if not contains:
+                raise UserError(f"hydra.sweeper.baseline: {name}={value} of the config is outside of the search space")
 
     def grid(self) -> dict[str, list[Any]]:
-        """The values of every parameter; UserError for a continuum."""
+        """The values of every parameter; UserError for a continuous interval."""
         grid = {name: parameter.values() for name, parameter in self.parameters.items()}
-        if endless := [name for name, values in grid.items() if values is None]:
+        if continuous := [name for name, values in grid.items() if values is None]:
             raise UserError(
-                f"hydra/sweeper/sampler=grid tries every value, and {endless[0]} is an interval; give it as "
-                "choice(...) or range(...), or take another sampler"
+                f"hydra/sweeper/sampler=grid tries every value, and {continuous[0]} is an interval; write it as "
+                "choice(...) or range(...), or use another sampler"
             )
         return {name: values for name, values in grid.items() if values is not None}
 
     def points(self) -> list[dict[str, Any]] | None:
-        """Every combination, or None where there are endlessly, or very, many."""
+        """Every combination, or None where there are infinitely, or very, many."""
         values = [parameter.values() for parameter in self.parameters.values()]
-        if any(each is None for each in values) or prod(len(each or []) for each in values) > LARGE:
+        if any(each is None for each in values) or prod(len(each or []) for each in values) > MAX_POINTS:
             return None
         return [dict(zip(self.parameters, point, strict=True)) for point in product(*values)]  # pyright: ignore
 
 
 def read_space(params: dict[str, Any], arguments: list[str]) -> Space:
-    """From the config's `params` and the command line's words, which win; UserError if nothing varies."""
+    """Read the config's `params` and the command line's words, which take precedence; UserError if nothing varies."""
     given = [f"{key}={value if isinstance(value, str) else quote(value)}" for key, value in params.items()]
     parameters: dict[str, Parameter] = {}
     fixed: dict[str, str] = {}
@@ -100,29 +97,29 @@ def read_space(params: dict[str, Any], arguments: list[str]) -> Space:
         parameters.pop(name, None)
         fixed.pop(name, None)
         if override.is_sweep_override():
-            parameters[name] = parameter(key, override)
+            parameters[name] = _parameter(key, override)
         else:
             fixed[name] = override.input_line or key
     if not parameters:
-        raise UserError(f"nothing varies in this sweep: give a key as {FORMS}, or choose one of conf/sweep")
+        raise UserError(f"nothing varies in this sweep: write a key as {FORMS}, or choose one of conf/sweep")
     return Space(parameters, list(fixed.values()))
 
 
-def parameter(key: str, override: Override) -> Parameter:
-    """What an override lets vary; UserError for what cannot be drawn from."""
+def _parameter(key: str, override: Override) -> Parameter:
+    """The parameter that an override describes; UserError for what cannot be drawn from."""
     try:
         if "glob(" in str(override.input_line) or (override.is_range_sweep() and "tag(" in str(override.input_line)):
-            raise ValueError(f"it has no meaning in a search space; say {FORMS}")
+            raise ValueError(f"it has no meaning in a search space; write {FORMS}")
         if override.is_choice_sweep():
             swept = override.value()
-            return choice(key, swept.list if isinstance(swept, ChoiceSweep) else override.sweep_iterator())
-        return Parameter(key, numbers(override))
+            return _choice(key, swept.list if isinstance(swept, ChoiceSweep) else override.sweep_iterator())
+        return Parameter(key, _numbers(override))
     except (ValueError, TypeError) as error:
         raise UserError(f"{override.input_line}: {error}") from error
 
 
-def choice(key: str, elements: Iterable[Any]) -> Parameter:
-    """One of a list. Lists and dicts are known to the study by their text."""
+def _choice(key: str, elements: Iterable[Any]) -> Parameter:
+    """One of several values. In the study, lists and dicts are represented by their text."""
     words: dict[str, str] = {}
     values: list[Any] = []
     for element in elements:
@@ -135,19 +132,19 @@ def choice(key: str, elements: Iterable[Any]) -> Parameter:
     return Parameter(key, CategoricalDistribution(values), words)
 
 
-def numbers(override: Override) -> BaseDistribution:
+def _numbers(override: Override) -> BaseDistribution:
     """A range or an interval."""
     swept: Any = override.value()
     if override.is_range_sweep():
         values = list(swept.range())
         if not values:
-            raise ValueError("the range is empty (its end is left out, as Python's)")
+            raise ValueError("the range is empty (its end is excluded, as in Python)")
         low, high, step = min(values), max(values), abs(swept.step)
         if all(isinstance(number, int) for number in (low, high, step)):
             return IntDistribution(low, high, step=step)
         return FloatDistribution(float(low), float(high), step=float(step))
     if set(swept.tags) - {"log"}:
-        raise ValueError(f"the tag {', '.join(swept.tags)} is unknown; log is the only one")
+        raise ValueError(f"the tag {', '.join(swept.tags)} is unknown; the only tag is log")
     low, high, log = swept.start, swept.end, "log" in swept.tags
     if isinstance(low, int) and isinstance(high, int):
         return IntDistribution(low, high, log=log)
@@ -155,7 +152,7 @@ def numbers(override: Override) -> BaseDistribution:
 
 
 def quote(value: Any) -> str:
-    """A value as the right side of an override."""
+    """A value as the right-hand side of an override."""
     if isinstance(value, str):
         return QuotedString(text=value, quote=Quote.single).with_quotes()
     if isinstance(value, list | tuple):

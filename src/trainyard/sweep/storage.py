@@ -1,4 +1,4 @@
-"""Where a study is kept: a journal file, SQLite, or a database that several machines reach."""
+"""Where a study is stored: a journal file, SQLite, or a database that several machines can reach."""
 
 import os
 import random
@@ -12,11 +12,11 @@ from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from trainyard.errors import UserError
 
 JOURNAL = "study.journal"
-TRIES = 10
+ATTEMPTS = 10  # at opening a database
 
 
 def locate(storage: str | None, folder: Path) -> str:
-    """The URL, or the absolute path of the journal, so that it is the same one from everywhere."""
+    """The URL, or the absolute path of the journal, which names the same study from every folder."""
     if storage is None:
         return str((folder / JOURNAL).absolute())
     if storage.startswith("sqlite:///"):
@@ -25,12 +25,12 @@ def locate(storage: str | None, folder: Path) -> str:
 
 
 def is_file(location: str) -> bool:
-    """Whether the study lies in a file."""
+    """Whether the study is stored in a file."""
     return "://" not in location or location.startswith("sqlite:///")
 
 
-def shown(location: str) -> str:
-    """The location without what may be a password: user and query."""
+def without_password(location: str) -> str:
+    """The location without user and query, which may contain a password."""
     scheme, mark, rest = location.partition("://")
     if is_file(location):
         return location
@@ -38,20 +38,20 @@ def shown(location: str) -> str:
 
 
 def open_storage(location: str) -> BaseStorage:
-    """The storage, made if it is not there yet; UserError if it cannot be reached."""
+    """The storage, created if it does not exist yet; UserError if it cannot be opened."""
     if "://" not in location:
         return JournalStorage(Journal(Path(location)))
     if location.startswith("sqlite:///"):
         Path(location.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    # two processes that begin together both find no tables: the slower one's are there already, and it looks again
+    # two processes that start together both find no tables; the slower one fails to create them, and tries again
     options = {"connect_args": {"timeout": 60}} if is_file(location) else {"pool_pre_ping": True}
-    for left in reversed(range(TRIES)):
+    for left in reversed(range(ATTEMPTS)):
         try:
             return RDBStorage(location, engine_kwargs=options)
         except Exception as error:
             if not left or isinstance(error, ImportError):
                 raise UserError(
-                    f"hydra.sweeper.storage={shown(location)} cannot be opened ({type(error).__name__}: "
+                    f"hydra.sweeper.storage={without_password(location)} cannot be opened ({type(error).__name__}: "
                     f"{str(error).splitlines()[0]}); a database needs its driver, PostgreSQL's is psycopg"
                 ) from error
             time.sleep(random.uniform(0.1, 0.5))
@@ -59,33 +59,33 @@ def open_storage(location: str) -> BaseStorage:
 
 
 class Journal(JournalFileBackend):
-    """A journal file; half a line at its end, which a full disk or a power cut left, is dropped before one is added."""
+    """A journal file; an incomplete last line, left by a full disk or a power cut, is removed before one is added."""
 
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         self.file, self.lock = file, JournalFileSymlinkLock(str(file))
         super().__init__(str(file), self.lock)
-        self.mend()
+        self.repair()
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Called by Optuna."""
-        self.mend()
+        self.repair()
         super().append_logs(logs)
 
-    def mend(self) -> None:
-        """Cut the file after its last whole line."""
-        if not torn(self.file):
+    def repair(self) -> None:
+        """Truncate the file after its last complete line."""
+        if not _is_torn(self.file):
             return
         self.lock.acquire()
         try:
-            if torn(self.file):  # and not just another's line on its way
+            if _is_torn(self.file):  # and no other process is just writing its line
                 os.truncate(self.file, self.file.read_bytes().rfind(b"\n") + 1)
         finally:
             self.lock.release()
 
 
-def torn(file: Path) -> bool:
-    """Whether the last line has no end."""
+def _is_torn(file: Path) -> bool:
+    """Whether the last line is incomplete."""
     if not file.is_file() or not file.stat().st_size:
         return False
     with file.open("rb") as open_file:

@@ -1,1 +1,1 @@
-"""LightningModules: one file per way from a batch to a loss."""
+"""LightningModules: one way from a batch to a loss per file."""

@@ -1,4 +1,4 @@
-"""What every task shares: steps, logging, optimizer, schedule. A task says how a batch is scored, no more."""
+"""What all tasks share: steps, logging, optimizer, schedule. A task itself only defines how a batch is scored."""
 
 from collections.abc import Callable
 from inspect import signature
@@ -17,20 +17,20 @@ STAGES = ("train", "val", "test")
 
 
 class Scored(NamedTuple):
-    """A batch as a task scored it."""
+    """What a task computed from a batch."""
 
-    loss: Tensor  # () mean over `count`
-    count: int  # samples (or tokens) behind the mean
-    predictions: Tensor  # what the metrics compare ...
-    targets: Tensor  # ... with what
+    loss: Tensor  # (), the mean over `weight` samples
+    weight: int  # samples (or tokens) in the mean
+    predictions: Tensor  # what the metrics compare with ...
+    targets: Tensor  # ... these
 
 
 class Task(LightningModule):
-    """A network, a way to score it and a way to improve it.
+    """A network with its loss, metrics, optimizer and learning-rate schedule.
 
-    Subclasses write `score` and `metrics`. `scheduler` is called with the optimizer; one whose signature names
-    `total_steps` is given those too and stepped every batch, any other every epoch. A plateau watches `monitor`.
-    All of the network but its `head` learns at `base_lr` times the optimizer's rate.
+    Subclasses define `score` and `metrics`. `scheduler` is called with the optimizer; one whose signature has
+    `total_steps` gets those too and is stepped every batch, others every epoch. A plateau schedule watches `monitor`.
+    All of the network except its `head` learns at `backbone_lr_scale` times the optimizer's learning rate.
     """
 
     def __init__(
@@ -39,15 +39,17 @@ class Task(LightningModule):
         optimizer: Callable[..., Optimizer],
         scheduler: Callable[..., LRScheduler],
         monitor: str = "val/loss",
-        base_lr: float = 1.0,
+        backbone_lr_scale: float = 1.0,
     ) -> None:
         super().__init__()
-        if base_lr <= 0:
-            raise ValueError(f"task.base_lr={base_lr} must be above 0; callbacks=finetune freezes the base")
-        self.base_lr = base_lr
+        if backbone_lr_scale <= 0:
+            raise ValueError(
+                f"task.backbone_lr_scale={backbone_lr_scale} must be above 0; callbacks=finetune freezes the backbone"
+            )
+        self.backbone_lr_scale = backbone_lr_scale
         self.net, self.optimizer, self.scheduler, self.monitor = net, optimizer, scheduler, monitor
-        self.counts: list[int] = []  # samples of each batch since the last step, where gradients are accumulated
-        # One set of meters for each stage, so that none mixes with another. (ModuleDict refuses the name "train".)
+        self.weights: list[int] = []  # of the batches since the last step, where gradients are accumulated
+        # One set of meters per stage. (ModuleDict refuses the name "train".)
         self.meters = nn.ModuleDict(
             {
                 f"{stage}/": nn.ModuleDict({"loss": MeanMetric(nan_strategy="disable"), **self.metrics(stage)})
@@ -56,11 +58,11 @@ class Task(LightningModule):
         )
 
     def metrics(self, stage: str) -> dict[str, Metric]:
-        """Fresh metrics of one stage by name; each compares predictions with targets."""
+        """New metrics of one stage by name; each compares predictions with targets."""
         raise NotImplementedError
 
     def score(self, batch: Any) -> Scored:
-        """Run the network on a batch and say how wrong it is."""
+        """Run the network on a batch and compute its loss."""
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
@@ -69,28 +71,28 @@ class Task(LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         scored = self.step("train", batch)
         loss = scored.loss
-        often: int = self.trainer.log_every_n_steps  # pyright: ignore
-        if often and (self.global_step + 1) % often == 0:
+        interval: int = self.trainer.log_every_n_steps  # pyright: ignore
+        if interval and (self.global_step + 1) % interval == 0:
             self.log("train/step_loss", loss.detach(), on_step=True, on_epoch=False)
-        return self.weigh(loss, scored.count) if self.trainer.accumulate_grad_batches > 1 else loss
+        return self.weight_loss(loss, scored.weight) if self.trainer.accumulate_grad_batches > 1 else loss
 
-    def weigh(self, loss: Tensor, count: int) -> Tensor:
-        """One of several losses that make a step together, weighted by its samples (or tokens).
+    def weight_loss(self, loss: Tensor, weight: int) -> Tensor:
+        """Weight one of several losses that are accumulated to a step by its samples (or tokens).
 
-        Lightning divides each by their number; `on_before_optimizer_step` makes of it the mean over all samples.
+        Lightning divides each by their number; `on_before_optimizer_step` turns the sum into the mean over all samples.
         """
-        self.counts.append(count)
-        return loss * (count / max(1, self.counts[0]))
+        self.weights.append(weight)
+        return loss * (weight / max(1, self.weights[0]))
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        if not self.counts:
+        if not self.weights:
             return
-        factor = self.trainer.accumulate_grad_batches * self.counts[0] / max(1, sum(self.counts))
-        self.counts.clear()
+        factor = self.trainer.accumulate_grad_batches * self.weights[0] / max(1, sum(self.weights))
+        self.weights.clear()
         for group in optimizer.param_groups:
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    weight.grad.mul_(factor)
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    parameter.grad.mul_(factor)
 
     def validation_step(self, batch: Any, batch_idx: int) -> None:
         self.step("val", batch)
@@ -99,13 +101,13 @@ class Task(LightningModule):
         self.step("test", batch)
 
     def step(self, stage: str, batch: Any) -> Scored:
-        """Score a batch and add it to the stage's meters, which give exact means whatever the batch sizes."""
+        """Score a batch and add it to the stage's meters, which compute exact means for any batch sizes."""
         scored = self.score(batch)
-        if not len(scored.targets):  # this process has no share of a short last batch
+        if not len(scored.targets):  # this process got no sample of a short last batch
             return scored
         for name, meter in self.stage_meters(stage).items():
             if name == "loss":
-                meter.update(scored.loss.detach().expand(scored.count))  # with its NaN check off it ignores weights
+                meter.update(scored.loss.detach().expand(scored.weight))  # with its NaN check off it ignores weights
             else:
                 meter.update(scored.predictions.detach(), scored.targets)
         return scored
@@ -115,7 +117,7 @@ class Task(LightningModule):
         return dict(self.meters[f"{stage}/"].items())  # pyright: ignore
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """An epoch's sums so far, for a run that resumes within it."""
+        """Save the meters, for a run that resumes within an epoch."""
         meters = self.stage_meters("train").items()
         checkpoint["meters"] = {name: dict(meter.metric_state) for name, meter in meters}
 
@@ -125,7 +127,7 @@ class Task(LightningModule):
                 setattr(meter, key, value.to(meter.device))
 
     def scores(self) -> list[str]:
-        """The names of all that the meters log once an epoch: what can be monitored."""
+        """The names of all that the meters log once per epoch, which can be monitored."""
         return [f"{stage}/{name}" for stage in STAGES for name in self.stage_meters(stage)]
 
     def on_train_epoch_end(self) -> None:
@@ -138,19 +140,19 @@ class Task(LightningModule):
         self.report("test")
 
     def report(self, stage: str) -> None:
-        """Log what the meters hold, and empty them. (Handing them to self.log would cost milliseconds each step.)"""
+        """Log the meters' values and reset them. (Passing the meters to self.log would cost milliseconds each step.)"""
         for name, meter in self.stage_meters(stage).items():
             self.log(f"{stage}/{name}", meter.compute(), on_step=False, on_epoch=True)
             meter.reset()
 
     def configure_optimizers(self) -> dict[str, Any]:
-        made = self.make_optimizer(self.total_steps() if self.wants_total_steps else 0)
-        if isinstance(made["lr_scheduler"]["scheduler"], ReduceLROnPlateau):  # it waits for what it watches
-            made["lr_scheduler"]["frequency"] = self.trainer.check_val_every_n_epoch or 1
-        return made
+        config = self.make_optimizer(self.total_steps() if self.needs_total_steps else 0)
+        if isinstance(config["lr_scheduler"]["scheduler"], ReduceLROnPlateau):  # stepped when its score is there
+            config["lr_scheduler"]["frequency"] = self.trainer.check_val_every_n_epoch or 1
+        return config
 
     def total_steps(self) -> int:
-        """Optimizer steps of the whole run; ValueError where nothing ends it.
+        """The number of optimizer steps of the whole run; ValueError if nothing ends it.
 
         Lightning's own `estimated_stepping_batches` would start the loader before a resumed run's epoch is known.
         """
@@ -158,7 +160,9 @@ class Task(LightningModule):
         steps, epochs = trainer.max_steps, trainer.max_epochs
         if epochs is None or epochs < 0:
             if steps < 0:
-                raise ValueError("this schedule needs an end: set trainer.max_epochs or trainer.max_steps")
+                raise ValueError(
+                    "this schedule needs the length of the run: set trainer.max_epochs or trainer.max_steps"
+                )
             return steps
         if data is None:
             return int(trainer.estimated_stepping_batches)
@@ -168,16 +172,17 @@ class Task(LightningModule):
         return total if steps < 0 else min(total, steps)
 
     def make_optimizer(self, total_steps: int) -> dict[str, Any]:
-        """Optimizer and schedule of a run of that length, as Lightning takes them."""
-        optimizer = self.optimizer(decay_groups(self.net, split_head=self.base_lr != 1))
-        base = [group for group in optimizer.param_groups if str(group.get("name")).startswith("base/")]
-        for group in base:
-            group["lr"] *= self.base_lr
-        length = {"total_steps": total_steps} if self.wants_total_steps else {}
+        """Optimizer and schedule of a run of that length, in the form that Lightning takes."""
+        optimizer = self.optimizer(decay_groups(self.net, split_head=self.backbone_lr_scale != 1))
+        backbone = [group for group in optimizer.param_groups if str(group.get("name")).startswith("backbone/")]
+        for group in backbone:
+            group["lr"] *= self.backbone_lr_scale
+        length = {"total_steps": total_steps} if self.needs_total_steps else {}
         scheduler = self.scheduler(optimizer, **length)
-        if base and len({group["lr"] for group in optimizer.param_groups} - {0}) == 1:
+        if backbone and len({group["lr"] for group in optimizer.param_groups} - {0}) == 1:
             raise ValueError(
-                f"this schedule gives all weights one rate, and task.base_lr={self.base_lr} the base another"
+                "this schedule sets one learning rate for all weights, which contradicts "
+                f"task.backbone_lr_scale={self.backbone_lr_scale}"
             )
         interval = "step" if length else "epoch"
         return {
@@ -186,6 +191,6 @@ class Task(LightningModule):
         }
 
     @property
-    def wants_total_steps(self) -> bool:
-        """Whether the schedule asks how long the run is going to be."""
+    def needs_total_steps(self) -> bool:
+        """Whether the schedule depends on the length of the run."""
         return "total_steps" in signature(self.scheduler).parameters

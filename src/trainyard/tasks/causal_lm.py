@@ -6,9 +6,9 @@ from trainyard.tasks.language import LanguageModel
 
 
 class CausalLM(LanguageModel):
-    """Also logs bits_per_character, which compares between tokenizers, where the data knows its characters.
+    """Also logs bits_per_character, which can be compared between tokenizers, where the data knows its characters.
 
-    (A tokenizer with unknown words does not have to tell them apart, and comes out too well.)
+    (A tokenizer with unknown words need not tell them apart, so that its value is too low.)
     """
 
     causal = True

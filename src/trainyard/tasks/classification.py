@@ -1,4 +1,4 @@
-"""Tell which of several classes a sample belongs to."""
+"""Classify samples."""
 
 from typing import Any
 
@@ -12,17 +12,17 @@ from trainyard.tasks.base import Scored, Task
 
 
 class Classification(Task):
-    """Any network from samples to class logits: (B, num_classes), or (B, 1) for two classes.
+    """Any network that returns class logits: (B, num_classes), or (B, 1) for two classes.
 
     A single logit z stands for the two logits (0, z): their cross-entropy is the binary cross-entropy of z.
-    Labels are classes (B), or shares of them (B, num_classes) where samples were blended: then the heavier class counts
-    for the meters. Logged in each stage: loss and accuracy; in val and test also f1 (macro) and, above five classes,
-    accuracy_top5.
+    Labels are class indices (B), or class probabilities (B, num_classes) where samples were mixed: then the more
+    probable class counts for the meters. Logged in each stage: loss and accuracy; in val and test also f1 (macro) and,
+    with more than five classes, accuracy_top5.
     """
 
     def __init__(self, num_classes: int, label_smoothing: float = 0.0, **common: Any) -> None:
         if not 0 <= label_smoothing < 1:
-            raise ValueError(f"label_smoothing={label_smoothing} is not a share in [0, 1)")
+            raise ValueError(f"label_smoothing={label_smoothing} must be in [0, 1)")
         self.num_classes, self.label_smoothing = num_classes, label_smoothing
         super().__init__(**common)
 
@@ -40,9 +40,9 @@ class Classification(Task):
         logits = self.net(inputs)
         if logits.shape[1] == 1:
             logits = torch.cat((torch.zeros_like(logits), logits), dim=1)
-        heavier = labels.argmax(dim=1) if labels.ndim == 2 else labels
-        return Scored(self.loss(logits, labels), len(labels), logits, heavier)
+        classes = labels.argmax(dim=1) if labels.ndim == 2 else labels
+        return Scored(self.loss(logits, labels), len(labels), logits, classes)
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:  # (B, num_classes), (B) or (B, num_classes) -> ()
-        """Cross-entropy; label smoothing is for training alone, so that val/loss compares between runs."""
+        """Cross-entropy; labels are smoothed in training alone, so that val/loss can be compared between runs."""
         return F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing if self.training else 0.0)

@@ -1,4 +1,4 @@
-"""Language models: the loss of the tokens that have a target, and nothing decoded that has none."""
+"""Language models: the loss of the tokens that have a target; no other token is decoded."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from torchmetrics import MeanMetric, Metric
 
 from trainyard.tasks.base import Scored, Task
 
-IGNORE = -100  # a target that does not count
+IGNORE = -100  # the target of a token that does not count
 
 
 class Perplexity(MeanMetric):
@@ -25,12 +25,12 @@ class Perplexity(MeanMetric):
 
 
 class LanguageModel(Task):
-    """A network that takes tokens (B, T) and which of them are `wanted` (B, T), and gives these (N, vocab_size) logits.
+    """A network that takes tokens (B, T) and `target_positions` (B, T), and returns their logits (N, vocab_size).
 
-    Logged in each stage: loss (nats a token) and perplexity.
+    Logged in each stage: loss (nats per token) and perplexity.
     """
 
-    causal: bool  # what the network has to be
+    causal: bool  # whether the network must be causal
 
     def __init__(self, **common: Any) -> None:
         net = common["net"]
@@ -44,9 +44,9 @@ class LanguageModel(Task):
 
     def score(self, batch: tuple[Tensor, Tensor]) -> Scored:
         tokens, targets = batch
-        chosen = targets != IGNORE
-        found = targets[chosen]  # (N)
-        logits = self.net(tokens, wanted=chosen)  # (N, vocab_size)
-        losses = F.cross_entropy(logits.float(), found, reduction="none")
-        loss = losses.sum() / max(1, len(found))
-        return Scored(loss, len(found), losses, found)
+        positions = targets != IGNORE
+        known = targets[positions]  # (N)
+        logits = self.net(tokens, target_positions=positions)  # (N, vocab_size)
+        losses = F.cross_entropy(logits.float(), known, reduction="none")
+        loss = losses.sum() / max(1, len(known))
+        return Scored(loss, len(known), losses, known)

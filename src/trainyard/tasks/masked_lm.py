@@ -1,9 +1,9 @@
-"""Find the hidden tokens of a text (Devlin et al., 2018)."""
+"""Predict masked tokens (Devlin et al., 2018)."""
 
 from trainyard.tasks.language import LanguageModel
 
 
 class MaskedLM(LanguageModel):
-    """The loss is that of the hidden tokens alone."""
+    """The loss is that of the masked tokens alone."""
 
     causal = False

@@ -1,0 +1,41 @@
+"""trainyard evaluate: score a run's best weights on one of its splits."""
+
+import argparse
+from typing import Any
+
+from trainyard.cli.parser import examples
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command and its arguments."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="score a run's best weights",
+        description="Score a run's best weights on one of its splits.",
+        epilog=examples(
+            "trainyard evaluate outputs/quickstart/...",
+            "trainyard evaluate outputs/quickstart/... --split val data.root=/data",
+        ),
+    )
+    parser.add_argument("path", metavar="RUN", help="a run directory, outputs/...")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes to the run's config: data.root=...")
+    parser.add_argument("--split", choices=("test", "val"), default="test", help="default: test")
+    parser.add_argument("--config-dir", help="the conf folder beside which a network of your own is")
+    parser.add_argument("--trust", action="store_true", help="run the code that someone else's run names")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print each score on a line."""
+    import logging
+
+    from trainyard.config.user_conf import set_user_conf
+    from trainyard.logs import log_to_console
+    from trainyard.runs.run import Run
+    from trainyard.training.evaluate import evaluate
+
+    set_user_conf(options.config_dir)
+    log_to_console()
+    scores = evaluate(Run(options.path, options.overrides, options.trust), options.split)
+    for name, value in scores.items():
+        logging.getLogger(__name__).info("%-20s %.4f", name, value)

@@ -1,0 +1,46 @@
+"""The `trainyard` command: find the subcommand, and run it."""
+
+import sys
+from importlib.metadata import version
+
+from trainyard.cli import evaluate, generate, plot, report, train
+from trainyard.cli.parser import Parser, examples
+from trainyard.errors import exit_on_error
+
+COMMANDS = (train, evaluate, generate, report, plot)  # modules, each with add_parser
+DEBUG = "debug=true"  # works with every command
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run a command. `argv` comes before the words of the command line: train.py calls main(["train"])."""
+    words = [*(argv or []), *sys.argv[1:]]
+    with exit_on_error(debug=DEBUG in words):
+        if words[:1] == ["train"]:  # its words are Hydra's, --help among them
+            train.run_words(words[1:])
+            return
+        run_command([word for word in words if word != DEBUG] or ["--help"])
+
+
+def run_command(words: list[str]) -> None:
+    """Run any command but train; UserError for a mistake."""
+    options = make_parser().parse_args(words)
+    options.run(options)
+
+
+def make_parser() -> Parser:
+    """The parser of every command."""
+    parser = Parser(
+        prog="trainyard",
+        description="Train networks, and use what was trained.",
+        epilog=examples(
+            "trainyard train model=resnet18 data=cifar10",
+            "trainyard evaluate outputs/resnet18_cifar10/...",
+            "trainyard report outputs",
+        )
+        + "\n\ntrainyard COMMAND --help explains a command; debug=true shows the traceback of an error",
+    )
+    parser.add_argument("--version", action="version", version=f"trainyard {version('trainyard')}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_parser(commands)
+    return parser

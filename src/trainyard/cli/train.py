@@ -1,0 +1,29 @@
+"""trainyard train: compose a config from the command line and train; with -m, once for each job of a sweep."""
+
+from typing import Any
+
+from trainyard.cli.parser import examples
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the list of `trainyard --help`; its own help is Hydra's."""
+    commands.add_parser(
+        "train",
+        help="train a network and test its best weights (the same as python train.py)",
+        epilog=examples("trainyard train model=resnet18 data=cifar10"),
+    )
+
+
+def run_words(words: list[str]) -> None:
+    """Run with Hydra's words: group=choice, key=value, --help, --cfg job, -m ... Jobs of -m end with a table."""
+    from trainyard.config.compose import run_hydra
+    from trainyard.training.launch import finished_jobs, hydra_job
+
+    finished_jobs.clear()
+    run_hydra(hydra_job, words)
+    if len(finished_jobs) > 1:
+        from trainyard.report.groups import group
+        from trainyard.report.runs import find
+        from trainyard.report.tables import show
+
+        show(group(find(finished_jobs)[0]))

@@ -1,0 +1,64 @@
+"""Compose a config with Hydra. Mistakes raise Hydra's own errors, which `compose.py` explains."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from trainyard.config import resolvers
+from trainyard.config.experiment_file import register_experiment_files
+from trainyard.config.user_conf import add_user_modules, package_conf
+
+NAME = "train"  # conf/train.yaml
+VERSION = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}  # Hydra 1.4 deprecates the argument
+COMPOSITION_ERRORS = (ConfigCompositionException, MissingConfigException, OverrideParseException)
+resolvers.register()
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A config whose interpolations stand as they were written, and how it came about."""
+
+    cfg: DictConfig
+    choices: dict[str, str] = field(default_factory=dict)  # config group: chosen option
+    overrides: list[str] = field(default_factory=list)  # as typed
+    job_dir: str | None = None  # where a sweep wants this run; None leaves it to the run
+    sweeper: DictConfig = field(default_factory=lambda: DictConfig({}))  # hydra.sweeper
+
+
+@contextmanager
+def _initialized() -> Iterator[None]:
+    """Initialize Hydra for a moment; a job that Hydra is running, or a notebook, gets its own state back."""
+    outer = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with hydra.initialize_config_dir(str(package_conf()), **VERSION):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = outer
+
+
+def compose_overrides(overrides: list[str]) -> Composed:
+    """Compose without a command line."""
+    add_user_modules()
+    register_experiment_files(overrides)
+    with _initialized():
+        cfg = hydra.compose(NAME, overrides, return_hydra_config=True)
+    choices, sweeper = dict(cfg.hydra.runtime.choices), cfg.hydra.sweeper
+    OmegaConf.set_struct(cfg, False)
+    del cfg["hydra"]
+    OmegaConf.set_struct(cfg, True)
+    return Composed(cfg, choices, list(overrides), sweeper=sweeper)
+
+
+def from_hydra(cfg: DictConfig) -> Composed:
+    """What Hydra composed for the job that it is running."""
+    job = HydraConfig.get()
+    job_dir = job.runtime.output_dir if job.mode == RunMode.MULTIRUN else None
+    return Composed(cfg, dict(job.runtime.choices), list(job.overrides.task), job_dir)

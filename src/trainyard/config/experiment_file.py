@@ -1,0 +1,64 @@
+"""An experiment in any file: experiment=outputs/sweeps/xor/best.yaml, as if it were in conf/experiment."""
+
+import re
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from trainyard.errors import UserError
+from trainyard.trust.safe_yaml import read_config
+
+GROUP = "experiment"
+FORBIDDEN = ("hydra", "resume", "trust", "run")  # keys that only the command line may set
+REFERENCE = re.compile(r"\$\{(?:[\w.]+|(?:length|product):\$\{[\w.]+\})\}")  # to another key
+_registered: dict[str, Any] = {}
+
+
+def register_experiment_files(words: Iterable[str]) -> None:
+    """Make the files of experiment=FILE.yaml known to Hydra; UserError for one that names code of its own."""
+    for word in words:
+        key, _, name = word.partition("=")
+        name = name.strip("'\"")
+        file = Path(name)
+        if key.lstrip("+") == GROUP and file.suffix == ".yaml" and file.is_file():
+            _register(file, name)
+
+
+def _register(file: Path, name: str) -> None:
+    """Store the content of the file where Hydra looks for the group's option of that name."""
+    config = read_config(file)
+    if forbidden := [key for key in config if key in FORBIDDEN]:
+        raise UserError(f"{file} sets {forbidden[0]}, which only the command line may set")
+    _check_names_no_code(config, file)
+    if _registered.get(name) == config:
+        return
+    _registered[name] = config
+    *folders, option = [part for part in f"{GROUP}/{name}".split("/") if part]
+    node = OmegaConf.create(config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Hydra 1.4 warns of a name that is stored again: the file has changed
+        ConfigStore.instance().store(name=option, node=node, group="/".join(folders), package="_global_")
+
+
+def _check_names_no_code(node: Any, file: Path) -> None:
+    """UserError for what could name code: a target outside of Trainyard and torch, or a resolver."""
+    if isinstance(node, dict):
+        for key, child in node.items():
+            if key == "_target_":
+                from trainyard.trust.allowlist import import_allowed  # late: it imports torch
+
+                import_allowed(child, "_target_", file)
+            elif "${" in str(key) or (str(key).startswith("_") and key != "_partial_"):
+                raise UserError(f"{file} has the key {key}, which an experiment file may not have")
+            _check_names_no_code(child, file)
+    elif isinstance(node, list):
+        for child in node:
+            _check_names_no_code(child, file)
+    elif isinstance(node, str) and "${" in REFERENCE.sub("", node):
+        raise UserError(
+            f"{file} has the value {node}: an experiment file may refer to other keys (${{data.shape}}), nothing else"
+        )

@@ -1,0 +1,72 @@
+"""From a config to objects: below this file there are plain Python objects and no Hydra."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from importlib import import_module
+from inspect import signature
+from typing import TYPE_CHECKING, Any
+
+import hydra.utils
+from hydra.errors import InstantiationException
+from omegaconf import DictConfig
+
+from trainyard.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from trainyard.tasks.base import Task
+
+_instantiate = partial(hydra.utils.instantiate, _convert_="all")  # to plain lists and dicts, which torch needs
+_WHITELIST = "_execution_whitelist_"  # Hydra 1.4 asks which targets may be called, 1.3 knows no such argument
+_HAS_WHITELIST = _WHITELIST in signature(hydra.utils.instantiate).parameters
+
+
+def instantiate(node: DictConfig, label: str, **objects: Any) -> Any:
+    """The object that `node` describes, built with `objects` as further arguments. `label` names it in errors.
+
+    Whatever the config names is called: it is the user's own, or `trust.allowlist` has checked it.
+    """
+    allowed = {_WHITELIST: sorted(_targets(node))} if _HAS_WHITELIST else {}
+    try:
+        return _instantiate(node, **objects, **allowed)
+    except Exception as error:  # Hydra 1.3 wraps what a target raises, 1.4 does not
+        cause = (error.__cause__ or error) if isinstance(error, InstantiationException) else error
+        if isinstance(cause, TypeError):
+            raise UserError(f"{label}: {_wrong_argument(node, cause)}") from error
+        text = (str(cause).splitlines() or [""])[0] if cause is error else str(cause)
+        is_explained = isinstance(cause, ValueError | OSError | InstantiationException | ImportError | RuntimeError)
+        if not text or not is_explained:
+            text = f"{type(cause).__name__}: {text}".removesuffix(": ")
+        raise UserError(f"{label}: {text}") from error
+
+
+def instantiate_task(cfg: DictConfig, choices: Mapping[str, str] | None = None) -> "Task":
+    """Network, optimizer, scheduler, and the task that holds them; errors name the choice that they come from."""
+    named = {group: f"{group}={choice}" for group, choice in (choices or {}).items()}
+    net = instantiate(cfg.model, f"{named.get('model', 'model')} with {named.get('data', 'data')}")
+    parts = {group: instantiate(cfg[group], named.get(group, group)) for group in ("optimizer", "scheduler")}
+    task: Task = instantiate(cfg.task, named.get("task", "task"), net=net, **parts)
+    try:
+        task.make_optimizer(total_steps=100)  # raises what is wrong with their arguments now, not in a run
+    except (TypeError, ValueError) as error:
+        names = [named.get(group, group) for group in ("optimizer", "scheduler")]
+        raise UserError(f"{' and '.join(names)}: {error}") from error
+    return task
+
+
+def _targets(node: Any) -> set[str]:
+    """Every target in a config."""
+    if isinstance(node, Mapping):
+        own = {node["_target_"]} if isinstance(node.get("_target_"), str) else set()
+        return own.union(*(_targets(child) for child in node.values()))
+    return set().union(*map(_targets, node)) if isinstance(node, Sequence) and not isinstance(node, str) else set()
+
+
+def _wrong_argument(node: DictConfig, cause: TypeError) -> str:
+    """What a constructor said about its arguments, with the name that was probably meant."""
+    text = str(cause)
+    if "unexpected keyword argument" not in text:
+        return text
+    word = text.split("'")[-2]
+    module, _, name = node["_target_"].rpartition(".")
+    known = [key for key in signature(getattr(import_module(module), name)).parameters if key != "self"]
+    return f"{name} takes no argument {word}.{did_you_mean(word, known)} It takes {', '.join(known)}."

@@ -1,0 +1,32 @@
+"""Functions that the config files call as `${name:...}`."""
+
+from math import prod
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import omegaconf
+from omegaconf import OmegaConf
+
+from trainyard.errors import UserError
+
+
+def subfolders(path: str) -> list[str]:
+    """The sorted names of the folders in `path`, which are the classes of an image or text folder."""
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder; data.root should hold train/CLASS/ and test/CLASS/")
+    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != ".")
+    if not names:
+        raise UserError(f"{folder} contains no folder; it should contain one folder per class")
+    return names
+
+
+def register() -> None:
+    """Make the resolvers known to OmegaConf; can be called again."""
+    is_2_3 = omegaconf.__version__.startswith("2.3.")  # where register_resolver was something else
+    add: Any = OmegaConf.register_new_resolver if is_2_3 else OmegaConf.register_resolver
+    add("length", len, replace=True)
+    add("product", prod, replace=True)
+    add("subfolders", subfolders, replace=True)
+    add("token", lambda: token_hex(3), use_cache=True, replace=True)

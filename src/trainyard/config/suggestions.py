@@ -1,0 +1,71 @@
+"""Explain mistyped overrides."""
+
+import re
+from collections.abc import Iterator
+
+from hydra.errors import MissingConfigException, OverrideParseException
+from omegaconf import DictConfig
+from omegaconf.errors import ConfigKeyError
+
+from trainyard.config.composition import COMPOSITION_ERRORS, compose_overrides
+from trainyard.config_keys import RENAMED
+from trainyard.errors import UserError, did_you_mean
+
+
+def explain_composition_error(error: Exception, overrides: list[str]) -> str:
+    """A sentence or two on why nothing could be composed from `overrides`, with what was probably meant."""
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        return _missing_option(error)
+    text = str(error)
+    if isinstance(error, OverrideParseException):
+        return (
+            f"{error.override} cannot be parsed: {text.splitlines()[0]}; put quotes around commas, spaces and brackets"
+        )
+    refused = re.search(r"Could not (?:override|append|delete)[^']*'([^']+)'", text)
+    return _unknown_key(refused[1].lstrip("+~").split("@")[0], overrides) if refused else text
+
+
+def _missing_option(error: MissingConfigException) -> str:
+    group, _, option = str(error.missing_cfg_file).rpartition("/")
+    if option.endswith(".yaml"):
+        group, _, folder = group.partition("/")
+        return f"{group}={f'{folder}/' if folder else ''}{option}: there is no such file, and none in conf/{group}"
+    options = [str(name) for name in error.options or []]
+    listed = f" Choose one of {', '.join(options)}." if options else ""
+    return f"{group}={option} is not an option.{did_you_mean(option, options)}{listed}"
+
+
+def _unknown_key(key: str, overrides: list[str]) -> str:
+    if key in RENAMED:
+        return f"{key} is now called {RENAMED[key]}."
+    others = [word for word in overrides if word.lstrip("+~").split("=")[0].split("@")[0] != key]
+    known = list(_known_keys(others))
+    hint = did_you_mean(key, known)
+    parent = key.rpartition(".")[0]
+    siblings = [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == parent and "._" not in name]
+    listed = f" {parent} has {', '.join(siblings)}." if parent and siblings and not hint else ""
+    return f"{key} is not a key of the config.{hint}{listed} --cfg job shows all keys."
+
+
+def _known_keys(overrides: list[str]) -> Iterator[str]:
+    """Every dotted key of the config with these overrides, or without them where they cannot be composed."""
+    single = [word for word in overrides if not set("(,") & set(word)]  # without what a sweep varies
+    for words in (overrides, single, []):
+        try:
+            composed = compose_overrides(words)
+            break
+        except (*COMPOSITION_ERRORS, UserError, ConfigKeyError):
+            continue
+    else:
+        return
+    yield from _dotted_keys(composed.cfg, "")
+    yield from _dotted_keys(composed.sweeper, "hydra.sweeper.")
+    yield from (group for group in composed.choices if not group.startswith("hydra"))
+
+
+def _dotted_keys(node: DictConfig, prefix: str) -> Iterator[str]:
+    for key in node:
+        yield f"{prefix}{key}"
+        child = node._get_node(key)  # without resolving it
+        if isinstance(child, DictConfig) and not child._is_none():
+            yield from _dotted_keys(child, f"{prefix}{key}.")

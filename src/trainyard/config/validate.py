@@ -1,0 +1,150 @@
+"""Check what a config asks for, in one pass, before anything is built from it or written.
+
+What only the built parts can tell (their arguments, the scores that a task logs) they tell when they are built, which
+is before a run directory exists as well.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from trainyard.config.composition import Composed, compose_overrides
+from trainyard.config_keys import flatten, may_change_on_resume
+from trainyard.errors import UserError, did_you_mean
+from trainyard.machine import ACCELERATORS
+
+MATMUL = ("highest", "high", "medium")
+MEMORY_FORMATS = ("contiguous", "channels_last")
+LOWER_IS_BETTER = ("loss", "perplexity", "error")  # words in the name of a score
+PLANNED = ("cosine", "one_cycle", "OneCycleLR")  # schedules whose every value depends on the run's length
+
+
+def validate(composed: Composed, cfg: DictConfig, started: Mapping[str, Any] | None = None) -> None:
+    """Raise UserError for the first thing that is wrong with a config.
+
+    `composed` is the config as the user asked for it, `cfg` the same, resolved; `started` is the resolved config of the
+    run in `cfg.run.dir` where this training continues one.
+    """
+    check_override_types(composed)
+    check_monitor_mode(cfg)
+    check_hardware(cfg.hardware)
+    check_context_length(cfg, composed.choices)
+    if cfg.trainer.overfit_batches:
+        raise UserError("trainer.overfit_batches would undo the order of the data; use data.fraction=... instead")
+    if started is not None:
+        check_same_run(started, cfg)
+
+
+def check_override_types(composed: Composed) -> None:
+    """UserError for an override whose type differs from its default's: a word for a number, a number for a list."""
+    chosen = [word for word in composed.overrides if word.partition("=")[0] in composed.choices]
+    defaults = compose_overrides(chosen).cfg
+    for word in composed.overrides:
+        key = word.partition("=")[0]
+        value, default = (OmegaConf.select(cfg, key, default=None) for cfg in (composed.cfg, defaults))
+        if word in chosen or value is None or default is None:
+            continue
+        number = isinstance(default, int | float) and not isinstance(default, bool)
+        if (number and isinstance(value, str)) or (OmegaConf.is_list(default) and not OmegaConf.is_list(value)):
+            shown = OmegaConf.to_container(default) if OmegaConf.is_list(default) else default
+            raise UserError(f"{key}={value} must be {'a number' if number else 'a list'}, as its default {shown} is")
+
+
+def check_monitor_mode(cfg: DictConfig) -> None:
+    """UserError for a mode that is unknown, or that would keep the worst weights."""
+    if cfg.mode not in ("min", "max"):
+        raise UserError(f"mode={cfg.mode} must be min or max")
+    mode = "min" if any(word in cfg.monitor for word in LOWER_IS_BETTER) else "max"
+    if mode != cfg.mode:
+        raise UserError(f"monitor={cfg.monitor} with mode={cfg.mode} would keep the worst weights; set mode={mode}")
+
+
+def check_monitored_scores(cfg: DictConfig, scores: Iterable[str]) -> None:
+    """UserError for a monitored score, the run's or a callback's, that is not among the `scores` that the task logs."""
+    known = list(scores)
+    watched = [node.get("monitor") for node in (cfg.get("callbacks") or {}).values() if node is not None]
+    for name in [cfg.monitor, *filter(None, watched)]:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise UserError(f"monitor={name} is not a score of this task.{hint} It has {', '.join(known)}.")
+
+
+def check_hardware(hardware: DictConfig) -> None:
+    """UserError for a value of the hardware group that is unknown or cannot work; `auto` is resolved already."""
+    if hardware.devices not in (1, "1"):
+        raise UserError(f"hardware.devices={hardware.devices}: training on several devices is not supported yet; use 1")
+    if hardware.accelerator == "cpu" and str(hardware.precision).startswith("16"):
+        raise UserError(f"hardware.precision={hardware.precision} needs a GPU; on a CPU use auto or 32-true")
+    for key, allowed in (("matmul_precision", MATMUL), ("memory_format", MEMORY_FORMATS)):
+        if hardware[key] not in allowed:
+            raise UserError(f"hardware.{key}={hardware[key]} must be one of {', '.join(allowed)}")
+
+
+def check_context_length(cfg: DictConfig, choices: Mapping[str, str]) -> None:
+    """UserError for texts that are longer than what the network can read."""
+    context, length = cfg.model.get("max_length"), cfg.data.get("max_length")
+    if context is not None and length is not None and context < length:
+        raise UserError(
+            f"model={choices.get('model')} with data={choices.get('data')}: data.max_length={length} is greater than "
+            f"model.max_length={context}; lower the first or raise the second"
+        )
+
+
+def check_same_run(started: Mapping[str, Any], cfg: DictConfig) -> None:
+    """UserError if the run that was started is another one than `cfg` asks for, with the difference."""
+    path = cfg.run.dir
+    there, here = flatten(dict(started)), flatten(OmegaConf.to_container(cfg))
+    check_same_accelerator(path, there.get("hardware.accelerator"))
+    check_max_epochs(path, there, here)
+    keys = [
+        key
+        for key in {**there, **here}
+        if not may_change_on_resume(key) and key != "trainer.max_epochs" and there.get(key) != here.get(key)
+    ]
+    if keys:
+        shown = "; ".join(f"{key} is {there.get(key)} there and {here.get(key)} here" for key in keys[:5])
+        more = f" and {len(keys) - 5} more" if len(keys) > 5 else ""
+        raise UserError(
+            f"{path} contains another run: {shown}{more}. Choose another run.dir, or continue that run with "
+            f"resume={path}"
+        )
+
+
+def check_same_accelerator(path: str, accelerator: Any) -> None:
+    """UserError if the run was started on a device that this machine does not have: another gives other bits."""
+    if accelerator in ACCELERATORS and not ACCELERATORS[accelerator]():
+        raise UserError(
+            f"{path} was started with hardware.accelerator={accelerator}, which this machine does not have. Continue "
+            f"it on a machine that has one, or start a new run, with pretrained={path} to use these weights"
+        )
+
+
+def check_max_epochs(path: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+    """UserError if the end moves to an earlier epoch, or moves under a schedule that was planned for the old one."""
+    old, new = (values.get("trainer.max_epochs") for values in (there, here))
+    if old == new:
+        return
+    change = f"{path} was started with trainer.max_epochs={old}, and here it is {new}"
+    if old is None or new is None or not new > old >= 0:
+        raise UserError(f"{change}: it can only be increased; leave it out (Ctrl-C ends a run early)")
+    scheduler = str(here.get("scheduler._target_")).rpartition(".")[2]
+    if scheduler in PLANNED:
+        raise UserError(
+            f"{change}: the schedule {scheduler} was planned for {old} epochs and has lowered the learning rate by "
+            f"then. Leave it out, or start a new run of {new} epochs, with pretrained={path} to use these weights"
+        )
+
+
+def check_pretrained_data(path: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+    """UserError if the data of the pretrained run are of another kind or have another vocabulary than the data here."""
+    theirs, ours = there.get("vocab_size"), here.get("vocab_size")
+    if (theirs is None) != (ours is None):
+        kinds = [f"texts of {vocab_size:,} tokens" if vocab_size else f"samples of shape {data.get('shape')}"
+                 for vocab_size, data in ((theirs, there), (ours, here))]  # fmt: skip
+        raise UserError(f"pretrained={path} was trained on {kinds[0]}, and this network takes {kinds[1]}")
+    if theirs != ours:
+        raise UserError(
+            f"pretrained={path} has data.vocab_size={theirs}, and here it is {ours}: the same token would mean another "
+            f"word; set data.vocab_size={theirs}"
+        )

@@ -1,0 +1,87 @@
+"""What each key of the config does: it changes the numbers of a run, describes the machine, or is bookkeeping.
+
+One table for all who ask: which keys may change when a run is resumed, which are hyperparameters, which tell the rows
+of a report or the trials of two studies apart, and what a recipe of the best trial holds.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+
+class Kind(Enum):
+    """What follows from a change of a key."""
+
+    NUMBERS = "other weights or scores: another experiment"
+    MACHINE = "the same experiment on other resources, or with its data in another place"
+    BOOKKEEPING = "the same experiment, named, logged, watched or protected in another way"
+
+
+KINDS = {  # keys, or with a dot at the end all keys below one; every other key is of the kind NUMBERS
+    Kind.MACHINE: (
+        "hardware", "hardware.threads", "hardware.num_workers", "data.num_workers", "data.eval_batch_size",
+        "data.root", "data.cache", "data.download", "data.in_memory_bytes",
+    ),
+    Kind.BOOKKEEPING: (
+        "resume", "trust", "debug", "check", "test", "run.", "hydra.", "logger", "logger.",
+        "trainer.enable_progress_bar", "trainer.default_root_dir", "trainer.profiler",
+        "callbacks.resume.", "callbacks.finite.", "callbacks.pruning.", "callbacks.progress_bar.",
+        "callbacks.epoch_lines.", "callbacks.throughput.",
+    ),
+}  # fmt: skip
+PLACES = (".dirpath", ".folder", ".save_dir")  # ends of keys that name the run directory: BOOKKEEPING as well
+FIXED_ON_RESUME = {  # neither changes the experiment, and yet a resumed run keeps what it began with
+    "hardware.threads": "sums over other parts differ in their last bits",
+    "data.eval_batch_size": "sums over other parts differ in their last bits",
+    "test": "a finished run is not opened again to test it",
+}
+RENAMED = {"task.base_lr": "task.backbone_lr_scale", "data.memory": "data.in_memory_bytes"}  # since 0.1
+MOVED = {  # targets in the configs of runs made before the modules were grouped, and where they are now
+    "trainyard.reliability.best.Best": "trainyard.durability.best.Best",
+    "trainyard.reliability.resume.ResumePoints": "trainyard.durability.resume_points.ResumePoints",
+    "trainyard.reliability.finite.Finite": "trainyard.durability.non_finite.NonFiniteGuard",
+    "trainyard.callbacks.samples.Samples": "trainyard.callbacks.generated_text.GeneratedText",
+}
+
+
+def kind_of(key: str) -> Kind:
+    """The kind of a dotted key (without + or ~)."""
+    for kind, entries in KINDS.items():
+        if any(key == entry or (entry.endswith(".") and key.startswith(entry)) for entry in entries):
+            return kind
+    return Kind.BOOKKEEPING if key.endswith(PLACES) else Kind.NUMBERS
+
+
+def changes_numbers(key: str) -> bool:
+    """Whether another value of the key makes another experiment."""
+    return kind_of(key) is Kind.NUMBERS
+
+
+def may_change_on_resume(key: str) -> bool:
+    """Whether a resumed run may differ from its beginning in this key, and still end with the same bits."""
+    return not changes_numbers(key) and key not in FIXED_ON_RESUME
+
+
+def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one mapping with dotted keys."""
+    if not isinstance(node, dict) or not node:
+        return {prefix[:-1]: node}
+    return {key: value for name, child in node.items() for key, value in flatten(child, f"{prefix}{name}.").items()}
+
+
+def upgrade(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config of an earlier version under today's names: RENAMED keys, MOVED targets; the argument is left alone."""
+
+    def renamed(node: Any, prefix: str = "") -> Any:
+        if isinstance(node, Mapping):
+            return {
+                RENAMED.get(f"{prefix}{key}", key).removeprefix(prefix) if isinstance(key, str) else key: renamed(
+                    child, f"{prefix}{key}."
+                )
+                for key, child in node.items()
+            }
+        if isinstance(node, list):
+            return [renamed(child) for child in node]
+        return MOVED.get(node, node) if isinstance(node, str) else node
+
+    return renamed(config)

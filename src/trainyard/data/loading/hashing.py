@@ -1,0 +1,39 @@
+"""Random numbers without a generator: each is a pure function of a sample's key and the draw's name.
+
+A key is a hash of (seed, epoch, sample), so that what happens to a sample does not depend on batch size, worker, rank,
+device or on what ran before.
+"""
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+
+def stable_hash(*parts: object) -> int:
+    """A 63-bit hash of the parts, the same in every process (unlike Python's own)."""
+    digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+def splitmix64(x: Tensor) -> Tensor:  # int64, any shape -> the same shape
+    """Map 64-bit integers one to one to random-looking ones: splitmix64's finalizer (Steele, Lea & Flood, 2014)."""
+    x = (x ^ shift_right(x, 30)) * (0xBF58476D1CE4E5B9 - 2**64)  # products wrap around
+    x = (x ^ shift_right(x, 27)) * (0x94D049BB133111EB - 2**64)
+    return x ^ shift_right(x, 31)
+
+
+def shift_right(x: Tensor, bits: int) -> Tensor:
+    """Shift right, filling with zeros (torch's own operator fills with the sign)."""
+    return (x >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def sample_keys(seed: int, epoch: int, index: Tensor) -> Tensor:  # (B) -> (B), int64
+    """One key for each sample of an epoch."""
+    return splitmix64(index + stable_hash(seed, "sample", epoch))
+
+
+def uniform(keys: Tensor, name: str, low: float = 0.0, high: float = 1.0) -> Tensor:  # (B) -> (B), float32
+    """A draw from [low, high) for each key; draws of different names are independent."""
+    bits = shift_right(splitmix64(keys + stable_hash(name)), 40)  # the upper 24 bits: float32 represents no more
+    return low + (high - low) * bits.to(torch.float32) / 2**24

@@ -1,0 +1,93 @@
+"""From texts to integers: tokenizers that are trained here, and documents stored on disk as one array."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from torch import Tensor
+
+PAD, UNK, CLS, SEP, MASK = range(5)
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+KINDS = ("word", "bpe")
+CHUNK = 1000  # texts encoded at a time
+
+
+def train_tokenizer(kind: str, texts: Sequence[str], vocab_size: int) -> Tokenizer:
+    """A tokenizer of at most `vocab_size` entries, the special ones included, learned from `texts`.
+
+    `word`: the most frequent words and punctuation marks in lower case; anything else is [UNK]. `bpe`: byte pair
+    encoding (Sennrich et al., 2016) of bytes, so that no text is unknown and every text can be decoded.
+    """
+    if kind == "word":
+        tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))
+        tokenizer.normalizer = normalizers.Sequence([normalizers.Replace("<br />", " "), normalizers.Lowercase()])
+        tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"\w+(?:'\w+)?|[^\w\s]"), "removed", invert=True)
+        trainer = trainers.WordLevelTrainer(vocab_size=vocab_size, special_tokens=SPECIAL, show_progress=False)
+    else:
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.normalizer = normalizers.Replace("<br />", "\n")
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        trainer = trainers.BpeTrainer(
+            vocab_size=vocab_size, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
+        )
+    tokenizer.train_from_iterator(texts, trainer, length=len(texts))
+    return tokenizer
+
+
+def write_documents(tokenizer: Tokenizer, texts: Sequence[str], labels: Sequence[int], folder: Path) -> None:
+    """Encode the texts into one array of tokens and an array of their ends; ValueError for a text without a word."""
+    kind = np.uint16 if tokenizer.get_vocab_size() <= 1 << 16 else np.int32
+    parts, ends = [], [0]
+    for start in range(0, len(texts), CHUNK):
+        for encoded in tokenizer.encode_batch(list(texts[start : start + CHUNK]), add_special_tokens=False):
+            if not encoded.ids:
+                raise ValueError(f"text {len(ends) - 1} ({texts[len(ends) - 1][:40]!r}) contains no word")
+            parts.append(np.array(encoded.ids, dtype=kind))
+            ends.append(ends[-1] + len(encoded.ids))
+    folder.mkdir(parents=True)
+    np.save(folder / "tokens.npy", np.concatenate(parts))
+    np.save(folder / "ends.npy", np.array(ends))
+    np.save(folder / "labels.npy", np.array(labels))
+    np.save(folder / "characters.npy", np.array([len(text) for text in texts]))
+
+
+class Documents:
+    """Tokenized texts in one memory-mapped array, indexed by a tensor: (B) -> (B, T) int64, padded with 0.
+
+    T is the length of the longest text of the batch, at most `max_length`; longer texts are truncated on
+    `truncation_side`.
+    """
+
+    def __init__(self, folder: Path, max_length: int, truncation_side: str, padding_side: str) -> None:
+        self.tokens = np.load(folder / "tokens.npy", mmap_mode="r")
+        self.ends = np.load(folder / "ends.npy")
+        self.characters = np.load(folder / "characters.npy")
+        self.max_length, self.truncation_side, self.padding_side = max_length, truncation_side, padding_side
+
+    def __len__(self) -> int:
+        return len(self.ends) - 1
+
+    def lengths(self, rows: Tensor) -> Tensor:  # (B) -> (B)
+        """The number of tokens of each text after truncation."""
+        whole = self.ends[1:] - self.ends[:-1]
+        return torch.from_numpy(np.minimum(whole[rows.numpy()], self.max_length))
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        length = self.lengths(rows).numpy()[:, None]
+        first, last = (ends[rows.numpy()][:, None] for ends in (self.ends[:-1], self.ends[1:]))
+        start = last - length if self.truncation_side == "left" else first
+        column = np.arange(length.max())[None]
+        place = column - (length.max() - length) if self.padding_side == "left" else column
+        valid = (place >= 0) & (place < length)
+        found = self.tokens[np.where(valid, start + place, 0)]
+        return torch.from_numpy(np.where(valid, found, PAD).astype(np.int64))
+
+    def stream(self, rows: Tensor) -> Tensor:  # (B) -> (sum of lengths + B) int32
+        """The whole texts one after the other, each followed by [SEP]."""
+        close = np.array([SEP], dtype=self.tokens.dtype)
+        parts = [part for row in rows.tolist() for part in (self.tokens[self.ends[row] : self.ends[row + 1]], close)]
+        return torch.from_numpy(np.concatenate(parts).astype(np.int32))

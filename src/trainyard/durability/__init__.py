@@ -1,0 +1,1 @@
+"""A run survives a crash at any instant."""

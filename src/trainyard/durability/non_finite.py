@@ -1,0 +1,91 @@
+"""Stop on a non-finite loss and report its origin, before a checkpoint could contain it."""
+
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from trainyard.errors import UserError
+
+NEVER = 2**62
+
+
+class NonFiniteLossError(UserError):
+    """The loss became NaN or infinite."""
+
+
+class NonFiniteGuard(Callback):
+    """Note each step's loss on the device; look at the notes every `every` steps and before each checkpoint."""
+
+    def __init__(self, every: int = 50) -> None:
+        self.every = every
+        self.first_step: Tensor | None = None  # the first whose loss was not finite
+        self.batch: Any = None
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        loss = outputs["loss"] if isinstance(outputs, dict) else outputs
+        step = torch.full((), trainer.global_step, device=loss.device)
+        found = torch.where(torch.isfinite(loss.detach()).all(), NEVER, step)
+        self.first_step = found if self.first_step is None else torch.minimum(self.first_step, found)
+        self.batch = batch
+        if trainer.global_step % self.every == 0:
+            self.check_loss(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.check_loss(trainer, pl_module)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.check_loss(trainer, pl_module)
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        self.check_loss(trainer, pl_module)
+
+    def check_loss(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """NonFiniteLossError if the loss of a step was not finite."""
+        if self.first_step is None or int(self.first_step) == NEVER:
+            return
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        raise NonFiniteLossError(
+            f"the loss has not been finite since optimizer step {int(self.first_step)} (epoch "
+            f"{trainer.current_epoch}, learning rate {rate:.3g}, precision {trainer.precision}).\n"
+            f"  origin: {self.origin(pl_module)}\n"
+            "  usual fixes: a lower optimizer.lr, scheduler=onecycle (a warm-up), trainer.gradient_clip_val=1.0, "
+            "bf16-mixed instead of 16-mixed\n"
+            "  the checkpoints are from before that step"
+        )
+
+    def origin(self, module: LightningModule) -> str:
+        """What stops being finite first: the latest batch, the weights, or the output of a layer."""
+        floats = [x for x in tree_leaves(self.batch) if isinstance(x, Tensor) and x.is_floating_point()]
+        if any(not torch.isfinite(x).all() for x in floats):
+            return "the data: the latest batch contains NaN or infinite values"
+        for name, weight in module.named_parameters():
+            if not torch.isfinite(weight).all():
+                return f"the weights: {name} contains NaN or infinite values, so an update was too large"
+        return first_non_finite_layer(module, self.batch) or "the loss itself: every layer's output is finite"
+
+
+@torch.no_grad()
+def first_non_finite_layer(module: LightningModule, batch: Any) -> str | None:
+    """The first layer whose output is not finite on this batch."""
+    found: list[str] = []
+
+    def watch(name: str) -> Any:
+        def hook(layer: nn.Module, inputs: Any, output: Any) -> None:
+            if isinstance(output, Tensor) and not torch.isfinite(output).all():
+                found.append(f"the output of {name} ({type(layer).__name__})")
+
+        return hook
+
+    leaves = [(name, layer) for name, layer in module.named_modules() if name and not list(layer.children())]
+    hooks = [layer.register_forward_hook(watch(name)) for name, layer in leaves]
+    try:
+        module.score(batch)  # pyright: ignore
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found[0] if found else None

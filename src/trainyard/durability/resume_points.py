@@ -1,0 +1,166 @@
+"""Resume points: checkpoints from which a run continues as if nothing had happened."""
+
+import logging
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from trainyard.durability.lightning_private import rewind_to_batch_start, rewind_to_epoch_start, steps_logged
+from trainyard.durability.signals import StopSignal
+from trainyard.files import remove_parts
+from trainyard.trust.checkpoint_files import integrity_error, load_checkpoint
+
+LAST = "last.ckpt"
+WRITE_SHARE = 1 / 20  # of the time, at most, is spent writing resume points
+log = logging.getLogger(__name__)
+
+
+def resume_points(folder: Path) -> list[Path]:
+    """The resume points in a folder of checkpoints, the newest first; the end of a training is one."""
+    found = [*folder.glob("resume-*.ckpt"), *folder.glob(LAST)]
+    return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
+
+
+def newest_intact(folder: Path) -> Path | None:
+    """The newest resume point that is whole; a damaged one is reported and skipped."""
+    for path in resume_points(folder):
+        if (reason := integrity_error(path)) is None:
+            return path
+        log.warning("%s is damaged (%s): using the resume point before it", path, reason)
+    return None
+
+
+def first_step_to_log(path: Path) -> int:
+    """The step from which on a run that resumes there logs again."""
+    return int(load_checkpoint(path, mmap=True)["logged_step"])
+
+
+class ResumePoints(Callback):
+    """Write `folder`/resume-<step>.ckpt between two batches or epochs, and keep the newest `keep` of them.
+
+    When the training has ended, `folder`/last.ckpt replaces them.
+
+    A point is due after `every_n_steps` optimizer steps or `every_seconds` (longer where writing would take more than a
+    twentieth of the time), and when a signal asks to stop; never right after a validation, nor between batches whose
+    gradients are accumulated. This must be the first callback: what others do as a batch starts, the resumed run does.
+    """
+
+    def __init__(
+        self, folder: Path, every_seconds: float | None = 60, every_n_steps: int | None = None, keep: int = 2
+    ) -> None:
+        if keep < 1:
+            raise ValueError(f"keep={keep}: at least 1 resume point must be kept")
+        self.folder, self.keep = Path(folder), keep
+        self.every_seconds, self.every_n_steps = every_seconds, every_n_steps
+        self.stop = StopSignal()
+        self.earlier_seconds, self.started = 0.0, time.monotonic()  # of earlier processes; when this one started
+        self.saved_at, self.saved_step, self.write_seconds = time.monotonic(), -1, 0.0
+        self.has_validated = self.had_stopped = False
+        self.is_saving, self.epochs = False, None  # is_saving: a resume point; epochs completed, if between two
+        self.trainer: Trainer | None = None
+        self.scores: dict[str, Tensor] = {}  # of the last validation before the resume point
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has trained, in all its processes together."""
+        return self.earlier_seconds + time.monotonic() - self.started
+
+    def state_dict(self) -> dict[str, Any]:
+        """Lightning saves neither that a training was stopped early nor the scores that a plateau schedule needs."""
+        scores = self.trainer.callback_metrics if self.trainer else {}
+        return {
+            "should_stop": bool(self.trainer and self.trainer.should_stop),
+            "seconds": self.seconds,
+            "scores": {name: float(value) for name, value in scores.items() if name.startswith("val/")},
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if self.trainer and self.trainer.state.fn != "fit":  # the best weights are loaded to be tested
+            return
+        self.had_stopped, self.earlier_seconds = state_dict["should_stop"], state_dict["seconds"]
+        self.scores = {name: torch.tensor(value) for name, value in state_dict.get("scores", {}).items()}
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self.trainer = trainer
+        if stage == "fit" and trainer.is_global_zero:
+            remove_parts(self.folder)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
+        trainer.callback_metrics.update(self.scores)
+        if self.had_stopped:
+            trainer.should_stop = True
+        self.stop.listen()  # after Lightning's own handlers, which end a run without a checkpoint
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.has_validated = True
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.has_validated = False
+
+    def on_validation_batch_start(self, trainer: Trainer, *_: Any) -> None:
+        if self.stop.received is not None and trainer.state.fn == "fit":
+            raise self.stop.error()  # a validation may be long; the newest resume point is from before it
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        if batch_idx == 0 or self.has_validated or batch_idx % trainer.accumulate_grad_batches:
+            return
+        if self.stop.received is not None or self.is_due(trainer):
+            self.save(trainer)
+        if self.stop.received is not None:
+            raise self.stop.error()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.current_epoch and (self.stop.received is not None or self.is_due(trainer)):
+            self.save(trainer, trainer.current_epoch)
+        if self.stop.received is not None:
+            raise self.stop.error()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.save(trainer, trainer.current_epoch, LAST)
+        if trainer.is_global_zero:
+            _delete(self.folder.glob("resume-*.ckpt"))
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self.stop.release()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self.stop.release()
+
+    def is_due(self, trainer: Trainer) -> bool:
+        """Whether enough steps or seconds have passed since the last resume point."""
+        steps, waited = trainer.global_step - self.saved_step, time.monotonic() - self.saved_at
+        by_steps = self.every_n_steps is not None and steps >= self.every_n_steps
+        by_time = self.every_seconds is not None and waited >= max(self.every_seconds, self.write_seconds / WRITE_SHARE)
+        return steps > 0 and (by_steps or by_time)
+
+    def save(self, trainer: Trainer, epochs: int | None = None, name: str | None = None) -> None:
+        """Write a resume point and delete the oldest; `epochs` are completed, None within an epoch."""
+        started = time.monotonic()
+        for logger in trainer.loggers:
+            logger.save()  # what a resumed run will not log again
+        self.is_saving, self.epochs = True, epochs
+        try:
+            file = self.folder / (name or f"resume-{trainer.global_step:09d}.ckpt")
+            trainer.save_checkpoint(file, weights_only=False)  # the whole state; without the argument Lightning warns
+        finally:
+            self.is_saving = False
+        self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
+        self.write_seconds = self.saved_at - started
+        if trainer.is_global_zero:
+            _delete(resume_points(self.folder)[self.keep :])
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        if self.is_saving:
+            checkpoint["logged_step"] = steps_logged(trainer)
+            rewind_to_batch_start(checkpoint) if self.epochs is None else rewind_to_epoch_start(checkpoint, self.epochs)
+
+
+def _delete(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,100 @@
+"""Lock a run directory, so that one process at a time works in it, and keep its state in status.json."""
+
+import json
+import os
+import socket
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+from trainyard.durability.signals import INTERRUPTED, PREEMPTED
+from trainyard.errors import UserError
+from trainyard.files import read_small, write_durably
+
+STATUS, LOCK = "status.json", ".lock"
+NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # nor a pipe, which would block
+STATES = ("running", "done", "failed", "preempted", "interrupted")
+_held: set[Path] = set()  # by this process
+
+
+def read_status(folder: Path) -> dict[str, Any]:
+    """The content of status.json; empty without one."""
+    try:
+        content = json.loads(read_small(folder / STATUS))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a process works in the directory. The directory is only looked at."""
+    if folder.resolve() in _held:
+        return True  # to open the file and close it again would release this process's lock
+    try:
+        with os.fdopen(os.open(folder / LOCK, os.O_RDONLY | NO_LINK)) as file:
+            return not try_lock(file, shared=True)
+    except OSError:
+        return False
+
+
+class RunLock:
+    """`with RunLock(path) as lock:` holds a run directory; UserError with host and process if another one does.
+
+    The lock is the operating system's (POSIX), so that it ends with the process, however that ends.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.file: IO[str] | None = None
+
+    def __enter__(self) -> "RunLock":
+        self.path.mkdir(parents=True, exist_ok=True)
+        if self.path.resolve() in _held:
+            raise UserError(f"{self.path} is in use by this process")
+        file = os.fdopen(os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | NO_LINK, 0o644), "r+")
+        if not try_lock(file):
+            file.seek(0)
+            owner = file.read().strip() or "another process"
+            file.close()
+            raise UserError(f"{self.path} is in use by {owner}; wait for it, or choose another run.dir")
+        file.seek(0)
+        file.truncate()
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        self.file = file
+        _held.add(self.path.resolve())
+        return self
+
+    def write_status(self, state: str, **more: Any) -> None:
+        """Write the state with host, process, attempt and time."""
+        old = read_status(self.path)
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        attempt = old.get("attempt", 0) + (state == "running")
+        new = {"state": state, "host": socket.gethostname(), "pid": os.getpid(), "attempt": attempt, "time": now}
+        text = json.dumps({**new, **more}, indent=2) + "\n"
+        write_durably(self.path / STATUS, lambda file: file.write(text.encode()))
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        if error is not None and read_status(self.path).get("state") == "running":
+            code = getattr(error, "code", None)
+            state = {PREEMPTED: "preempted", INTERRUPTED: "interrupted"}.get(code, "failed")  # pyright: ignore
+            state = "interrupted" if isinstance(error, KeyboardInterrupt) else state
+            with suppress(OSError):  # a full disk: that the lock is free tells enough
+                self.write_status(state, error=f"{type(error).__name__}: {error}"[:300])
+        if self.file:
+            _held.discard(self.path.resolve())
+            self.file.close()  # and with it the lock
+
+
+def try_lock(file: IO[str], shared: bool = False) -> bool:
+    """Lock an open file; False if another process holds it. A `shared` lock is enough to see whether one does."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has other means; there, nobody is kept out
+        return True
+    try:
+        fcntl.lockf(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,40 @@
+"""Random draws that need no saved state: those of a batch are a function of (seed, epoch, batch, rank)."""
+
+import random
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from trainyard.durability.lightning_private import batches_completed, clear_restarting_flag, start_with_an_epoch
+
+
+def seed_generators(seed: int) -> None:
+    """Seed Python's, numpy's and torch's generators, in microseconds (torch.manual_seed takes 130)."""
+    random.seed(seed)
+    np.random.seed(seed & 0xFFFFFFFF)
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
+    if torch.backends.mps.is_available():
+        torch.mps.manual_seed(seed)
+
+
+class SeedEachBatch(Callback):
+    """Seed dropout, and whatever else a step draws, batch by batch; `stable_hash` turns its arguments into a seed."""
+
+    def __init__(self, seed: int, stable_hash: Callable[..., int]) -> None:
+        self.seed, self.stable_hash = seed, stable_hash
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not batches_completed(trainer):
+            start_with_an_epoch(trainer)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        seed_generators(self.stable_hash(self.seed, "epoch", trainer.current_epoch, trainer.global_rank))
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Tensor, batch_idx: int) -> None:
+        clear_restarting_flag(trainer)
+        seed_generators(self.stable_hash(self.seed, "batch", trainer.current_epoch, batch_idx, trainer.global_rank))

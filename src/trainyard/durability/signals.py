@@ -1,0 +1,88 @@
+"""Stop on a signal, with a resume point: TERM and USR1 (a scheduler's), the first Ctrl-C."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+PREEMPTED, INTERRUPTED = 75, 130  # exit codes: "run me again" (sysexits.h), and the shell's for Ctrl-C
+SIGNALS = (signal.SIGTERM, signal.SIGINT, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else []))
+
+
+class Stopped(SystemExit):
+    """The run has stopped because a signal asked it to, and can continue."""
+
+
+@contextmanager
+def exit_on_signal() -> Iterator[None]:
+    """End at once with a scheduler's exit code: before and after the training there is nothing to save."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        os.write(2, f"\n{signal.Signals(number).name}: stopping; the same command continues\n".encode())
+        raise Stopped(PREEMPTED)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # Python allows it nowhere else
+        before = {number: signal.signal(number, stop) for number in SIGNALS if number != signal.SIGINT}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def kill_data_workers() -> None:
+    """Kill the data workers of a training that has ended: they ignore the signal with which Python would end them."""
+    for child in multiprocessing.active_children():
+        if child.daemon:
+            child.kill()
+
+
+class StopSignal:
+    """Remember the first signal; a second Ctrl-C ends the process at once, as a kill would."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self.before: dict[int, Any] = {}
+
+    def __enter__(self) -> "StopSignal":
+        self.listen()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def listen(self) -> None:
+        """Handle the signals from now on; does nothing in another thread than the main one (Python's rule)."""
+        try:
+            self.before = {number: signal.signal(number, self.handle) for number in SIGNALS}
+        except ValueError:
+            self.before = {}
+
+    def release(self) -> None:
+        """Restore the handlers that were there before."""
+        while self.before:
+            number, handler = self.before.popitem()
+            signal.signal(number, handler)
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Called by Python between two of its instructions."""
+        if number == signal.SIGINT == self.received:
+            if "ipykernel" in sys.modules:
+                raise KeyboardInterrupt
+            # an exception raised within a logger's queue would leave its lock held, and the exit would wait for it
+            kill_data_workers()
+            os._exit(INTERRUPTED)
+        self.received = number
+        name = signal.Signals(number).name
+        again = " (again: at once)" if number == signal.SIGINT else ""
+        os.write(2, f"\n{name}: writing a resume point after this batch, then stopping{again}\n".encode())
+
+    def error(self) -> Stopped:
+        """What to raise once the resume point is written."""
+        return Stopped(INTERRUPTED if self.received == signal.SIGINT else PREEMPTED)

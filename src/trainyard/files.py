@@ -1,0 +1,63 @@
+"""Files that survive a crash at any instant: written beside their place, flushed to the disk, then renamed."""
+
+import os
+import re
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+PART = re.compile(r"\.(.+)\.(\d+)\.part")  # .NAME.PID.part: half a file, written by that process
+
+
+def write_durably(path: str | Path, put: Callable[[IO[bytes]], Any]) -> None:
+    """Let `put` write the file. Whenever the process dies, a reader of `path` finds the old file or the new one, whole.
+
+    OSError if the disk is full: the old file is still there then, and nothing else.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            put(file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name is on the disk as well
+    finally:
+        os.close(folder)
+
+
+def read_small(path: str | Path, most: int = 1 << 19) -> bytes:
+    """The content of a file; OSError for a pipe or a device (to read one may block), and for more than `most` bytes."""
+    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(f"{path} is not a regular file")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(f"{path} is larger than {most:,} bytes")
+    return content
+
+
+def remove_parts(folder: Path) -> None:
+    """Delete the half-written files of processes that have ended."""
+    for file in folder.glob(".*.part"):
+        if (match := PART.fullmatch(file.name)) and not is_running(int(match[2])):
+            file.unlink(missing_ok=True)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process of this machine is alive."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,98 @@
+"""Multi-head self-attention (Vaswani et al., 2017), shared by all Transformers."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trainyard.models.layers.checks import probability
+from trainyard.models.layers.positions import rotate
+
+
+class KeyValueCache:
+    """The keys and values of the tokens that one attention layer has processed, so that each is projected once."""
+
+    def __init__(self) -> None:
+        self.seen: tuple[Tensor, Tensor] | None = None
+
+    def __len__(self) -> int:
+        return 0 if self.seen is None else self.seen[0].shape[2]
+
+    def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Append keys and values; all of them so far."""
+        if self.seen is not None:
+            keys, values = torch.cat([self.seen[0], keys], dim=2), torch.cat([self.seen[1], values], dim=2)
+        self.seen = keys, values
+        return self.seen
+
+
+class SelfAttention(nn.Module):
+    """For each token, the mean of all tokens' values, weighted by how well their keys match its query.
+
+    `head_dim` is dim // heads by default. `dropout` acts on the attention weights, with `causal` a token attends only
+    to itself and earlier ones, `rotary` rotates queries and keys by their positions.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        head_dim: int | None = None,
+        dropout: float = 0.0,
+        causal: bool = False,
+        rotary: bool = False,
+    ) -> None:
+        super().__init__()
+        if heads < 1 or (head_dim is None and dim % heads):
+            raise ValueError(f"heads={heads} does not divide dim={dim}; choose one that does, or set head_dim")
+        self.heads, self.head_dim = heads, dim // heads if head_dim is None else head_dim
+        if rotary and self.head_dim % 2:
+            raise ValueError(f"positions=rotary rotates pairs, so head_dim={self.head_dim} must be even")
+        self.dropout, self.causal, self.rotary = probability("attention dropout", dropout), causal, rotary
+        self.qkv = nn.Linear(dim, 3 * heads * self.head_dim)
+        self.out = nn.Linear(heads * self.head_dim, dim)
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        cache: KeyValueCache | None = None,
+        target_positions: Tensor | None = None,
+    ) -> Tensor:
+        """(B, T, dim) -> (B, T, dim). `mask` (B, T) is True for tokens to attend to; each row needs at least one.
+
+        With a `cache`, x continues what that contains, and is appended to it. With `target_positions` (B, T), only the
+        outputs of the tokens where it is True are returned, as (N, dim).
+        """
+        q, k, v = self.project(x, cache)
+        builtin = self.causal and mask is None and q.shape[2] == k.shape[2]  # the fused kernels' own causal mask
+        visible = None if builtin else self.attention_mask(q, k, mask)
+        dropout = self.dropout if self.training else 0.0
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=visible, dropout_p=dropout, is_causal=builtin)
+        y = y.transpose(1, 2).flatten(2)
+        return self.out(y if target_positions is None else y[target_positions])
+
+    def weights(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # (B, T, dim) -> (B, heads, T, T)
+        """The attention weights by head: of each query (third axis) over all keys (last axis). Rows sum to 1."""
+        q, k, _ = self.project(x)
+        scores = q @ k.transpose(2, 3) / math.sqrt(self.head_dim)
+        visible = self.attention_mask(q, k, mask)
+        return (scores if visible is None else scores.masked_fill(~visible, -torch.inf)).softmax(-1)
+
+    def project(self, x: Tensor, cache: KeyValueCache | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, T, dim) -> queries (B, heads, T, head_dim), keys and values (B, heads, S, head_dim) with cached ones."""
+        q, k, v = self.qkv(x).unflatten(2, (3, self.heads, self.head_dim)).permute(2, 0, 3, 1, 4)
+        if self.rotary:
+            start = 0 if cache is None else len(cache)
+            q, k = rotate(q, start), rotate(k, start)
+        return (q, k, v) if cache is None else (q, *cache.extend(k, v))
+
+    def attention_mask(self, q: Tensor, k: Tensor, mask: Tensor | None) -> Tensor | None:
+        """Which keys each query attends to, in a shape that broadcasts to (B, 1, T, S); None for all keys."""
+        visible = None if mask is None else mask[:, None, None]
+        if self.causal and q.shape[2] > 1:
+            size = q.shape[2], k.shape[2]
+            past = torch.ones(size, dtype=torch.bool, device=q.device).tril(size[1] - size[0])
+            visible = past if visible is None else visible & past
+        return visible

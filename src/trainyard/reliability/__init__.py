@@ -1,1 +1,0 @@
-"""What a run has done, no crash may undo: exact resuming, durable files, signals, locks."""

@@ -1,0 +1,1 @@
+"""A run directory: what it holds, who made it, and how it is opened again."""

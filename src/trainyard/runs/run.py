@@ -1,0 +1,123 @@
+"""A finished run, opened for reading. Every command but train starts from one."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from torch import Tensor
+
+from trainyard.config.instantiate import instantiate, instantiate_task
+from trainyard.config.user_conf import add_user_modules
+from trainyard.data.base import DataModule
+from trainyard.data.text import Text
+from trainyard.errors import UserError, printable
+from trainyard.files import read_small
+from trainyard.inference.generate import generate_texts
+from trainyard.inference.predict import predict
+from trainyard.runs.directory import RESOLVED, SUMMARY, TOKENIZER
+from trainyard.tasks.base import Task
+from trainyard.trust.allowlist import restrict
+from trainyard.trust.checkpoint_files import check_same_weights, load_checkpoint, plain_tensors
+from trainyard.trust.safe_yaml import read_config
+from trainyard.trust.signature import read_signed
+
+
+class Run:
+    """A training run, opened for reading; `overrides` (key=value) change its config, as data.root=... elsewhere.
+
+    One that someone else made, or changed, is read as data: what its config names must be Trainyard's or torch's own
+    classes, unless `trust`.
+    """
+
+    def __init__(self, path: str | Path, overrides: Sequence[str] = (), trust: bool = False) -> None:
+        self.path, self.overrides = Path(path), list(overrides)
+        if not (self.path / RESOLVED).is_file():
+            raise UserError(f"{self.path} is not a run: it has no {RESOLVED}")
+        self._signed = read_signed(self.path)  # read once: what was checked is what is used
+        self.is_foreign = not trust and self._signed is None
+        if not self.is_foreign or os.environ.get("TRAINYARD_PACKAGES"):
+            add_user_modules()
+
+    @cached_property
+    def cfg(self) -> DictConfig:
+        """The resolved config."""
+        config = read_config(self.path / RESOLVED, (self._signed or {}).get(RESOLVED))
+        cfg = DictConfig(restrict(config, self.path) if self.is_foreign else config)
+        cfg.merge_with_dotlist(self.overrides)
+        return cfg
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Best and test scores, time, speed. UserError if the run did not get that far."""
+        file = self.path / SUMMARY
+        if not file.is_file():
+            raise UserError(f"{self.path} has no {SUMMARY}: it did not finish")
+        try:
+            return json.loads(read_small(file))
+        except (OSError, ValueError, RecursionError) as error:
+            raise UserError(f"{file} cannot be read: {error}") from error
+
+    def data(self) -> DataModule:
+        """The data module of the run, nothing loaded yet."""
+        data = instantiate(self.cfg.data, "data")
+        if isinstance(data, Text):
+            data.tokenizer_file = self.path / TOKENIZER
+        return data
+
+    def task(self, checkpoint: str = "best") -> Task:
+        """The task with trained weights, in evaluation mode."""
+        file = self.path / "checkpoints" / f"{checkpoint}.ckpt"
+        if not file.is_file():
+            raise UserError(f"{self.path} has no checkpoints/{checkpoint}.ckpt")
+        weights = plain_tensors(load_checkpoint(file).get("state_dict"), file)
+        with self.explain_errors():
+            if self.is_foreign:  # before its config takes more memory than its weights do
+                with torch.device("meta"):
+                    check_same_weights(instantiate_task(self.cfg), weights, file)
+            task = instantiate_task(self.cfg)
+            check_same_weights(task, weights, file)
+            task.load_state_dict(weights)
+            return task.eval()
+
+    @contextmanager
+    def explain_errors(self) -> Iterator[None]:
+        """Turn any error of someone else's run into a sentence."""
+        try:
+            yield
+        except Exception as error:
+            if not self.is_foreign or (str(self.path) in str(error) and isinstance(error, UserError)):
+                raise
+            kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+            text = f"{kind}{printable(error, 300)}"
+            raise UserError(f"{self.path} was not made by you, and cannot do what it says ({text})") from error
+
+    @cached_property
+    def _predictor(self) -> tuple[Task, DataModule]:
+        return self.task(), self.data()
+
+    def predict(self, inputs: Tensor | list[str]) -> Tensor:  # (B, *shape) as the data has them -> (B, num_classes)
+        """The probability of each class; images are uint8, texts are strings (or their tokens)."""
+        with self._name_in_errors():
+            return predict(*self._predictor, inputs)
+
+    def generate(
+        self, prompt: str = "", max_new_tokens: int | None = None, count: int = 1, seed: int = 0, **sampling: Any
+    ) -> list[str]:
+        """Texts that begin with the prompt, from a causal language model; see `generate_texts`."""
+        task, data = self._predictor
+        with self._name_in_errors():
+            return generate_texts(task.net, data, prompt, max_new_tokens, count, seed, **sampling)  # pyright: ignore
+
+    @contextmanager
+    def _name_in_errors(self) -> Iterator[None]:
+        try:
+            with self.explain_errors():
+                yield
+        except ValueError as error:
+            raise UserError(f"{self.path}: {error}") from error

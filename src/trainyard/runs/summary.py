@@ -1,0 +1,70 @@
+"""The scores of a training at its end, as summary.json and as a table."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+from lightning import Trainer
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from trainyard.files import write_durably
+from trainyard.runs.directory import SUMMARY
+
+log = logging.getLogger(__name__)
+SPEED = "throughput/samples_per_second"
+
+
+def summarize(cfg: DictConfig, rows: list[dict[str, Any]], trainer: Trainer, seconds: float) -> dict[str, Any]:
+    """Scores under the names that they were logged by (`rows`): validation in its best epoch, test, time and speed."""
+    scored = [row for row in rows if row.get(cfg.monitor) is not None]
+    select = min if cfg.mode == "min" else max
+    best = select(scored, key=lambda row: row[cfg.monitor]) if scored else {}
+    speeds = sorted(row[SPEED] for row in rows if row.get(SPEED))
+    module = trainer.lightning_module
+    return {
+        "name": cfg.run.name,
+        "seed": cfg.seed,
+        "monitor": cfg.monitor,
+        "score": best.get(cfg.monitor),
+        "best_epoch": best.get("epoch"),
+        "best": {name: value for name, value in best.items() if name.startswith("val/")},
+        "test": {name: value for name, value in rows[-1].items() if name.startswith("test/")} if rows else {},
+        "epochs": trainer.current_epoch,
+        "steps": trainer.global_step,
+        "parameters": sum(p.numel() for p in module.net.parameters()),  # pyright: ignore
+        "seconds": round(seconds, 2),
+        "samples_per_second": round(speeds[len(speeds) // 2], 1) if speeds else None,
+    }
+
+
+def write_summary(path: Path, summary: dict[str, Any]) -> None:
+    """Write summary.json, which makes a run a finished one."""
+    write_durably(path / SUMMARY, lambda file: file.write((json.dumps(summary, indent=2) + "\n").encode()))
+
+
+def print_summary(summary: dict[str, Any], path: Path, root: Path) -> None:
+    """A small table, the directory and how to see the curves."""
+    table = Table(title=summary["name"], title_justify="left", title_style="bold")
+    table.add_column("score")
+    table.add_column("validation, best epoch", justify="right")
+    table.add_column("test", justify="right")
+    for name in dict.fromkeys(key.split("/", 1)[1] for key in (*summary["best"], *summary["test"])):
+        values = (summary["best"].get(f"val/{name}"), summary["test"].get(f"test/{name}"))
+        table.add_row(name, *("" if value is None else f"{value:.4f}" for value in values))
+    console = Console(highlight=False)
+    with console.capture() as capture:
+        console.print(table)
+    speed = summary["samples_per_second"]
+    log.info(
+        "%s%s epochs, best %s, %.1f s%s\nrun:    %s\ncurves: tensorboard --logdir %s",
+        capture.get(),
+        summary["epochs"],
+        "none" if summary["best_epoch"] is None else int(summary["best_epoch"]) + 1,
+        summary["seconds"],
+        f", {speed:,.0f} samples/s" if speed else "",
+        path,
+        root if path.resolve().is_relative_to(root.resolve()) else path,
+    )

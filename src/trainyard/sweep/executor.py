@@ -1,0 +1,82 @@
+"""Run trials in processes of their own, until the study's budget is used."""
+
+import logging
+import signal
+import time
+from collections import Counter
+
+from optuna.trial import FrozenTrial
+
+from trainyard.durability.signals import StopSignal
+from trainyard.errors import UserError
+from trainyard.sweep.display import Display
+from trainyard.sweep.options import Options
+from trainyard.sweep.outcome import STOPPED
+from trainyard.sweep.slots import Slots, slot_environments
+from trainyard.sweep.trial_queue import TrialQueue
+from trainyard.sweep.trial_run import TrialRuns
+
+MAX_ATTEMPTS = 3  # at one trial that somebody else asks to stop
+log = logging.getLogger(__name__)
+
+
+class LocalExecutor:
+    """Trials in processes of their own: a free slot takes the next trial, none waits for another."""
+
+    def __init__(self, options: Options, runs: TrialRuns, queue: TrialQueue) -> None:
+        self.options, self.runs, self.queue = options, runs, queue
+        self.until = time.monotonic() + options.timeout
+        self.attempts: Counter[int] = Counter()
+
+    def run(self) -> None:
+        """Until the budget is used, a signal asks to stop (Stopped), or too many trials fail (UserError)."""
+        with (
+            StopSignal() as signals,
+            Slots(slot_environments(self.options.n_jobs, self.options.slots)) as slots,
+            Display(self.queue, self.options) as display,
+        ):
+            while self.fill(slots) or slots.running or (self.has_time() and self.queue.has_unknown_owner()):
+                for ended in slots.wait():
+                    if ended.code and signals.received is not None:  # the same signal, most likely
+                        self.queue.release(ended.job)
+                    else:
+                        self.record(ended.job, ended.code, display)
+                if signals.received is not None or self.runs.too_many_failures():
+                    self.stop(slots)
+                    break
+                display.update()
+        if signals.received is not None:
+            log.info("stopped; the same command continues the study")
+            raise signals.error()
+        if reason := self.runs.too_many_failures():
+            raise UserError(reason)
+
+    def fill(self, slots: Slots) -> bool:
+        """Start trials in the free slots; whether one was started."""
+        started = False
+        while slots.free and self.has_time() and (trial := self.queue.claim()):
+            self.attempts[trial.number] += 1
+            slots.start(trial, self.runs.overrides(trial), self.runs.log(trial))
+            started = True
+        return started
+
+    def record(self, trial: FrozenTrial, code: int, display: Display) -> None:
+        """Record how a trial ended. One that somebody else asked to stop continues, twice at most."""
+        if code in STOPPED and self.attempts[trial.number] < MAX_ATTEMPTS:
+            self.queue.release(trial)
+            return
+        outcome = self.runs.outcome(self.queue.study, trial, code)
+        self.queue.finish(trial, outcome)
+        display.print_outcome(trial, outcome)
+
+    def has_time(self) -> bool:
+        """Whether further trials may start."""
+        return time.monotonic() < self.until
+
+    def stop(self, slots: Slots) -> None:
+        """Have the trials write resume points, and leave them to the next process that wants one."""
+        for ended in slots.stop(signal.SIGTERM):
+            if ended.code == 0:
+                self.queue.finish(ended.job, self.runs.outcome(self.queue.study, ended.job, 0))
+            else:
+                self.queue.release(ended.job)

@@ -1,0 +1,94 @@
+"""A trial as a training: its overrides, its run directory, its outcome."""
+
+import os
+from pathlib import Path
+
+import optuna
+from omegaconf import DictConfig
+from optuna.trial import FrozenTrial, TrialState
+
+from trainyard.config_keys import FIXED_ON_RESUME, flatten
+from trainyard.runs.directory import RESOLVED
+from trainyard.sweep.options import Options
+from trainyard.sweep.outcome import PRUNED_AT, Outcome, read_outcome
+from trainyard.sweep.space import Space, quote
+from trainyard.sweep.storage import is_file
+from trainyard.trust.safe_yaml import read_config
+
+PASSED_ON = ("hydra.sweeper.", "hydra/sweeper")  # words for Hydra that a trial's process needs
+FEW = 3  # trials that tell nothing yet about the others
+
+
+class TrialRuns:
+    """What all trials of a sweep share."""
+
+    def __init__(self, options: Options, config: DictConfig, space: Space) -> None:
+        self.options, self.space = options, space
+        self.outcomes: list[Outcome] = []
+        objective = next(iter(options.objectives))
+        self.monitor = objective if objective.startswith("val/") else None  # others have no intermediate values
+        self.common = [*space.fixed, "trainer.enable_progress_bar=false"]
+        if options.execution == "process":  # a launcher's jobs have them from the sweep
+            words = list(config.hydra.overrides.hydra)
+            self.common += [word for word in words if word.lstrip("+~").startswith(PASSED_ON)]
+        if options.n_jobs > 1 and config.hardware.threads is None:
+            self.common.append(f"hardware.threads={max(1, available_cores() // options.n_jobs)}")
+
+    def overrides(self, trial: FrozenTrial) -> list[str]:
+        """The overrides of a trial's training."""
+        words = [*self.common, *self.space.overrides(trial.params), f"run.dir={quote(str(self.folder(trial)))}"]
+        if is_file(self.options.location):  # a URL may contain a password, which no run may write to a file
+            words.append(f"callbacks.pruning.storage={quote(self.options.location)}")
+        if self.options.execution == "launcher":
+            words += [
+                f"hydra.sweep.dir={quote(str(self.options.folder))}",
+                f"hydra.sweep.subdir={self.folder(trial).name}",
+            ]
+        return [
+            *words,
+            *self._kept(trial),
+            f"callbacks.pruning.monitor={quote(self.monitor)}",
+            f"callbacks.pruning.study={quote(self.options.study)}",
+            f"callbacks.pruning.trial={trial.number}",
+        ]
+
+    def _kept(self, trial: FrozenTrial) -> list[str]:
+        """What a trial that is continued keeps, whatever the sweep says now: the number of threads, say."""
+        file = self.folder(trial) / RESOLVED
+        started = flatten(read_config(file)) if file.is_file() else {}
+        return [f"{key}={quote(started[key])}" for key in FIXED_ON_RESUME if key in started]
+
+    def refit_overrides(self, trial: FrozenTrial, folder: Path, seed: int) -> list[str]:
+        """The overrides of a training of the same config outside of the study, with another seed and a test."""
+        words = [word for word in self.common if not word.startswith(("seed=", "test="))]
+        params = self.space.overrides(trial.params)
+        return [*words, *params, f"run.dir={quote(str(folder))}", f"seed={seed}", "test=true"]
+
+    def folder(self, trial: FrozenTrial) -> Path:
+        """The trial's run directory."""
+        return self.options.folder / f"{trial.number:04d}"
+
+    def log(self, trial: FrozenTrial) -> Path:
+        """The file of what its process prints."""
+        return self.options.folder / f"{trial.number:04d}.log"
+
+    def outcome(self, study: optuna.Study, trial: FrozenTrial, code: int, error: str = "") -> Outcome:
+        """What became of a trial whose process ended with `code`; `error` is what is known besides."""
+        pruned_at = study.trials[trial.number].user_attrs.get(PRUNED_AT)
+        objectives = list(self.options.objectives)
+        outcome = read_outcome(self.folder(trial), code, error, self.log(trial), objectives, pruned_at)
+        self.outcomes.append(outcome)
+        return outcome
+
+    def too_many_failures(self) -> str:
+        """A sentence, once so many trials have failed that their values cannot be the reason; else empty."""
+        failed = [outcome.reason for outcome in self.outcomes if outcome.state == TrialState.FAIL]
+        if len(self.outcomes) < FEW or len(failed) <= self.options.max_failure_rate * len(self.outcomes):
+            return ""
+        rate = f"hydra.sweeper.max_failure_rate={self.options.max_failure_rate}"
+        return f"{len(failed)} of {len(self.outcomes)} trials failed, more than {rate}: {failed[-1]}"
+
+
+def available_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

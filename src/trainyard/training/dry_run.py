@@ -1,0 +1,71 @@
+"""check=true: build everything, report its size and cost, run one batch of each split, and stop."""
+
+import logging
+from typing import Any
+
+from lightning import Trainer
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.flop_counter import FlopCounterMode
+
+from trainyard.callbacks.model_summary import count_parameters, network_table
+from trainyard.data.base import DataModule
+from trainyard.tasks.base import Task
+
+log = logging.getLogger(__name__)
+
+
+def dry_run(task: Task, data: DataModule, trainer: Trainer) -> None:
+    """Print size and cost of the network; train, validate and test on one batch each (with a fast_dev_run Trainer)."""
+    log.info(network_table(task.net))
+    batch = first_batch(data)
+    flops, activations = forward_cost(task, batch)
+    trainer.fit(task, datamodule=data)
+    trainer.test(task, datamodule=data, verbose=False)
+    state = sum(num_bytes(x) for s in trainer.optimizers[0].state.values() for x in s.values() if isinstance(x, Tensor))
+    weights = sum(num_bytes(p) for p in task.net.parameters())
+    total = 2 * weights + state + activations
+    log.info("parameters:   %s", f"{count_parameters(task.net):,}")
+    log.info("FLOPs:        %s per sample, forward (a multiplication and an addition are two)", with_prefix(flops))
+    log.info(
+        "memory:       about %s in training, batches of %s: weights and gradients %s, optimizer %s, activations %s",
+        with_prefix(total, "B"), len(batch[-1]), with_prefix(2 * weights, "B"), with_prefix(state, "B"),
+        with_prefix(activations, "B"),
+    )  # fmt: skip
+    log.info("one batch of train, val and test passed; nothing was written")
+
+
+def first_batch(data: DataModule) -> Any:
+    """The first training batch as the network gets it; `data` is set up."""
+    return data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+
+
+def forward_cost(task: Task, batch: Any) -> tuple[float, float]:
+    """FLOPs of one sample's forward pass, and the bytes that a training step keeps of the batch for its gradients."""
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    task.net.train()
+    own = {p.untyped_storage().data_ptr() for p in task.net.parameters()}
+    with FlopCounterMode(display=False) as counter, saved_tensors_hooks(keep, lambda tensor: tensor):
+        task.score(batch)
+    activations = sum(nbytes for pointer, nbytes in kept.items() if pointer not in own)
+    return counter.get_total_flops() / len(batch[-1]), activations
+
+
+def num_bytes(tensor: Tensor) -> int:
+    """The size of a tensor in bytes."""
+    return tensor.numel() * tensor.element_size()
+
+
+def with_prefix(number: float, unit: str = "") -> str:
+    """A number with a decimal prefix: 1234567 -> "1.23 M"."""
+    for prefix in ("", "k", "M", "G", "T"):
+        if number < 1000:
+            return f"{number:.3g} {prefix}{unit}".rstrip()
+        number /= 1000
+    return f"{number:.3g} P{unit}"

@@ -1,0 +1,72 @@
+"""From a validated config to the parts of a training: task, data, callbacks, loggers, Trainer."""
+
+import logging
+import warnings
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from lightning import Callback, Trainer
+from lightning.pytorch.loggers import Logger
+from omegaconf import DictConfig
+
+from trainyard.callbacks.finetune import Finetune
+from trainyard.config.instantiate import instantiate, instantiate_task
+from trainyard.config.validate import check_monitored_scores
+from trainyard.data.base import DataModule
+from trainyard.data.loading.hashing import stable_hash
+from trainyard.durability.checkpoint_io import DurableIO
+from trainyard.durability.resume_points import ResumePoints
+from trainyard.durability.seeding import SeedEachBatch
+from trainyard.loggers.metrics_file import MetricsFile
+from trainyard.tasks.base import Task
+from trainyard.training.hardware import prepare_network
+from trainyard.training.pretrained import load_pretrained
+
+log = logging.getLogger(__name__)
+
+
+def make_task_and_data(cfg: DictConfig, choices: dict[str, str], with_weights: bool) -> tuple[Task, DataModule]:
+    """The task, `with_weights` also with its pretrained weights if the config names some, and the data."""
+    task = instantiate_task(cfg, choices)
+    data: DataModule = instantiate(cfg.data, f"data={choices.get('data')}")
+    check_monitored_scores(cfg, task.scores())
+    if cfg.pretrained and with_weights:
+        load_pretrained(task, cfg.pretrained, cfg.model, cfg.data)
+    prepare_network(task.net, cfg.hardware)
+    return task, data
+
+
+def make_run_trainer(cfg: DictConfig, path: Path, task: Task, first_step: int) -> Trainer:
+    """The Trainer of a run with its callbacks and loggers. TensorBoard drops what was logged from `first_step` on."""
+    callbacks = make_group(cfg, "callbacks")
+    for callback in callbacks:
+        if isinstance(callback, Finetune):
+            callback.check_parts(task.net)
+            if callback.freeze and not cfg.pretrained:
+                log.warning("callbacks=finetune freezes a backbone that was never trained; set pretrained=RUN")
+    first = [callback for callback in callbacks if isinstance(callback, ResumePoints)]
+    rest = [callback for callback in callbacks if callback not in first]
+    cfg = deepcopy(cfg)
+    for node in (cfg.get("logger") or {}).values():
+        if first_step and node is not None and str(node.get("_target_")).endswith(".TensorBoardLogger"):
+            node["purge_step"] = first_step
+    loggers = [MetricsFile(path), *make_group(cfg, "logger")]
+    return make_trainer(cfg, [*first, SeedEachBatch(cfg.seed, stable_hash), *rest], loggers)
+
+
+def make_group(cfg: DictConfig, group: str) -> list[Any]:
+    """The objects of a group whose entries have names; an entry that is null is left out."""
+    nodes = {name: node for name, node in (cfg.get(group) or {}).items() if node is not None}
+    if cfg.trainer.enable_progress_bar is False:
+        nodes.pop("progress_bar", None)
+    return [instantiate(node, f"{group}.{name}") for name, node in nodes.items()]
+
+
+def make_trainer(cfg: DictConfig, callbacks: list[Callback], logger: list[Logger], **changes: Any) -> Trainer:
+    """Lightning's Trainer with the arguments of the config, except for `changes`."""
+    plugins = [instantiate(node, "trainer.plugins") for node in cfg.trainer.plugins or []]
+    changes = {"plugins": [*plugins, DurableIO()], **changes}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*GPU available but not used.*|.*MPS available but not used.*")
+        return instantiate(cfg.trainer, "trainer", callbacks=callbacks, logger=logger, **changes)

@@ -1,0 +1,56 @@
+"""From a config to a process that trains. Several processes, on one machine or many, will start here."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+from trainyard.config.compose import compose
+from trainyard.config.composition import Composed, from_hydra
+from trainyard.durability.signals import exit_on_signal
+from trainyard.errors import UserError, exit_on_error
+from trainyard.logs import log_to_console
+
+if TYPE_CHECKING:
+    from trainyard.runs.run import Run
+
+log = logging.getLogger(__name__)
+finished_jobs: list[Path] = []  # the run directories of the jobs of -m that this process has finished
+
+
+def launch(composed: Composed) -> "Run | None":
+    """Train in this process; None if check=true asked for a dry run."""
+    with exit_on_signal():
+        from trainyard.training.train import run_training  # late: torch takes seconds to import, --help needs none
+
+        log_to_console()
+        if composed.job_dir:
+            log.info("\njob %s: %s", Path(composed.job_dir).name, " ".join(composed.overrides))
+        return run_training(composed)
+
+
+def hydra_job(cfg: DictConfig) -> float | None:
+    """Called by Hydra, once or for each job of a sweep: the monitored score, by which a sweep can rank the run."""
+    with exit_on_error(cfg.debug):
+        composed = from_hydra(cfg)
+        sweep = composed.choices.get("sweep")
+        if sweep not in (None, "null") and not composed.job_dir:
+            raise UserError(f"sweep={sweep} runs many trainings: add -m (python train.py -m sweep={sweep})")
+        run = launch(composed)
+    if run and composed.job_dir:
+        finished_jobs.append(run.path)
+    return run.summary["score"] if run else None
+
+
+def hydra_trial(cfg: DictConfig) -> None:
+    """Called by Hydra in the process of one trial of a sweep."""
+    launch(from_hydra(cfg))
+
+
+def train(overrides: list[str]) -> "Run":
+    """Train from Python or a notebook: `train(["model=mlp", "data=xor"])`."""
+    run = launch(compose(overrides))
+    if run is None:
+        raise UserError("check=true trains nothing; leave it out")
+    return run

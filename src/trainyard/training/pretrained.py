@@ -1,0 +1,157 @@
+"""Start a training with existing weights: a run's best, a file's, or those published for the network."""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainyard.config.validate import check_pretrained_data
+from trainyard.data.base import DataModule
+from trainyard.errors import UserError
+from trainyard.tasks.base import Task
+from trainyard.trust.checkpoint_files import load_checkpoint, plain_tensors
+from trainyard.trust.safe_yaml import read_config
+
+Weights = Mapping[str, Tensor]
+MAY_DIFFER = ("num_classes", "max_length", "pool", "dropout", "stochastic_depth")  # keys of the model, for fine-tuning
+log = logging.getLogger(__name__)
+
+
+def load_pretrained(task: Task, path: str, model: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    """Copy every weight of the same name and shape into the task's network, and log which were copied.
+
+    `path` is a run directory (its best weights), a weights file (a state dict, plain or in Lightning's checkpoint), or
+    `imagenet` for a network that has published weights. `model` and `data` are the config groups of this training.
+    The head of a run on other classes is not copied, even where there are as many. UserError if nothing fits, or if
+    anything but the head has another shape: a pretrained base is used as a whole.
+    """
+    weights, there = read_weights(task.net, path)
+    if there:
+        check_pretrained_data(path, there["data"], data)
+    ours = task.net.state_dict()
+    shared = [name for name in ours if name in weights]
+    reshaped = [name for name in shared if weights[name].shape != ours[name].shape]
+    check_network(path, there.get("model"), model, task.net, weights, reshaped)
+    new_head = bool(there) and there["data"].get("classes") != data.get("classes")
+    other_classes = [name for name in shared if new_head and in_head(name) and name not in reshaped]
+    copied = [name for name in shared if name not in {*reshaped, *other_classes}]
+    with torch.no_grad():
+        for name in copied:
+            ours[name].copy_(weights[name])
+    notes = {
+        "of another shape": [shapes(name, weights, ours) for name in reshaped],
+        "for other classes": other_classes,
+        "not in it": [name for name in ours if name not in weights],
+        "not used": [name for name in weights if name not in ours],
+    }
+    same = network_name(there.get("model")) == type(task.net).__name__
+    if same and (clause := differences(there.get("model"), model)):
+        log.warning(f"pretrained={path}: the networks are configured differently{clause}")
+    listed = [f"{note}: {first_names(names)}" for note, names in notes.items() if names]
+    log.info("; ".join([f"pretrained={path}: {len(copied)} of the network's {len(ours)} weights copied", *listed]))
+
+
+def check_tokenizer(path: str, data: DataModule) -> None:
+    """UserError if the pretrained run used another tokenizer than this training does."""
+    file, tokenizer = Path(path).expanduser() / "tokenizer.json", getattr(data, "tokenizer_json", None)
+    ours = tokenizer() if tokenizer else None
+    try:
+        differs = ours is not None and file.is_file() and json.loads(file.read_text()) != json.loads(ours)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"pretrained={path}: {file} is not a tokenizer ({error})") from error
+    if differs:
+        raise UserError(
+            f"pretrained={path} has its own tokenizer ({file}), in which the token ids stand for other words than "
+            "here; use the same texts, data.vocab_size and data.split_seed as there"
+        )
+
+
+def read_weights(net: nn.Module, path: str) -> tuple[Weights, dict[str, Any]]:
+    """The weights in `path`, without the task's prefix, and the config of their run, empty for a file."""
+    if path == "imagenet":
+        published = getattr(net, "imagenet", None)
+        if published is None:
+            raise UserError(f"pretrained=imagenet: the network {type(net).__name__} has no published weights")
+        try:
+            return published(), {}
+        except (ValueError, OSError) as error:
+            raise UserError(f"pretrained=imagenet: {error}") from error
+    if "://" in path:
+        raise UserError(f"pretrained={path} is a URL; download it first and give the file")
+    file, config = Path(path).expanduser(), {}
+    if file.is_dir():
+        resolved, file = file / "config.resolved.yaml", file / "checkpoints" / "best.ckpt"
+        if not resolved.is_file() or not file.is_file():
+            raise UserError(f"pretrained={path} is not a run with weights: it has no {resolved.name} or no {file.name}")
+        config = read_config(resolved)
+        check_groups(resolved, config)
+    if not file.is_file():
+        raise UserError(f"pretrained={path} is neither a run directory nor a weights file")
+    state = load_checkpoint(file)
+    state = plain_tensors(state.get("state_dict", state), file)
+    if any(name.startswith("net.") for name in state):
+        state = {name.removeprefix("net."): value for name, value in state.items() if name.startswith("net.")}
+    return state, config
+
+
+def check_groups(file: Path, config: Mapping[str, Any]) -> None:
+    """UserError unless the config of a run has the two groups that are compared, in their usual form."""
+    model, data = config.get("model"), config.get("data")
+    if not isinstance(model, dict) or not isinstance(model.get("_target_"), str) or not isinstance(data, dict):
+        raise UserError(f"{file} has no model with a _target_, or no data")
+    if not isinstance(data.get("vocab_size"), int | None):
+        raise UserError(f"{file}: data.vocab_size is not a number")
+
+
+def check_network(
+    path: str,
+    there: Mapping[str, Any] | None,
+    here: Mapping[str, Any],
+    net: nn.Module,
+    weights: Weights,
+    reshaped: list[str],
+) -> None:
+    """UserError where the weights are another network's, or others than the head's have another shape."""
+    ours = net.state_dict()
+    wrong = [name for name in reshaped if not in_head(name)]
+    theirs, own = network_name(there), type(net).__name__
+    if wrong and theirs in (None, own):
+        raise UserError(
+            f"pretrained={path}: {shapes(wrong[0], weights, ours)}, and only the head may differ"
+            f"{differences(there, here)}"
+        )
+    if wrong or not any(name in weights for name in ours if not in_head(name)):
+        listed = f"of the network {theirs}" if theirs else f"named {first_names(weights)}"
+        raise UserError(f"pretrained={path} has {len(weights)} weights {listed}, which do not fit the network {own}")
+
+
+def in_head(name: str) -> bool:
+    """Whether a weight belongs to the last layer, which a new task replaces."""
+    return name.startswith("head.")
+
+
+def network_name(model: Mapping[str, Any] | None) -> str | None:
+    """The class of a run's network."""
+    return model["_target_"].rpartition(".")[2] if model else None
+
+
+def differences(there: Mapping[str, Any] | None, here: Mapping[str, Any]) -> str:
+    """The keys in which the configs of two networks differ, as a clause; empty without a config to compare."""
+    keys = [key for key in there or () if key in here and key not in MAY_DIFFER and (there or {})[key] != here[key]]
+    clauses = [f"model.{key}={(there or {})[key]} there, {here[key]} here" for key in keys]
+    return f" ({'; '.join(clauses)})" if clauses else ""
+
+
+def shapes(name: str, theirs: Weights, ours: Weights) -> str:
+    """The two shapes of a weight."""
+    return f"{name} is {tuple(theirs[name].shape)} there and {tuple(ours[name].shape)} here"
+
+
+def first_names(names: Iterable[str], most: int = 4) -> str:
+    """The first names of a list, and how many more there are."""
+    listed = list(names)
+    return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")

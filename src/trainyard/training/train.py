@@ -1,0 +1,143 @@
+"""One training from its config to its scores: validate, build, fit, test the best weights once, summarize."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import lightning
+from lightning import Trainer
+from omegaconf import DictConfig
+
+from trainyard.config.composition import Composed
+from trainyard.config.resolve import resolve
+from trainyard.config.validate import validate
+from trainyard.data.base import DataModule
+from trainyard.data.text import Text
+from trainyard.durability.crash_report import write_crash_report
+from trainyard.durability.resume_points import ResumePoints, first_step_to_log, newest_intact
+from trainyard.durability.run_lock import RunLock
+from trainyard.durability.signals import Stopped, kill_data_workers
+from trainyard.loggers.metrics_lines import cut_metrics, read_metrics
+from trainyard.logs import log_to_file
+from trainyard.runs.directory import RESOLVED, TOKENIZER, create, name_run, write_config
+from trainyard.runs.hparams import hyperparameters, log_hparams
+from trainyard.runs.resume import check_links, finished_run, load_stored_config
+from trainyard.runs.run import Run
+from trainyard.runs.summary import print_summary, summarize, write_summary
+from trainyard.tasks.base import Task
+from trainyard.training.dry_run import dry_run
+from trainyard.training.factory import make_run_trainer, make_task_and_data, make_trainer
+from trainyard.training.hardware import configure_torch, describe, resolve_auto
+from trainyard.training.pretrained import check_tokenizer
+from trainyard.trust.safe_yaml import read_config
+
+log = logging.getLogger(__name__)
+
+
+def run_training(requested: Composed) -> Run | None:
+    """Run the training that the config asks for, or continue it where it was; None if it was only to be checked."""
+    composed = load_stored_config(requested) if requested.cfg.resume else requested
+    cfg, path = resolve_run(composed)
+    resumes = (path / RESOLVED).exists() and not cfg.check
+    if resumes:
+        check_links(path)
+    validate(composed, cfg, started=read_config(path / RESOLVED) if resumes else None)
+    if resumes and (run := finished_run(path, cfg)):
+        return run
+    configure_torch(cfg.hardware)
+    log.info("hardware: %s", describe(cfg.hardware))
+    lightning.seed_everything(cfg.seed, workers=True, verbose=False)
+
+    point = newest_intact(path / "checkpoints") if resumes else None
+    task, data = make_task_and_data(cfg, composed.choices, with_weights=point is None)
+    trainer = make_run_trainer(cfg, path, task, first_step=first_step_to_log(point) if point else 0)
+    data.prepare_data()
+    data.setup("fit")
+    if cfg.pretrained:
+        check_tokenizer(cfg.pretrained, data)
+    if cfg.check:
+        dry_run(task, data, make_trainer(cfg, [], [], fast_dev_run=True, enable_progress_bar=False))
+        return None
+    with RunLock(path) as lock, report_crashes(path):
+        if resumes:
+            cut_metrics(path, first_step_to_log(point) if point else 0)
+            write_config(path, composed, cfg)
+        else:
+            create(path, composed, cfg)
+        if isinstance(data, Text):
+            (path / TOKENIZER).write_text(data.tokenizer_json())
+        with log_to_file(path / "run.log"):
+            lock.write_status("running")
+            log.info(
+                "run: %s%s", path, f", continues from {point.name}" if point else " starts again" if resumes else ""
+            )
+            summary = train_and_test(cfg, trainer, task, data, path, point)
+            log_hparams(hyperparameters(cfg, composed.choices, composed.overrides), summary, trainer.loggers)
+            print_summary(summary, path, Path(cfg.run.root))
+        lock.write_status("done", score=summary["score"])
+    return Run(path)
+
+
+def resolve_run(composed: Composed) -> tuple[DictConfig, Path]:
+    """The config with plain values alone: what `auto` means on this machine, the run's name; and its directory."""
+    name, path = name_run(composed)
+    decided = {"run.name": name, "run.dir": str(path), **resolve_auto(composed.cfg.hardware)}
+    return resolve(composed, decided), path
+
+
+def train_and_test(
+    cfg: DictConfig, trainer: Trainer, task: Task, data: DataModule, path: Path, point: Path | None
+) -> dict[str, Any]:
+    """Fit, from `point` on if there is one, and read the test set once; the summary, which is written to the run."""
+    started = time.time()
+    fit(trainer, task, data, point)
+    if cfg.get("test", True):  # runs of version 0.1 may not have the key
+        test_best(trainer, task, data)
+    points = [callback for callback in trainer.callbacks if isinstance(callback, ResumePoints)]  # pyright: ignore
+    seconds = points[0].seconds if points else time.time() - started
+    summary = summarize(cfg, read_metrics(path), trainer, seconds)
+    write_summary(path, summary)
+    return summary
+
+
+@contextmanager
+def report_crashes(path: Path) -> Iterator[None]:
+    """Leave the traceback of any error in crash.txt, and say how to continue."""
+    try:
+        yield
+    except BaseException as error:
+        kill_data_workers()
+        if isinstance(error, Exception):
+            write_crash_report(error, path)
+        raise
+
+
+def fit(trainer: Trainer, task: Task, data: DataModule, point: Path | None) -> None:
+    """Train, from a resume point on if there is one. Ctrl-C, which Lightning turns into an exit, is raised again."""
+    try:
+        trainer.fit(task, datamodule=data, ckpt_path=point, weights_only=True)
+    except Stopped:
+        log.info("stopped; continue with: python train.py resume=%s", trainer.default_root_dir)
+        raise
+    except SystemExit as error:
+        if trainer.interrupted:
+            raise KeyboardInterrupt from error
+        raise
+
+
+def test_best(trainer: Trainer, task: Task, data: DataModule) -> None:
+    """Read the test set once, with the weights of the best checkpoint.
+
+    A training that ended before its first validation is validated now, and its last weights are the best ones.
+    """
+    checkpoint = trainer.checkpoint_callback
+    best = getattr(checkpoint, "best_model_path", "")
+    if not best:
+        log.warning("no best weights were kept: the last ones are validated and tested")
+        trainer.validate(task, datamodule=data, verbose=False)
+        if checkpoint is not None:
+            trainer.save_checkpoint(Path(checkpoint.dirpath) / "best.ckpt", weights_only=False)  # pyright: ignore
+    trainer.test(task, datamodule=data, ckpt_path=best or None, verbose=False, weights_only=True)

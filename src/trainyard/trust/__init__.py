@@ -1,0 +1,1 @@
+"""What may be read from a run directory that someone else made."""

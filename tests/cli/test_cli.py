@@ -1,0 +1,162 @@
+"""The command line, in processes of its own: what it prints, what it leaves, how it ends."""
+
+import contextlib
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, options
+
+Command = Callable[..., subprocess.CompletedProcess]
+TINY = [
+    "model=mlp", "model.widths=[8]", "data=shapes", "data.size=200", "data.test_size=100", "trainer.max_epochs=1",
+    "hardware=cpu", "hardware.threads=1",
+]  # fmt: skip
+
+
+def test_help_lists_every_group_choice_and_five_examples(command: Command) -> None:
+    shown = command("--help").stdout
+    for group in ("model", "data", "task", "optimizer", "scheduler", "trainer", "hardware", "callbacks", "logger"):
+        assert f"{group}: {', '.join(options(group))}" in shown
+    assert "experiment: " in shown and "xor_mlp" in shown
+    assert shown.count("  python train.py ") == 5
+
+
+def test_the_composed_config_can_be_seen(command: Command) -> None:
+    done = command("--cfg", "job", "model=resnet18", "data=cifar10")
+    assert "num_classes: ${length:${data.classes}}" in done.stdout and "blocks:" in done.stdout
+
+
+def test_a_run_prints_its_scores_its_directory_and_the_tensorboard_command(command: Command, tmp_path: Path) -> None:
+    done = command(*TINY)
+    assert done.returncode == 0, done.stderr
+    for part in (
+        "hardware: ",
+        "epoch 1/1  train/loss",
+        "accuracy",
+        "run:    outputs/mlp_shapes/",
+        "tensorboard --logdir",
+    ):
+        assert part in done.stdout
+    assert done.stderr == ""
+    assert len(list(tmp_path.glob("outputs/mlp_shapes/*/summary.json"))) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["outputs"]
+
+
+def test_check_shows_the_size_and_writes_nothing(command: Command, tmp_path: Path, cifar10_root: Path) -> None:
+    done = command("model=resnet18", "data=cifar10", "check=true", "data.batch_size=8", "data.eval_batch_size=8",
+                   TRAINYARD_DATA=str(cifar10_root))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for part in ("11,173,962", "FLOPs:        1.11 G", "memory:       about", "nothing was written"):
+        assert part in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["model=resnet19"], "error: model=resnet19 is not an option. Did you mean resnet18"),
+        (["optimizer.lrr=1"], "error: optimizer.lrr is not a key of the config. Did you mean optimizer.lr?"),
+        (["+model.widhts=[3]", "model=mlp"], "MLP takes no argument widhts. Did you mean widths?"),
+        (["model=cnn", "data=xor"], "error: model=cnn with data=xor: the CNN takes images"),
+        (["data=image_folder"], "error: data.root is required: set data.root=..."),
+        (["optimizer.lr=-1"], "error: optimizer=adamw and scheduler=cosine: Invalid learning rate: -1"),
+        (["--config-dir", "nowhere"], "error: --config-dir nowhere is not a folder"),
+        (["data=cifar10", "data.download=false"], "error: CIFAR-10 is not in"),
+    ],
+)
+def test_a_mistake_is_one_sentence(command: Command, tmp_path: Path, words: list[str], answer: str) -> None:
+    done = command(*words, TRAINYARD_DATA=str(tmp_path))
+    assert answer in done.stderr
+    assert "Traceback" not in done.stderr and "(debug=true shows the traceback)" in done.stderr
+    assert done.returncode == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_broken_file_met_by_a_worker_is_one_sentence(command: Command, image_root: Path, tmp_path: Path) -> None:
+    (image_root / "train" / "dark" / "3.png").write_bytes(b"not an image")
+    words = [
+        "data=image_folder",
+        f"data.root={image_root}",
+        "data.in_memory_bytes=0",
+        "model=mlp",
+        "data.num_workers=2",
+    ]
+    done = command(*words, "hardware.threads=1", "run.dir=here")
+    assert "train/dark/3.png cannot be read as an image" in done.stderr and "Traceback" not in done.stderr
+    assert "Traceback" in (tmp_path / "here" / "run.log").read_text()
+
+
+@pytest.mark.parametrize("word", ["model=resnet19", "optimizer.lr=-1"])
+def test_debug_shows_the_traceback(command: Command, word: str) -> None:
+    done = command(word, "debug=true")
+    assert "Traceback" in done.stderr and done.returncode == 1
+
+
+def test_multirun_gives_each_job_a_directory(command: Command, tmp_path: Path) -> None:
+    done = command("-m", *TINY, "seed=1,2")
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.glob("outputs/sweeps/*/[01]/summary.json"))) == 2
+
+
+def test_multirun_ends_with_a_table_of_what_differs(command: Command) -> None:
+    done = command("-m", *TINY, "optimizer=sgd,adam", "seed=1,2", COLUMNS="200")
+    assert done.returncode == 0, done.stderr
+    last = done.stdout.rpartition("parameters ")[2]
+    assert " optimizer=sgd " in last and " optimizer=adam " in last and last.count("(2 seeds)") == 2
+
+
+def test_evaluate_and_plot_from_the_command_line(tmp_path: Path, run) -> None:
+    def trainyard(*words: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-m", "trainyard", *words], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        )
+
+    done = trainyard("evaluate", str(run.path))
+    assert "test/accuracy" in done.stdout, done.stderr
+    assert trainyard("plot", "augment", "data.size=200", "out=grid.png").returncode == 0
+    assert (tmp_path / "grid.png").stat().st_size > 10_000
+    assert "trainyard has no command evalute. Did you mean evaluate?" in trainyard("evalute").stderr
+    assert "error: nowhere is not a run" in trainyard("evaluate", "nowhere").stderr
+    assert "data=xor has no images" in trainyard("plot", "augment", "data=xor").stderr
+
+
+def test_on_a_terminal_the_epoch_lines_stand_beside_the_progress_bar(tmp_path: Path) -> None:
+    terminal, inside = pty.openpty()
+    words = [sys.executable, str(ROOT / "train.py"), *TINY, "trainer.max_epochs=3"]
+    process = subprocess.Popen(words, cwd=tmp_path, stdout=inside, stderr=inside, env={**os.environ, "COLUMNS": "200"})
+    os.close(inside)
+    shown = b""
+    with contextlib.suppress(OSError):  # raised when the program closes its end
+        while chunk := os.read(terminal, 10_000):
+            shown += chunk
+    assert process.wait(timeout=60) == 0
+    text = shown.decode()
+    assert "Epoch 0/2" in text  # the bar
+    assert all(re.search(rf"epoch {epoch}/3  train/loss .* val/accuracy", text) for epoch in (1, 2, 3))
+
+
+def test_ctrl_c_ends_a_training_at_once(tmp_path: Path) -> None:
+    words = [*TINY, "trainer.max_epochs=100000", "run.dir=here"]
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "train.py"), *words],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while "epoch" not in (line := process.stdout.readline()):
+        assert line or process.poll() is None, process.stderr.read()
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.strip().startswith("SIGINT: writing a resume point") and "Traceback" not in errors
+    assert "stopped; continue with: python train.py resume=" in output
+    assert not (tmp_path / "here" / "summary.json").exists()
+
+
+def test_train_py_is_short() -> None:
+    assert len((ROOT / "train.py").read_text().splitlines()) < 40

@@ -1,0 +1,62 @@
+"""The help of every command, and what mistyped words are answered, without waiting for torch."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from trainyard.cli.main import COMMANDS, make_parser, run_command
+from trainyard.errors import UserError
+
+NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
+
+
+def test_help_lists_every_command() -> None:
+    text = make_parser().format_help()
+    assert all(re.search(rf"^ +{name} +\w", text, re.MULTILINE) for name in NAMES)
+
+
+@pytest.mark.parametrize("words", [[name] for name in NAMES if name != "train"] + [["plot", "augment"]])
+def test_every_command_explains_itself(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_command([*words, "--help"])
+    text = capsys.readouterr().out
+    assert ended.value.code == 0 and text.startswith(f"usage: trainyard {' '.join(words)}")
+    assert len(words) > 1 or f"examples:\n  trainyard {words[0]} " in text
+
+
+def test_help_and_mistakes_do_not_wait_for_torch() -> None:
+    program = """
+import sys
+from trainyard.cli.main import main
+for words in (["--help"], ["evaluate", "--help"], ["--version"], ["evalute"]):
+    sys.argv[1:] = words
+    try:
+        main()
+    except SystemExit as end:
+        print(end.code, file=sys.stderr)
+sys.exit("torch" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    version = re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert version and f"trainyard {version[1]}" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["evalute"], "trainyard has no command evalute. Did you mean evaluate?"),
+        (["plot", "activation"], "trainyard plot has no command activation. Did you mean activations?"),
+        (["plot"], "trainyard plot: the following arguments are required: PICTURE; see trainyard plot --help"),
+        (["evaluate"], "trainyard evaluate: the following arguments are required: RUN"),
+        (["generate", "x", "--tokens", "many"], "argument --tokens: invalid int value: 'many'"),
+        (["plot", "activations", "data=xor"], "plot activations takes no argument but out=FILE.png, not data=xor"),
+    ],
+)
+def test_a_mistake_is_one_sentence(words: list[str], said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        run_command(words)
+    assert said in str(caught.value)

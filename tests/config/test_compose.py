@@ -1,0 +1,128 @@
+"""Composing: the user's own conf folder, facts, and how mistyped overrides are explained."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import hydra
+import pytest
+
+from trainyard.config.compose import compose
+from trainyard.config.resolve import resolve
+from trainyard.config.validate import check_override_types
+from trainyard.config_keys import RENAMED
+from trainyard.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["model=resnet19"], r"model=resnet19 is not an option. Did you mean resnet18.*\? Choose one of .*mlp"),
+        (["modle=mlp"], r"modle is not a key .*Did you mean .*model"),
+        (["optimizer.lrr=1"], r"optimizer.lrr is not a key .*Did you mean optimizer.lr\?"),
+        (["lr=0.1"], r"lr is not a key .*Did you mean optimizer.lr\?"),
+        (["trainer.max_epoch=1"], r"Did you mean trainer.max_epochs"),
+        (["model=mlp", "model.zzzzz=3"], r"model.zzzzz is not a key .* model has .*widths"),
+        (["modle=mlp", "optimizer.lrr=1"], r"is not a key of the config. Did you mean"),
+        (["model.stages=[[32,,]"], r"model.stages=\[\[32,,\] cannot be parsed: .*quotes"),
+        (["experiment=xor_mpl"], r"Did you mean xor_mlp"),
+        (["model=mlp,cnn"], r"Ambiguous value.*--multirun"),
+    ],
+)
+def test_typos_are_answered(words: list[str], answer: str) -> None:
+    with pytest.raises(UserError, match=f"(?s){answer}"):
+        compose(words)
+
+
+@pytest.mark.parametrize(
+    ("word", "answer"),
+    [
+        ("optimizer.lr=abc", "optimizer.lr=abc must be a number, as its default 0.001 is"),
+        ("seed=abc", "seed=abc must be a number, as its default 0 is"),
+        ("model.widths=5", r"model.widths=5 must be a list, as its default \[512, 256\] is"),
+        ("trainer.max_epochs=ten", "trainer.max_epochs=ten must be a number, as its default 10 is"),
+    ],
+)
+def test_a_word_for_a_number_is_refused_by_its_key(word: str, answer: str) -> None:
+    with pytest.raises(UserError, match=answer):
+        check_override_types(compose(["model=mlp", word]))
+
+
+def test_values_of_their_own_kind_pass() -> None:
+    check_override_types(compose(["model=mlp", "model.widths=[3]", "optimizer.lr=1", "trainer.max_time=00:01:00:00"]))
+
+
+def test_a_missing_value_is_asked_for() -> None:
+    with pytest.raises(UserError, match="data.root is required: set data.root="):
+        resolve(compose(["data=image_folder"]))
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere/train is not a folder; data.root should hold"):
+        resolve(compose(["data=image_folder", f"data.root={tmp_path}/nowhere"]))
+    (tmp_path / "train").mkdir()
+    with pytest.raises(UserError, match=r"train contains no folder; it should contain one folder per class"):
+        resolve(compose(["data=image_folder", f"data.root={tmp_path}"]))
+
+
+def test_classes_are_counted_and_subfolders_listed(image_root: Path) -> None:
+    assert resolve(compose(["data=shapes", "data.classes=[disc,star]"])).model.num_classes == 2
+    data = resolve(compose(["data=image_folder", f"data.root={image_root}"])).data
+    assert (data.classes, data.num_classes) == (["dark", "light"], 2)
+
+
+def test_a_fact_that_the_data_lacks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "reader.yaml").write_text("_target_: torch.nn.Linear\nsize: ${data.vocab_size}\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        UserError, match=r"model=reader does not fit data=xor: it needs data.vocab_size.* has only shape"
+    ):
+        resolve(compose(["model=reader", "data=xor"]))
+
+
+def test_own_conf_wins_over_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "conf" / "optimizer").mkdir(parents=True)
+    (tmp_path / "conf" / "optimizer" / "adam.yaml").write_text("_target_: torch.optim.Adam\n_partial_: true\nlr: 7.0\n")
+    monkeypatch.chdir(tmp_path)
+    cfg = compose(["optimizer=adam", "model=mlp"]).cfg
+    assert cfg.optimizer.lr == 7.0
+    assert cfg.model._target_ == "trainyard.models.mlp.MLP"
+
+
+def test_the_perceptron_brings_its_rule_and_the_command_line_still_wins() -> None:
+    assert compose(["model=perceptron", "data=xor"]).choices["task"] == "perceptron"
+    assert compose(["model=perceptron", "data=xor", "task=classification"]).choices["task"] == "classification"
+
+
+def test_composing_within_a_job_leaves_hydras_state_alone(tmp_path: Path) -> None:
+    """A job of Hydra's, in a process of its own, composes once more, as the check of types does."""
+    program = """
+import sys
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from trainyard.config.compose import compose, run_hydra
+
+def job(cfg):
+    before = GlobalHydra.instance().hydra, HydraConfig.get().overrides.task
+    assert compose(["model=mlp", "seed=5"]).cfg.seed == 5
+    assert before == (GlobalHydra.instance().hydra, HydraConfig.get().overrides.task) and before[0] is not None
+    print("job", cfg.seed)
+
+run_hydra(job, ["-m", "seed=1,2", f"hydra.sweep.dir={sys.argv[1]}"])
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True)
+    assert done.stdout.split() == ["job", "1", "job", "2"], done.stderr
+
+
+def test_another_program_of_a_notebook_keeps_its_own_hydra(tmp_path: Path) -> None:
+    (tmp_path / "theirs.yaml").write_text("x: 1\n")
+    with hydra.initialize_config_dir(str(tmp_path), version_base="1.3"):
+        assert compose(["model=mlp"]).choices["model"] == "mlp"
+        assert hydra.compose("theirs").x == 1
+
+
+def test_the_old_name_of_a_key_is_answered() -> None:
+    for old, new in RENAMED.items():
+        with pytest.raises(UserError, match=f"{old} is now called {new}"):
+            compose(["data=image_folder", f"{old}=1"])

@@ -1,0 +1,105 @@
+"""Files that survive: a crash while writing, a full disk, a flipped bit."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from interrupt import cut_off
+
+import trainyard
+from trainyard.durability.checkpoint_io import DurableIO
+from trainyard.durability.resume_points import newest_intact, resume_points
+from trainyard.files import remove_parts, write_durably
+from trainyard.trust.checkpoint_files import integrity_error
+
+SHORT = ["data=shapes", "data.size=112", "data.test_size=100", "data.batch_size=10", "model=mlp", "model.widths=[8]",
+         "hardware=cpu", "hardware.threads=1", "callbacks.resume.every_n_steps=1"]  # fmt: skip
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    write_durably(file, lambda f: f.write(b"old"))
+
+    def half(f) -> None:
+        f.write(b"ne")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_durably(file, half)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"] and file.read_bytes() == b"old"
+
+
+def test_a_write_that_was_killed_leaves_the_old_file_and_its_part_is_swept(tmp_path: Path) -> None:
+    program = """
+import os, signal, sys
+from trainyard.files import write_durably
+def put(f):
+    f.write(b"x" * 100_000); f.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+write_durably(sys.argv[1], put)
+"""
+    (tmp_path / "a.ckpt").write_bytes(b"old")
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "a.ckpt")], timeout=60)
+    assert (tmp_path / "a.ckpt").read_bytes() == b"old" and len(list(tmp_path.iterdir())) == 2
+    mine = tmp_path / f".b.ckpt.{os.getpid()}.part"  # of a process that lives
+    mine.touch()
+    remove_parts(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.ckpt", mine.name}
+
+
+def test_a_full_disk_is_one_sentence_and_the_old_checkpoint_intact(tmp_path: Path) -> None:
+    program = """
+import resource, sys, torch
+from trainyard.durability.checkpoint_io import DurableIO
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+DurableIO().save_checkpoint({"a": torch.zeros(100_000)}, sys.argv[1])
+"""
+    file = tmp_path / "a.ckpt"
+    DurableIO().save_checkpoint({"a": torch.ones(3)}, file)
+    done = subprocess.run([sys.executable, "-c", program, str(file)], capture_output=True, text=True, timeout=60)
+    assert "a.ckpt cannot be written: File too large. The file that was there before is intact" in done.stderr
+    assert integrity_error(file) is None and [path.name for path in tmp_path.iterdir()] == ["a.ckpt"]
+
+
+def test_a_run_whose_disk_fills_up_stops_with_a_sentence_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    words = [*SHORT, "trainer.max_epochs=3"]
+    whole = trainyard.train([*words, f"run.dir={tmp_path}/whole"])
+    cut_off(words, tmp_path / "cut", after=17)
+    before = resume_points(tmp_path / "cut" / "checkpoints")
+    program = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+import trainyard
+trainyard.main(["train"])
+"""
+    call = [sys.executable, "-c", program, f"resume={tmp_path}/cut"]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}  # where the run's own callback lies
+    done = subprocess.run(call, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "cannot be written: File too large. The file that was there before is intact" in done.stderr
+    assert f"continue with: python train.py resume={tmp_path}/cut" in done.stderr
+    assert resume_points(tmp_path / "cut" / "checkpoints") == before and not any(map(integrity_error, before))
+    again = trainyard.train([f"resume={tmp_path}/cut"])
+    a, b = (run.task("last").state_dict() for run in (whole, again))
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
+def test_a_damaged_resume_point_is_told_and_the_one_before_is_taken(damage: str, tmp_path: Path, caplog) -> None:
+    whole = trainyard.train([*SHORT, "trainer.max_epochs=3", f"run.dir={tmp_path}/whole"])
+    cut_off([*SHORT, "trainer.max_epochs=3"], tmp_path / "cut", after=17)
+    folder = tmp_path / "cut" / "checkpoints"
+    first, second = resume_points(folder)
+    data = bytearray(first.read_bytes())
+    data[len(data) // 2] ^= 1
+    first.write_bytes({"flip": bytes(data), "cut": bytes(data[: len(data) // 2]), "empty": b""}[damage])
+    assert newest_intact(folder) == second
+    assert f"{first} is damaged (" in caplog.text and "): using the resume point before it" in caplog.text
+    again = trainyard.train([f"resume={tmp_path}/cut"])
+    a, b = (run.task("last").state_dict() for run in (whole, again))
+    assert all(torch.equal(a[name], b[name]) for name in a)

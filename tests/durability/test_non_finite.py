@@ -1,0 +1,43 @@
+"""A loss that is no number ends the run before a checkpoint holds it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import trainyard
+from trainyard.durability.non_finite import NonFiniteGuard, NonFiniteLossError
+
+WORDS = ["data=shapes", "data.size=200", "data.test_size=100", "data.batch_size=10", "model=mlp", "model.widths=[8]",
+         "hardware=cpu", "hardware.threads=1", "trainer.max_epochs=4"]  # fmt: skip
+
+
+def test_a_rate_that_is_too_high_is_told_and_no_checkpoint_holds_nan(tmp_path: Path) -> None:
+    words = ["optimizer=sgd", "optimizer.lr=1e30", "scheduler=constant", "callbacks.finite.every=3",
+             "callbacks.resume.every_n_steps=1", f"run.dir={tmp_path}/here"]  # fmt: skip
+    with pytest.raises(NonFiniteLossError) as caught:
+        trainyard.train([*WORDS, *words])
+    text = str(caught.value)
+    assert "the loss has not been finite since optimizer step" in text and "learning rate 1e+30" in text
+    assert "origin: the weights: net." in text and "usual fixes: a lower optimizer.lr" in text
+    for file in (tmp_path / "here" / "checkpoints").glob("*.ckpt"):
+        state = torch.load(file, weights_only=True)["state_dict"]
+        assert all(torch.isfinite(value).all() for value in state.values()), file
+
+
+def test_the_first_layer_that_is_not_finite_is_named() -> None:
+    from lightning import LightningModule
+
+    class Module(LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+
+        def score(self, batch):
+            return self.second(self.first(batch) * float("inf"))
+
+    finite = NonFiniteGuard()
+    finite.batch = torch.ones(1, 2)
+    assert finite.origin(Module()) == "the output of second (Linear)"
+    finite.batch = torch.tensor([[1.0, float("nan")]])
+    assert finite.origin(Module()).startswith("the data: the latest batch contains NaN")

@@ -1,0 +1,51 @@
+"""A run that was cut off and resumed is the uninterrupted one, to the bit."""
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from interrupt import cut_off
+from variants import ALWAYS, NET, VARIANTS, end
+
+import trainyard
+from trainyard.durability.resume_points import newest_intact
+
+
+@pytest.mark.parametrize("words", VARIANTS.values(), ids=VARIANTS.keys())
+def test_resumed_is_uninterrupted_to_the_bit(words: list[str], tmp_path: Path) -> None:
+    whole = trainyard.train([*words, *ALWAYS, f"run.dir={tmp_path}/whole"])
+    path = tmp_path / "cut"
+    cut_off([*words, *ALWAYS], path, after=17 if "data=shapes" in words else 14)
+    assert not (path / "summary.json").exists() and newest_intact(path / "checkpoints")
+    again = trainyard.train([f"resume={path}"])
+    (state, rows), (expected, lines) = end(again), end(whole)
+    for part in expected:
+        assert state[part] == expected[part], part
+    assert rows == lines
+    assert again.summary["test"] == whole.summary["test"]
+
+
+def test_a_plateau_knows_the_score_of_a_validation_before_the_resume_point(tmp_path: Path) -> None:
+    words = [*VARIANTS["accumulation, plateau, validation within epochs"], *ALWAYS]
+    whole = trainyard.train([*words, f"run.dir={tmp_path}/whole"])
+    cut_off(words, tmp_path / "cut", after=10)  # validated after 6 of the epoch's 11 batches
+    again = trainyard.train([f"resume={tmp_path}/cut"])
+    assert end(again) == end(whole) and again.summary["test"] == whole.summary["test"]
+
+
+def test_a_run_that_was_moved_goes_on_and_still_knows_its_best(tmp_path: Path) -> None:
+    words = [*NET, *ALWAYS, "callbacks=early_stopping", "optimizer.lr=0.3", "logger=[tensorboard,csv]"]
+    whole = trainyard.train([*words, f"run.dir={tmp_path}/whole"])
+    cut_off(words, tmp_path / "cut", after=27)
+    shutil.move(tmp_path / "cut", tmp_path / "moved")
+    again = trainyard.train([f"resume={tmp_path}/moved"])
+    assert end(again) == end(whole) and again.summary["test"] == whole.summary["test"]
+    tables = [(run.path / "metrics.csv").read_text().splitlines() for run in (whole, again)]
+    assert len(tables[0]) == len(tables[1]) and tables[0][0].startswith("step,time,")
+
+
+def test_the_time_of_a_run_is_that_of_its_processes(tmp_path: Path) -> None:
+    started = time.monotonic()
+    run = trainyard.train([*NET, *ALWAYS, f"run.dir={tmp_path}/here"])
+    assert 0 < run.summary["seconds"] <= time.monotonic() - started

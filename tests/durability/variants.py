@@ -1,0 +1,89 @@
+"""The kinds of training that are cut off and resumed, and what it takes for two runs to be the same."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import trainyard
+from trainyard.data.loading.text_blocks import CausalBlocks, MaskedBlocks
+from trainyard.data.reviews import Reviews
+from trainyard.loggers.metrics_lines import read_metrics
+
+
+class Embedded(Reviews):
+    """The embedded reviews where IMDB's are expected."""
+
+    def __init__(self, root: str | None, download: bool, **text: Any) -> None:
+        super().__init__(**text)
+
+
+class Gaps(MaskedBlocks, Embedded):
+    pass
+
+
+class Continued(CausalBlocks, Embedded):
+    pass
+
+
+IMAGES = ["data=shapes", "data.size=112", "data.test_size=100", "data.batch_size=10", "data.eval_batch_size=20"]
+NET = [*IMAGES, "model=mlp", "model.widths=[8]"]
+TEXT = ["data=reviews", "data.size=500", "data.test_size=100", "data.batch_size=50", "model=gru", "model.dim=8",
+        "model.layers=[8]", "model.dropout=0.5"]  # fmt: skip
+BLOCKS = ["data.vocab_size=80", "data.max_length=8", "data.batch_size=20", "model.depth=1", "model.heads=2",
+          "model.ff_dim=8", "+data.size=200", "+data.test_size=100"]  # fmt: skip
+VARIANTS: dict[str, list[str]] = {
+    "plain": NET,
+    "dropout": [*NET, "model.dropout=0.5"],
+    "cnn": [*IMAGES, "model=cnn", "model.stages=[[4],[4]]", "model.dense=8", "data.augment=strong"],
+    "batch norm, sgd, mixup": [*IMAGES, "model=resnet18", "model.width=4", "optimizer=sgd", "data.mix=both"],
+    "stochastic depth": [*IMAGES, "model=resnet18", "model.width=4", "model.stochastic_depth=0.5"],
+    "workers": [*NET, "data.num_workers=2"],
+    "bf16": [*NET, "model.dropout=0.5", "hardware.precision=bf16-mixed"],
+    "accumulation": [*NET, "trainer.accumulate_grad_batches=3", "trainer.gradient_clip_val=0.1"],
+    "validation within epochs": [*NET, "trainer.val_check_interval=4"],
+    "every second epoch": [*NET, "trainer.check_val_every_n_epoch=2"],
+    "plateau": [*NET, "scheduler=plateau", "scheduler.patience=0", "optimizer.lr=0.1"],
+    "step": [*NET, "scheduler=step", "scheduler.step_size=1"],
+    "onecycle": [*NET, "scheduler=onecycle"],
+    "early stopping": [*NET, "callbacks=early_stopping", "callbacks.early_stopping.patience=1", "optimizer.lr=0.3"],
+    "ema": [*NET, "callbacks=ema", "callbacks.ema.decay=0.9"],
+    "max_steps": [*NET, "trainer.max_steps=23"],
+    "text": TEXT,
+    "buckets": [*TEXT, "data.bucket=true"],
+    "masked language model": [*BLOCKS, "model=bert", "data=imdb_mlm", "data._target_=variants.Gaps", "model.dim=8"],
+    "causal language model": [*BLOCKS, "model=gpt", "data=imdb_lm", "data._target_=variants.Continued", "model.dim=8",
+                              "data.tokenizer=word", "model.dropout=0.5", "callbacks.samples=null"],
+    "cutmix": [*IMAGES, "model=cnn", "model.stages=[[4]]", "model.dense=8", "data.mix=cutmix"],
+    "ema, bf16, workers": [*NET, "callbacks=ema", "callbacks.ema.decay=0.9", "hardware.precision=bf16-mixed",
+                           "model.dropout=0.5", "data.num_workers=2"],
+    "accumulation, plateau, validation within epochs": [
+        *NET, "trainer.accumulate_grad_batches=2", "scheduler=plateau", "scheduler.patience=0", "optimizer.lr=0.1",
+        "trainer.val_check_interval=6", "data.augment=flip"],
+    "finetune": [*IMAGES, "model=resnet18", "model.width=4", "callbacks=finetune",
+                 "callbacks.finetune.unfreeze_at_epoch=1"],
+}  # fmt: skip
+ALWAYS = ["hardware=cpu", "hardware.threads=1", "trainer.max_epochs=3", "trainer.log_every_n_steps=1",
+          "callbacks.resume.every_n_steps=1", "callbacks.progress_bar=null"]  # fmt: skip
+
+
+def comparable(value: Any) -> Any:
+    """A checkpoint without what measures time or names a place."""
+    if isinstance(value, dict):
+        aside = ("seconds", "dirpath")
+        return {Path(str(k)).name: comparable(v) for k, v in value.items()
+                if k not in aside and not str(k).endswith("_path")}  # fmt: skip
+    if isinstance(value, list | tuple):
+        return [comparable(v) for v in value]
+    if isinstance(value, torch.Tensor):
+        return value.dtype, value.tolist()
+    return value
+
+
+def end(run: trainyard.Run) -> tuple[Any, list[dict[str, Any]]]:
+    """All that a run came to: its last checkpoint, and what it logged."""
+    rows = [{k: v for k, v in row.items() if k != "time" and not k.startswith("throughput/")}
+            for row in read_metrics(run.path)]  # fmt: skip
+    state = torch.load(run.path / "checkpoints" / "last.ckpt", weights_only=True)
+    state["callbacks"] = {name: value for name, value in state["callbacks"].items() if "Interrupt" not in name}
+    return comparable(state), [row for row in rows if len(row) > 1]

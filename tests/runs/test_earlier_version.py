@@ -1,0 +1,56 @@
+"""Runs of version 0.1, whose callbacks lay in other modules and one of whose keys had another name, still open."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+import trainyard
+from trainyard.config_keys import upgrade
+from trainyard.training.evaluate import evaluate
+from trainyard.trust.signature import SIGNATURE, SIGNATURE_0_1, SIGNED_FILES, read_signed, sign
+
+STORED = Path(__file__).parent / "version_0_1"  # python train.py data=xor model=mlp 'model.widths=[4]' ..., at 958ecf2
+
+
+@pytest.fixture
+def earlier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The stored run, as if this user had made it."""
+    path = tmp_path / "old_run"
+    shutil.copytree(STORED, path)
+    sign(path, {name: (path / name).read_bytes() for name in SIGNED_FILES})
+    (path / SIGNATURE).rename(path / SIGNATURE_0_1)
+    monkeypatch.chdir(tmp_path)  # its config has run.dir=old_run
+    return path
+
+
+def test_it_is_this_users_own_and_is_scored(earlier: Path) -> None:
+    run = trainyard.Run(earlier)
+    assert not run.is_foreign and run.cfg.task.backbone_lr_scale == 1.0 and "base_lr" not in run.cfg.task
+    assert evaluate(run) == pytest.approx(run.summary["test"], abs=1e-4)
+    assert run.predict(torch.tensor([[0.0, 1.0]])).shape == (1, 2)
+
+
+def test_it_is_scored_as_someone_elses_too() -> None:
+    run = trainyard.Run(STORED)
+    assert read_signed(STORED) is None and run.is_foreign
+    assert evaluate(run) == pytest.approx(run.summary["test"], abs=1e-4)
+
+
+def test_it_continues_and_ends_as_a_run_of_today(earlier: Path, tmp_path: Path) -> None:
+    longer = trainyard.train([f"resume={earlier}", "trainer.max_epochs=9"])
+    words = ["data=xor", "model=mlp", "model.widths=[4]", "scheduler=constant", "logger=none", "hardware=cpu"]
+    whole = trainyard.train([*words, "hardware.threads=1", "trainer.max_epochs=9", f"run.dir={tmp_path}/whole"])
+    a, b = (run.task("last").state_dict() for run in (longer, whole))
+    assert all(torch.allclose(a[name], b[name], atol=1e-5) for name in a)  # its first epochs ran on another processor
+    assert longer.summary["epochs"] == 9 and longer.cfg.callbacks.finite["_target_"].endswith("NonFiniteGuard")
+    again = trainyard.train([*words, "hardware.threads=1", "trainer.max_epochs=9", f"run.dir={earlier}"])
+    assert again.summary == longer.summary  # the same words find it finished
+
+
+def test_renaming_leaves_everything_else_alone() -> None:
+    config = {"task": {"base_lr": 0.1}, "base_lr": 2, "data": {"memory": 5, "x": [{"memory": 1}]}, 3: {"task": None}}
+    expected = {"task": {"backbone_lr_scale": 0.1}, "base_lr": 2, "data": {"in_memory_bytes": 5, "x": [{"memory": 1}]},
+                3: {"task": None}}  # fmt: skip
+    assert upgrade(config) == expected

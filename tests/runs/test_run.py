@@ -1,0 +1,159 @@
+"""A run directory: what it holds, and what can be done with it."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+
+import trainyard
+from trainyard.errors import UserError
+from trainyard.loggers.metrics_lines import read_metrics
+from trainyard.training.evaluate import evaluate
+
+WORDS = ["model=mlp", "data=shapes", "data.size=200", "data.test_size=100"]
+
+
+def test_it_holds_all_that_one_needs_to_know(run: trainyard.Run) -> None:
+    names = {file.name for file in run.path.iterdir()}
+    assert {
+        "config.yaml", "config.resolved.yaml", "overrides.yaml", "environment.json", "run.log", "metrics.jsonl",
+        "summary.json", "checkpoints",
+    } <= names  # fmt: skip
+    assert {file.name for file in (run.path / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert "${" in (run.path / "config.yaml").read_text()
+    assert "${" not in (run.path / "config.resolved.yaml").read_text()
+    assert "model=mlp" in yaml.safe_load((run.path / "overrides.yaml").read_text())
+    environment = json.loads((run.path / "environment.json").read_text())
+    assert environment["packages"]["torch"] == torch.__version__.split("+")[0]
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
+    assert environment["git_commit"] == (head or None)
+    said = (run.path / "run.log").read_text()
+    assert "epoch 2/2" in said and "weights_only" not in said
+
+
+def test_texts_longer_than_the_network_reads_are_refused(short: list[str]) -> None:
+    message = "model=gpt with data=reviews: data.max_length=9 is greater than model.max_length=8; lower the first"
+    with pytest.raises(UserError, match=message):
+        trainyard.train([*short, "model=gpt", "data=reviews", "data.max_length=9", "model.max_length=8"])
+
+
+def test_names_and_places_can_be_chosen(short: list[str], tmp_path: Path) -> None:
+    named = trainyard.train([*short, *WORDS, "run.name=mine"])
+    assert named.path.parent.name == "mine"
+    placed = trainyard.train([*short, *WORDS, f"run.dir={tmp_path}/here"])
+    assert placed.path == tmp_path / "here"
+    with pytest.raises(UserError, match="here contains another run: seed is 0 there and 1 here"):
+        trainyard.train([*short, *WORDS, "seed=1", f"run.dir={tmp_path}/here"])
+
+
+def test_two_runs_in_one_second_get_two_directories(short: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from trainyard.runs import directory as module
+
+    class Frozen(module.datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return cls(2026, 1, 31, 12)
+
+    monkeypatch.setattr(module, "datetime", Frozen)
+    one, two = (trainyard.train([*short, *WORDS, "run.name=same"]) for _ in range(2))
+    assert one.path.name[:19] == two.path.name[:19] == "2026-01-31_12-00-00"
+    assert one.path != two.path
+
+
+def test_the_same_seed_gives_the_same_run_and_another_does_not(short: list[str]) -> None:
+    def weights(seed: int) -> torch.Tensor:
+        run = trainyard.train([*short, *WORDS, "data.augment=strong", f"seed={seed}"])
+        return torch.cat([p.flatten() for p in run.task("last").net.parameters()])
+
+    assert torch.equal(weights(1), weights(1))
+    assert not torch.equal(weights(1), weights(2))
+
+
+def test_the_best_weights_are_tested_not_the_last(short: list[str]) -> None:
+    """A rate that explodes after the first epoch: the summary's test score is the first epoch's."""
+    words = ["scheduler=step", "scheduler.step_size=1", "scheduler.gamma=1e3", "monitor=val/loss", "mode=min"]
+    run = trainyard.train([*short, *WORDS, *words, "trainer.max_epochs=3"])
+    assert run.summary["best_epoch"] == 0
+    assert run.summary["test"]["test/loss"] < 10
+    rows = [row["val/loss"] for row in read_metrics(run.path) if "val/loss" in row]
+    assert rows[-1] is None or rows[-1] > 100
+
+
+def test_evaluate_finds_the_scores_of_the_summary_again(short: list[str]) -> None:
+    whole = [word for word in short if "limit_" not in word]
+    run = trainyard.train([*whole, *WORDS])
+    assert evaluate(run, "test") == pytest.approx(run.summary["test"])
+    assert evaluate(run, "val") == pytest.approx(run.summary["best"])
+
+
+def test_predict_gives_probabilities(run: trainyard.Run, short: list[str]) -> None:
+    images = torch.randint(256, (5, 3, 32, 32), dtype=torch.uint8)
+    probabilities = trainyard.Run(run.path).predict(images)
+    assert probabilities.shape == (5, 10)
+    torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(5))
+    gate = trainyard.train([*short, "model=mlp", "data=xor"])
+    assert gate.predict(torch.tensor([[0.0, 1.0], [1.0, 1.0]])).shape == (2, 2)
+
+
+def test_last_is_the_last_epoch_even_without_a_validation(short: list[str]) -> None:
+    run = trainyard.train([*short, *WORDS, "trainer.check_val_every_n_epoch=2", "trainer.max_epochs=3"])
+    assert torch.load(run.path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 6
+
+
+def test_a_training_that_ends_before_its_first_validation_is_validated(short: list[str]) -> None:
+    run = trainyard.train([*short, *WORDS, "trainer.max_steps=1"])
+    assert run.summary["score"] is not None and run.summary["steps"] == 1
+    assert evaluate(run, "val").keys() == run.summary["best"].keys()
+
+
+def test_a_training_without_lr_in_its_config_has_a_row_of_hparams(short: list[str]) -> None:
+    assert trainyard.train([*short, *WORDS, "~optimizer.lr"]).summary["steps"] > 0
+
+
+def test_tensorboard_shows_scalars_and_one_row_of_hparams_with_real_scores(run: trainyard.Run) -> None:
+    events = EventMultiplexer().AddRunsFromDirectory(str(run.path.parents[1])).Reload()
+    (name,) = [name for name in events.Runs() if run.path.name in name]  # no run beside it: not one for hparams
+    tags = set(events.Runs()[name]["scalars"])
+    assert {"train/loss", "train/accuracy", "val/loss", "val/accuracy", "test/accuracy", "lr/matrices"} <= tags
+    assert "hp_metric" not in tags
+    (tested,) = events.Scalars(name, "test/accuracy")
+    assert tested.value == pytest.approx(run.summary["test"]["test/accuracy"])
+    assert len(events.Scalars(name, "val/accuracy")) == run.summary["epochs"]
+    assert events.Scalars(name, "best/val/accuracy")[0].value == pytest.approx(run.summary["score"])
+    assert {"experiment", "session_start_info", "session_end_info"} <= {
+        tag.rsplit("/", 1)[-1].strip("_") for tag in events.GetAccumulator(name).summary_metadata if "hparams" in tag
+    }
+    assert "custom_scalars__config__" in events.GetAccumulator(name).summary_metadata
+
+
+def test_a_directory_that_is_no_run_is_refused(tmp_path: Path, run: trainyard.Run) -> None:
+    with pytest.raises(UserError, match=r"is not a run: it has no config.resolved.yaml"):
+        trainyard.Run(tmp_path)
+    with pytest.raises(UserError, match=r"has no checkpoints/bset.ckpt"):
+        run.task("bset")
+
+
+def test_a_monitor_that_is_better_when_lower_needs_min(short: list[str]) -> None:
+    with pytest.raises(UserError, match="monitor=val/loss with mode=max would keep the worst weights; set mode=min"):
+        trainyard.train([*short, *WORDS, "monitor=val/loss"])
+
+
+@pytest.mark.parametrize(
+    "words", [["monitor=val/acuracy"], ["callbacks=early_stopping", "callbacks.early_stopping.monitor=x"]]
+)
+def test_a_monitor_that_nothing_logs_is_refused_before_training(words: list[str], short: list[str]) -> None:
+    with pytest.raises(UserError, match=r"monitor=(val/acuracy|x) is not a score of this task. .*It has train/loss"):
+        trainyard.train([*short, *WORDS, *words])
+
+
+def test_a_refusal_leaves_no_directory(short: list[str], tmp_path: Path) -> None:
+    words = ["trainer.overfit_batches=2", "trainer.max_epochs=abc", "hardware.devices=2", "optimizer.lr=-1"]
+    words += ["hardware.precision=8", "data.augment=x", "callbacks.best.mode=x"]
+    for word in words:
+        with pytest.raises(UserError):
+            trainyard.train([*short, *WORDS, f"run.root={tmp_path}", word])
+    assert not list(tmp_path.iterdir())
