@@ -24,7 +24,7 @@ train: $(READY)  ## train:  make train ARGS="model=resnet18 data=cifar10"
 	@$(BIN)/python train.py $(ARGS)
 
 test: $(READY)  ## run every test that takes seconds
-	@$(BIN)/python -m pytest -m "not results" -n 2
+	@$(BIN)/python -m pytest -m "not results" -n 2 --dist worksteal
 
 results: $(READY)  ## check the stated results again: minutes; those on real data need TRAINYARD_DATA
 	@$(BIN)/python -m pytest -m results

@@ -2,12 +2,13 @@
 
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import processes
 import pytest
 import torch
 from PIL import Image
@@ -122,15 +123,4 @@ def text_root(tmp_path: Path) -> Path:
 @pytest.fixture
 def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess]:
     """Run `python train.py ...` in a process of its own, its outputs below tmp_path."""
-
-    def call(*words: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, str(ROOT / "train.py"), *words],
-            cwd=cwd or tmp_path,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "150", **env},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-
-    return call
+    return partial(processes.run, processes.train, folder=tmp_path)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import processes
 import pytest
 from conftest import ROOT
 
@@ -21,11 +22,10 @@ def example(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def trainyard(folder: Path, *words: str, **env: str) -> subprocess.CompletedProcess:
-    call = [sys.executable, "-m", "trainyard", "train", *words, "trainer.max_epochs=2", "hardware.threads=1"]
-    return subprocess.run(
-        call, cwd=folder, env={**os.environ, **env}, capture_output=True, text=True, timeout=120
-    )  # fmt: skip
+def trainyard(folder: Path, *words: str) -> subprocess.CompletedProcess:
+    return processes.run(
+        processes.trainyard, "train", *words, "trainer.max_epochs=2", "hardware.threads=1", folder=folder
+    )
 
 
 def test_the_readmes_model_and_data_set_train(example: Path) -> None:
@@ -35,10 +35,7 @@ def test_the_readmes_model_and_data_set_train(example: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "test" in done.stdout
     (run,) = example.glob("outputs/*/*")
-    again = subprocess.run(
-        [sys.executable, "-m", "trainyard", "evaluate", str(run), "debug=true"],
-        cwd=example, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    again = processes.run(processes.trainyard, "evaluate", str(run), "debug=true", folder=example)
     assert "test/accuracy" in again.stdout, again.stderr
     assert trainyard(example, f"model={model}", "data=shapes", "data.size=200", "data.test_size=100").returncode == 0
     assert trainyard(example, "model=mlp", f"data={data}").returncode == 0

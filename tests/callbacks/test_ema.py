@@ -1,19 +1,18 @@
 """The averaged weights are what is validated, kept and tested."""
 
-from inspect import getsource
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
-from lightning import Callback
-from lightning.pytorch.callbacks import WeightAveraging
-from torch import Tensor
+from lightning import Callback, LightningModule, Trainer
+from torch import Tensor, nn
 
 import trainyard
 from trainyard.callbacks.ema import EMA
 from trainyard.config.compose import compose
 from trainyard.config.instantiate import instantiate, instantiate_task
 from trainyard.config.resolve import resolve
-from trainyard.durability.lightning_private import set_average_device
 from trainyard.loggers.metrics_lines import read_metrics
 from trainyard.training.evaluate import evaluate
 from trainyard.training.factory import make_trainer
@@ -74,8 +73,13 @@ def test_a_run_that_ends_before_its_first_validation_keeps_the_average(short: li
     assert evaluate(run, "val") == pytest.approx(run.summary["best"])
 
 
-def test_lightning_still_reads_the_device_that_we_set() -> None:
-    assert "device = self._device or" in getsource(WeightAveraging.setup)
-    ema = EMA(device=None)
-    set_average_device(ema, torch.device("meta"))
-    assert ema._device == torch.device("meta")
+def test_the_average_is_kept_on_the_device_of_the_training_to_which_the_module_moves_later() -> None:
+    """The meta device stands for a GPU: a module in the host's memory, a strategy that will move it away."""
+    module = LightningModule()
+    module.net = nn.Linear(2, 2)
+    trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("meta")))
+    ema = EMA()
+    ema.setup(cast(Trainer, trainer), module, "fit")
+    average = ema._average_model
+    assert average is not None and {p.device.type for p in average.parameters()} == {"meta"}
+    assert {p.device.type for p in module.parameters()} == {"cpu"}

@@ -1,17 +1,20 @@
 """The command line, in processes of its own: what it prints, what it leaves, how it ends."""
 
-import contextlib
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import processes
 import pytest
 from conftest import ROOT, options
+from processes import Process
 
 Command = Callable[..., subprocess.CompletedProcess]
 TINY = [
@@ -113,10 +116,7 @@ def test_multirun_ends_with_a_table_of_what_differs(command: Command) -> None:
 
 
 def test_evaluate_and_plot_from_the_command_line(tmp_path: Path, run) -> None:
-    def trainyard(*words: str) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [sys.executable, "-m", "trainyard", *words], cwd=tmp_path, capture_output=True, text=True, timeout=120
-        )
+    trainyard = partial(processes.run, processes.trainyard, folder=tmp_path)
 
     done = trainyard("evaluate", str(run.path))
     assert "test/accuracy" in done.stdout, done.stderr
@@ -129,33 +129,45 @@ def test_evaluate_and_plot_from_the_command_line(tmp_path: Path, run) -> None:
 
 def test_on_a_terminal_the_epoch_lines_stand_beside_the_progress_bar(tmp_path: Path) -> None:
     terminal, inside = pty.openpty()
-    words = [sys.executable, str(ROOT / "train.py"), *TINY, "trainer.max_epochs=3"]
-    process = subprocess.Popen(words, cwd=tmp_path, stdout=inside, stderr=inside, env={**os.environ, "COLUMNS": "200"})
-    os.close(inside)
+    words = [*TINY, "trainer.max_epochs=3"]
+    process = Process(processes.train, words, tmp_path, os.ttyname(inside), COLUMNS="200")
     shown = b""
-    with contextlib.suppress(OSError):  # raised when the program closes its end
-        while chunk := os.read(terminal, 10_000):
-            shown += chunk
-    assert process.wait(timeout=60) == 0
+    while select.select([terminal], [], [], 1)[0] or process.returncode is None:
+        shown += os.read(terminal, 10_000)
+    process.communicate()
+    assert process.returncode == 0
     text = shown.decode()
     assert "Epoch 0/2" in text  # the bar
     assert all(re.search(rf"epoch {epoch}/3  train/loss .* val/accuracy", text) for epoch in (1, 2, 3))
 
 
+@pytest.mark.parametrize("word", ["callbacks.progress_bar=null", "trainer.enable_progress_bar=false", "callbacks=none"])
+def test_without_a_progress_bar_there_is_none(word: str, command: Command) -> None:
+    done = command(*TINY, word)
+    assert done.returncode == 0 and "Epoch 0" not in done.stdout + done.stderr
+
+
 def test_ctrl_c_ends_a_training_at_once(tmp_path: Path) -> None:
-    words = [*TINY, "trainer.max_epochs=100000", "run.dir=here"]
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), *words],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = Process(processes.train, [*TINY, "trainer.max_epochs=100000", "run.dir=here"], tmp_path)
     while "epoch" not in (line := process.stdout.readline()):
-        assert line or process.poll() is None, process.stderr.read()
+        assert line, process.stderr.read()
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate()
     assert process.returncode == 130
     assert errors.strip().startswith("SIGINT: writing a resume point") and "Traceback" not in errors
     assert "stopped; continue with: python train.py resume=" in output
     assert not (tmp_path / "here" / "summary.json").exists()
+
+
+def test_train_py_runs_in_an_interpreter_of_its_own(tmp_path: Path) -> None:
+    """What the other tests fork from a server that has imported everything, this one starts as its user does."""
+    call = [sys.executable, str(ROOT / "train.py"), *TINY]
+    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    assert "tensorboard --logdir" in done.stdout
+    module = [sys.executable, "-m", "trainyard", "evaluate", str(next(tmp_path.glob("outputs/*/*")))]
+    done = subprocess.run(module, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert "test/accuracy" in done.stdout, done.stderr
 
 
 def test_train_py_is_short() -> None:

@@ -1,5 +1,6 @@
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,7 @@ def test_a_missing_folder_says_what_to_put_where(tmp_path: Path) -> None:
 
 def test_without_a_network_the_error_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cifar10, "URL", "http://127.0.0.1:9/cifar-10-binary.tar.gz")
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # between the attempts
     with pytest.raises(FileNotFoundError, match=r"could not download .* Put cifar-10-binary.tar.gz .*data=shapes"):
         cifar(tmp_path).prepare_data()
 

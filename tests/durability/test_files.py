@@ -1,10 +1,13 @@
 """Files that survive: a crash while writing, a full disk, a flipped bit."""
 
 import os
+import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import processes
 import pytest
 import torch
 from interrupt import cut_off
@@ -50,17 +53,26 @@ write_durably(sys.argv[1], put)
     assert {path.name for path in tmp_path.iterdir()} == {"a.ckpt", mine.name}
 
 
+def full_disk() -> None:
+    """No file of this process may grow above 100 kB from now on."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+
+def save_on_a_full_disk(words: list[str]) -> None:
+    full_disk()
+    DurableIO().save_checkpoint({"a": torch.zeros(100_000)}, words[0])
+
+
+def train_on_a_full_disk(words: list[str]) -> None:
+    full_disk()
+    processes.train(words)
+
+
 def test_a_full_disk_is_one_sentence_and_the_old_checkpoint_intact(tmp_path: Path) -> None:
-    program = """
-import resource, sys, torch
-from trainyard.durability.checkpoint_io import DurableIO
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-DurableIO().save_checkpoint({"a": torch.zeros(100_000)}, sys.argv[1])
-"""
     file = tmp_path / "a.ckpt"
     DurableIO().save_checkpoint({"a": torch.ones(3)}, file)
-    done = subprocess.run([sys.executable, "-c", program, str(file)], capture_output=True, text=True, timeout=60)
+    done = processes.run(save_on_a_full_disk, str(file), folder=tmp_path)
     assert "a.ckpt cannot be written: File too large. The file that was there before is intact" in done.stderr
     assert integrity_error(file) is None and [path.name for path in tmp_path.iterdir()] == ["a.ckpt"]
 
@@ -70,16 +82,7 @@ def test_a_run_whose_disk_fills_up_stops_with_a_sentence_and_goes_on_when_there_
     whole = trainyard.train([*words, f"run.dir={tmp_path}/whole"])
     cut_off(words, tmp_path / "cut", after=17)
     before = resume_points(tmp_path / "cut" / "checkpoints")
-    program = """
-import resource, signal, sys
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-import trainyard
-trainyard.main(["train"])
-"""
-    call = [sys.executable, "-c", program, f"resume={tmp_path}/cut"]
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}  # where the run's own callback lies
-    done = subprocess.run(call, env=env, capture_output=True, text=True, timeout=60)
+    done = processes.run(train_on_a_full_disk, f"resume={tmp_path}/cut", folder=tmp_path)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "cannot be written: File too large. The file that was there before is intact" in done.stderr
     assert f"continue with: python train.py resume={tmp_path}/cut" in done.stderr

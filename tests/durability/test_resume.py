@@ -5,25 +5,27 @@ import time
 from pathlib import Path
 
 import pytest
-from interrupt import cut_off
+from interrupt import archived, as_if_killed, cut_off
 from variants import ALWAYS, NET, VARIANTS, end
 
 import trainyard
-from trainyard.durability.resume_points import newest_intact
 
 
 @pytest.mark.parametrize("words", VARIANTS.values(), ids=VARIANTS.keys())
 def test_resumed_is_uninterrupted_to_the_bit(words: list[str], tmp_path: Path) -> None:
-    whole = trainyard.train([*words, *ALWAYS, f"run.dir={tmp_path}/whole"])
-    path = tmp_path / "cut"
-    cut_off([*words, *ALWAYS], path, after=17 if "data=shapes" in words else 14)
-    assert not (path / "summary.json").exists() and newest_intact(path / "checkpoints")
-    again = trainyard.train([f"resume={path}"])
-    (state, rows), (expected, lines) = end(again), end(whole)
-    for part in expected:
-        assert state[part] == expected[part], part
-    assert rows == lines
-    assert again.summary["test"] == whole.summary["test"]
+    """From the first batch of all, the last one of an epoch, between two epochs, after a validation within one."""
+    whole, moments = archived([*words, *ALWAYS], tmp_path / "whole")
+    assert len(moments) >= 3
+    expected, lines = end(whole)
+    for name, moment in moments.items():
+        path = tmp_path / name
+        as_if_killed(whole, moment, path)
+        again = trainyard.train([f"resume='{path}'", "callbacks.resume.every_n_steps=null"])
+        state, rows = end(again)
+        for part in expected:
+            assert state[part] == expected[part], f"{name}: {part}"
+        assert rows == lines, name
+        assert again.summary["test"] == whole.summary["test"], name
 
 
 def test_a_plateau_knows_the_score_of_a_validation_before_the_resume_point(tmp_path: Path) -> None:

@@ -1,17 +1,16 @@
 """Signals, locks and states, with real processes."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import processes
 import pytest
 import torch
-from conftest import ROOT
 from interrupt import CutError
+from lightning import Callback
+from processes import Process
 
 import trainyard
 from trainyard.durability.run_lock import STATUS, read_status
@@ -21,15 +20,21 @@ WORDS = ["data=shapes", "data.size=300", "data.test_size=100", "data.batch_size=
          "model.dropout=0.5", "hardware=cpu", "hardware.threads=1", "trainer.log_every_n_steps=1"]  # fmt: skip
 
 
-def started(folder: Path, *words: str, at: str = "epoch 1") -> subprocess.Popen:
-    """A training in a process of its own, which has said `at`: it is in its second epoch or later."""
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), *WORDS, *words, "run.dir=here"], cwd=folder,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    while at not in (line := process.stdout.readline()):  # pyright: ignore
-        assert line or process.poll() is None, process.stderr.read()  # pyright: ignore
+def started(folder: Path, *words: str, at: str = "epoch 1") -> Process:
+    """A training in a process of its own, which has printed `at`: it is in its second epoch or later."""
+    process = Process(processes.train, [*WORDS, *words, "run.dir=here"], folder)
+    while at not in (line := process.stdout.readline()):
+        assert line, process.stderr.read()
     return process
+
+
+LONG = ["trainer.max_epochs=12", "callbacks.resume.every_n_steps=7"]  # long enough to be met by a signal
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> trainyard.Run:
+    """The training that no signal met."""
+    return trainyard.train([*WORDS, *LONG, f"run.dir={tmp_path_factory.mktemp('whole')}"])
 
 
 @pytest.mark.parametrize(
@@ -37,11 +42,10 @@ def started(folder: Path, *words: str, at: str = "epoch 1") -> subprocess.Popen:
     [(signal.SIGTERM, 75, "preempted", 2), (signal.SIGUSR1, 75, "preempted", 0), (signal.SIGINT, 130, "interrupted", 0),
      (signal.SIGKILL, -9, "running", 0)],
 )  # fmt: skip
-def test_a_signal_ends_a_run_that_goes_on_to_the_bit(
-    number: int, code: int, state: str, workers: int, tmp_path: Path
+def test_a_signal_ends_a_run_that_continues_to_the_bit(
+    number: int, code: int, state: str, workers: int, tmp_path: Path, whole: trainyard.Run
 ) -> None:
-    every = "callbacks.resume.every_n_steps=7"
-    process = started(tmp_path, "trainer.max_epochs=25", every, f"data.num_workers={workers}")
+    process = started(tmp_path, *LONG, f"data.num_workers={workers}")
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == code, errors
@@ -49,7 +53,6 @@ def test_a_signal_ends_a_run_that_goes_on_to_the_bit(
     here = tmp_path / "here"
     assert read_status(here)["state"] == state and not (here / "summary.json").exists()
     again = trainyard.train([f"resume={here}"])
-    whole = trainyard.train([*WORDS, "trainer.max_epochs=25", every, f"run.dir={tmp_path}/whole"])
     a, b = (run.task("last").state_dict() for run in (whole, again))
     assert all(torch.equal(a[name], b[name]) for name in a)
     assert (read_status(here)["state"], read_status(here)["attempt"]) == ("done", 2)
@@ -74,12 +77,36 @@ def test_a_busy_directory_names_its_process(tmp_path: Path) -> None:
 
 
 def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
-    process = started(tmp_path, "trainer.max_epochs=100000")
+    """In the midst of a batch that takes a minute: only the second one ends the process before that is over."""
+    process = started(
+        tmp_path, "trainer.max_epochs=2", f"+callbacks.slow={{_target_: {__name__}.SlowBatch}}", at="slow"
+    )
     process.send_signal(signal.SIGINT)
-    time.sleep(0.001)
+    assert "SIGINT: writing a resume point after this batch" in _next_line(process)
+    assert process.returncode is None
+    begun = time.monotonic()
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=30)
     assert process.returncode == 130 and "Traceback" not in errors
+    assert time.monotonic() - begun < 10
+    assert not list((tmp_path / "here" / "checkpoints").glob("resume-*"))
+
+
+class SlowBatch(Callback):
+    """Hold the fifth batch up for a minute."""
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        if batch_idx == 5:
+            print("slow", flush=True)
+            until = time.monotonic() + 60
+            while time.monotonic() < until:
+                time.sleep(0.1)
+
+
+def _next_line(process: Process) -> str:
+    while not (line := process.stderr.readline()).strip():
+        assert line, "it has ended"
+    return line
 
 
 def test_a_crash_is_one_screen_with_its_traceback_in_a_file(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """Shapes, sizes and refusals of the networks. That each trains is tested with its YAML, in test_conf.py."""
 
+from functools import partial
+
 import pytest
 import torch
+import torch.nn.functional as F
 import torchvision
 from torch import nn
 from torchvision.ops import StochasticDepth
@@ -37,21 +40,48 @@ def test_the_cnn_is_the_articles() -> None:
     assert dropouts == [0.25, 0.25, 0.25, 0.5]
 
 
-def test_the_mlp_regularises_each_layer_before_and_after_its_activation() -> None:
-    names = [type(m).__name__ for m in MLP([784], 10, [512, 256], dropout=[0.5, 0.3], batch_norm=True).body]
-    assert names == ["Flatten", *["Linear", "BatchNorm1d", "ReLU", "Dropout"] * 2]
+def randomized(net: nn.Module) -> list[torch.Tensor]:
+    """The state of a network in evaluation mode, all of it random, in the order of its layers."""
+    torch.manual_seed(0)
+    state = {name: torch.rand_like(value) if value.is_floating_point() else value
+             for name, value in net.eval().state_dict().items()}  # fmt: skip
+    net.load_state_dict(state)
+    return [value for value in state.values() if value.is_floating_point()]
+
+
+def test_the_mlp_normalizes_before_each_activation() -> None:
+    """The same numbers as written out by hand."""
+    net = MLP([4], 3, [6, 5], dropout=[0.5, 0.3], batch_norm=True)
+    w1, b1, scale1, shift1, mean1, var1, w2, b2, scale2, shift2, mean2, var2, w3, b3 = randomized(net)
+    x = torch.randn(7, 4)
+    hidden = F.relu(F.batch_norm(F.linear(x, w1, b1), mean1, var1, scale1, shift1))
+    hidden = F.relu(F.batch_norm(F.linear(hidden, w2, b2), mean2, var2, scale2, shift2))
+    torch.testing.assert_close(net(x), F.linear(hidden, w3, b3))
+
+
+def test_the_mlp_drops_what_its_activations_give() -> None:
+    net, seen = MLP([4], 3, [4000], activation="sigmoid", dropout=0.3), []
+    net.head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    net.train()(torch.zeros(1, 4))
+    assert (seen[0] == 0).float().mean().item() == pytest.approx(0.3, abs=0.05)  # no sigmoid is zero itself
     assert [m.p for m in MLP([2], 2, [4, 4], dropout=[0.5, 0.3]).modules() if isinstance(m, nn.Dropout)] == [0.5, 0.3]
     assert [m.p for m in MLP([2], 2, [4, 4], dropout=0.2).modules() if isinstance(m, nn.Dropout)] == [0.2, 0.2]
 
 
-def test_the_cnn_normalises_before_each_activation_and_may_keep_the_size() -> None:
-    net = CNN(IMAGE, 10, [[8, 8], [16]], batch_norm=True, padding=1)
-    names = [type(m).__name__ for m in (*net.body, *net.neck)]
-    stage = ["Conv2d", "BatchNorm2d", "ReLU"]
-    dense = ["Flatten", "Linear", "BatchNorm1d", "ReLU", "Dropout"]
-    assert names == [*stage, *stage, "MaxPool2d", "Dropout", *stage, "MaxPool2d", "Dropout", *dense]
-    assert net.body(torch.zeros(2, *IMAGE)).shape == (2, 16 * 8 * 8)
-    assert net(torch.zeros(2, *IMAGE)).shape == (2, 10)
+def test_the_cnn_normalizes_before_each_activation_and_may_keep_the_size() -> None:
+    """The same numbers as written out by hand, from images of 8 x 8 pixels to 2 x 2."""
+    net = CNN([3, 8, 8], 10, [[4, 4], [6]], dense=5, batch_norm=True, padding=1)
+    state, x = iter(randomized(net)), torch.randn(2, 3, 8, 8)
+
+    def step(x: torch.Tensor, function) -> torch.Tensor:
+        weight, bias, scale, shift, mean, var = (next(state) for _ in range(6))
+        return F.relu(F.batch_norm(function(x, weight, bias), mean, var, scale, shift))
+
+    conv = partial(F.conv2d, padding=1)
+    hidden = F.max_pool2d(step(step(x, conv), conv), 2)
+    hidden = F.max_pool2d(step(hidden, conv), 2)
+    hidden = step(hidden.flatten(1), F.linear)
+    torch.testing.assert_close(net(x), F.linear(hidden, *state))
 
 
 def test_the_imagenet_stem_is_the_papers() -> None:

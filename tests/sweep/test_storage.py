@@ -1,13 +1,17 @@
 import os
+import shutil
 import subprocess
-import sys
+import tempfile
 import uuid
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import optuna
+import processes
 import pytest
-from conftest import ROOT
 from optuna.trial import TrialState
+from processes import Process
 
 from trainyard.errors import UserError
 from trainyard.sweep.storage import locate, open_storage, without_password
@@ -45,39 +49,62 @@ def test_half_a_line_that_comes_while_the_study_is_open_is_dropped_too(tmp_path:
     assert len(again.trials) == len(study.trials) == 1
 
 
-CREATE = """
-import sys, optuna
-from trainyard.sweep.storage import open_storage
-optuna.create_study(study_name="a", storage=open_storage(sys.argv[1]), load_if_exists=True)
-"""
+def create_study(words: list[str]) -> None:
+    optuna.create_study(study_name="a", storage=open_storage(words[0]), load_if_exists=True)
 
 
-def test_workers_that_begin_together_share_a_new_sqlite_file(tmp_path: Path) -> None:
+def test_workers_that_start_together_share_a_new_sqlite_file(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/new/study.db"
-    workers = [subprocess.Popen([sys.executable, "-c", CREATE, url]) for _ in range(3)]
-    assert [worker.wait() for worker in workers] == [0, 0, 0]
+    workers = [Process(create_study, [url], tmp_path) for _ in range(3)]
+    errors = [worker.communicate()[1] for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0, 0], errors
     assert optuna.get_all_study_names(open_storage(url)) == ["a"]
 
 
-@pytest.mark.skipif(
-    "TRAINYARD_POSTGRESQL" not in os.environ, reason="TRAINYARD_POSTGRESQL names no database: postgresql://user@host/db"
-)
-def test_a_study_in_postgresql_is_shared_by_workers_to_the_trial(tmp_path: Path) -> None:
-    url = os.environ["TRAINYARD_POSTGRESQL"]
+def programs() -> Path | None:
+    """Where PostgreSQL's server programs are, if they are installed."""
+    found = shutil.which("initdb")
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return Path(found).parent if found else debian[-1].parent if debian else None
+
+
+@pytest.fixture
+def postgresql() -> Iterator[str]:
+    """A database: the one that TRAINYARD_POSTGRESQL names, else of a server of our own, on a socket in a new folder."""
+    if given := os.environ.get("TRAINYARD_POSTGRESQL"):
+        yield given
+        return
+    if (binaries := programs()) is None:
+        pytest.skip("PostgreSQL's server is not installed, and TRAINYARD_POSTGRESQL names no postgresql://user@host/db")
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    user = "postgres" if os.geteuid() == 0 else None  # the server refuses to run as root
+    if user:
+        shutil.chown(folder, user)
+    data, start = folder / "data", partial(subprocess.run, user=user, cwd=folder, check=True, capture_output=True)
+    start([binaries / "initdb", "--no-sync", "--auth=trust", "--username=test", "--pgdata", data])
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+    start([binaries / "pg_ctl", "--pgdata", data, "--wait", "--options", options, "--log", folder / "log", "start"])
+    try:
+        yield f"postgresql+psycopg://test@/postgres?host={folder}"
+    finally:
+        start([binaries / "pg_ctl", "--pgdata", data, "--mode", "immediate", "stop"])
+        shutil.rmtree(folder)
+
+
+def test_a_study_in_postgresql_is_shared_by_workers_to_the_trial(tmp_path: Path, postgresql: str) -> None:
     name = f"test-{uuid.uuid4().hex}"
     words = [
-        "sweep=search", f"hydra.sweeper.study={name}", f"hydra.sweeper.storage={url}", "hydra.sweeper.n_trials=5",
-        "model=mlp", "data=xor", "trainer.max_epochs=5", "hardware.threads=1", "hydra.sweeper.plots=false",
+        "sweep=search", f"hydra.sweeper.study={name}", f"hydra.sweeper.storage='{postgresql}'", "model=mlp", "data=xor",
+        "hydra.sweeper.n_trials=5", "trainer.max_epochs=5", "hardware.threads=1", "hydra.sweeper.plots=false",
         "optimizer.lr=tag(log,interval(1e-3,1))", "hydra/sweeper/pruner=median",
     ]  # fmt: skip
     try:
-        command = [sys.executable, str(ROOT / "train.py"), "-m", *words]
-        workers = [subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) for _ in range(2)]
-        assert [worker.wait(timeout=120) for worker in workers] == [0, 0]
-        study = optuna.load_study(study_name=name, storage=open_storage(url))
+        workers = [Process(processes.train, ["-m", *words], tmp_path) for _ in range(2)]
+        assert [(worker.communicate()[1], worker.returncode) for worker in workers] == [("", 0), ("", 0)]
+        study = optuna.load_study(study_name=name, storage=open_storage(postgresql))
         assert [trial.state for trial in counted_trials(study)] == [TrialState.COMPLETE] * 5
     finally:
-        optuna.delete_study(study_name=name, storage=open_storage(url))
+        optuna.delete_study(study_name=name, storage=open_storage(postgresql))
 
 
 def test_a_database_that_cannot_be_reached_is_told_without_the_password(tmp_path: Path) -> None:

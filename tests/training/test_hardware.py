@@ -153,3 +153,14 @@ def test_every_task_calls_the_network_in_the_way_that_is_compiled(
     """Where torch may not compile, the first step ends in its error. To let it takes half a minute."""
     with torch.compiler.set_stance("fail_on_recompile"), pytest.raises(RuntimeError, match="Detected recompile"):
         trainyard.train([*short, f"model={model}", f"data={data}", "hardware.compile=true"])
+
+
+def test_a_compiled_network_learns_what_an_uncompiled_one_does(short: list[str]) -> None:
+    words = ["model=mlp", "model.widths=[8]", "data=shapes", "data.size=200", "data.test_size=100", "logger=none",
+             "data.val_fraction=0.5", "trainer.max_epochs=1", "data.batch_size=20"]  # fmt: skip
+    plain, compiled = (trainyard.train([*short, *words, f"hardware.compile={value}"]) for value in ("false", "true"))
+    assert compiled.summary["test"] == pytest.approx(plain.summary["test"], rel=1e-4)
+    weights, expected = compiled.task().state_dict(), plain.task().state_dict()
+    assert list(weights) == list(expected)  # no prefix of torch.compile's, with which it could not be opened without
+    for name, value in weights.items():
+        torch.testing.assert_close(value, expected[name], rtol=1e-4, atol=1e-6)

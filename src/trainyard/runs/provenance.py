@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import distributions
 from typing import Any
 
@@ -25,8 +26,15 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gpus": gpus,
-        "packages": dict(sorted((dist.name, dist.version) for dist in distributions() if dist.name)),
+        "packages": packages(),
     }
+
+
+@cache
+def packages() -> dict[str, str]:
+    """The version of every installed package by name."""
+    found = (dist.metadata for dist in distributions())  # parsed anew at each access
+    return dict(sorted((each["Name"], each["Version"]) for each in found if each["Name"]))
 
 
 def git(*words: str) -> bytes:

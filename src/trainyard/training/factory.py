@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning import Callback, Trainer
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
@@ -52,6 +53,8 @@ def make_run_trainer(cfg: DictConfig, path: Path, task: Task, first_step: int) -
         if first_step and node is not None and str(node.get("_target_")).endswith(".TensorBoardLogger"):
             node["purge_step"] = first_step
     loggers = [MetricsFile(path), *make_group(cfg, "logger")]
+    if not any(isinstance(callback, ProgressBar) for callback in callbacks):
+        cfg.trainer.enable_progress_bar = False  # Lightning would add a bar of its own
     return make_trainer(cfg, [*first, SeedEachBatch(cfg.seed, stable_hash), *rest], loggers)
 
 
