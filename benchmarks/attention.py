@@ -1,8 +1,8 @@
-"""What torch's own encoder layer costs beside ours, told what is padding:  python benchmarks/attention.py [--rounds 5]
+"""Torch's encoder layer with a padding mask, compared with ours:  python benchmarks/attention.py [--rounds 5]
 
 Training steps, forward and backward, of a Transformer of two blocks of 128 on padded texts, on one thread: with torch's
-nn.TransformerEncoder (which drops attention weights too, and so leaves the fused kernel) and with trainyard's blocks,
-by turns. Prints the medians and their ratio.
+nn.TransformerEncoder (which also drops attention weights, and so does not use the fused kernel) and with trainyard's
+blocks, alternating. Prints the medians and their ratio.
 """
 
 import argparse
@@ -20,7 +20,7 @@ WORDS, LENGTH, DIM, HEADS, FF = 10_000, 256, 128, 4, 512
 
 
 class Plain(nn.Module):
-    """The same sizes, put together of torch's parts as its tutorials do."""
+    """The same sizes, built from torch's layers as in its tutorials."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ def texts(count: int) -> Tensor:
 
 
 def step(net: nn.Module, tokens: Tensor, labels: Tensor) -> float:
-    """Milliseconds of a step."""
+    """The time of a step in milliseconds."""
     start = perf_counter()
     F.binary_cross_entropy_with_logits(net(tokens), labels).backward()
     net.zero_grad()
@@ -53,7 +53,7 @@ def step(net: nn.Module, tokens: Tensor, labels: Tensor) -> float:
 
 
 def main() -> None:
-    """Take the steps by turns, and print the medians."""
+    """Take the steps in turn, and print the medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch-size", type=int, default=32)

@@ -1,9 +1,9 @@
-"""What a training on all cores loses where another program has one of them:  python benchmarks/busy.py [--rounds 3]
+"""What a training on all cores loses when another program uses one of them:  python benchmarks/busy.py [--rounds 3]
 
 A training step, forward and backward, of several networks, by how long an idle thread of GNU's OpenMP spins for work
-before it sleeps: as long as it does unless told, as trainyard tells it (trainyard/__init__.py), and not at all; on the
-machine as it is, and with a core kept busy from another session, as by another user or from another terminal. In
-processes of their own, by turns. Prints the medians.
+before it sleeps: its default, trainyard's setting (trainyard/__init__.py), and not at all; on the machine as it is, and
+with a core kept busy from another session, as by another user or from another terminal. In separate processes,
+alternating. Prints the medians.
 """
 
 import argparse
@@ -13,20 +13,20 @@ import statistics
 import subprocess
 import sys
 
-from freed_memory import NETWORKS, median_steps  # imports torch before trainyard, which would tell OpenMP
+from freed_memory import NETWORKS, median_steps  # imports torch before trainyard, which would configure OpenMP
 
 SOME = {name: NETWORKS[name] for name in ("transformer", "resnet18", "gru")} | {"mlp": ["experiment=mlp_bare"]}
 SPINS = (None, 3_000, 0)
-TOLD = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+SETTINGS = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 
 
 def table(rounds: int, steps: int) -> None:
-    """Measure by turns, and print a line for each network."""
+    """Measure in turn, and print a line per network."""
     found: dict[int | None, list[dict[str, float]]] = {spins: [] for spins in SPINS}
     call = [sys.executable, __file__, "--one", f"--steps={steps}"]
     for _ in range(rounds):
         for spins, rows in found.items():
-            environment = {key: value for key, value in os.environ.items() if key not in TOLD}
+            environment = {key: value for key, value in os.environ.items() if key not in SETTINGS}
             if spins is not None:
                 environment["GOMP_SPINCOUNT"] = str(spins)
             done = subprocess.run(call, env=environment, capture_output=True, text=True, check=True)

@@ -1,7 +1,7 @@
-"""What it brings to keep freed memory (hardware.keep_freed_memory):  python benchmarks/freed_memory.py [--rounds 3]
+"""What keeping freed memory (training/platform_quirks.py) gains:  python benchmarks/freed_memory.py [--rounds 3]
 
-A training step, forward and backward, of several networks on one thread: in processes that leave glibc as it is, and in
-processes that tell it to keep what was freed, by turns. Prints the medians in milliseconds and their ratio.
+A training step, forward and backward, of several networks on one thread: in processes with glibc's default, and in
+processes that configure it to keep freed memory, alternating. Prints the medians in milliseconds and their ratio.
 """
 
 import argparse
@@ -31,7 +31,7 @@ NETWORKS = {
 
 
 def batch_of(data) -> tuple[torch.Tensor, torch.Tensor]:
-    """Random inputs and targets of the shapes that the config says."""
+    """Random inputs and targets with the shapes of the config."""
     if "shape" in data:
         return torch.randn(data.batch_size, *data.shape), torch.randint(data.num_classes, (data.batch_size,))
     tokens = torch.randint(5, data.vocab_size, (data.batch_size, data.max_length))
@@ -42,7 +42,7 @@ def batch_of(data) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def step(task: Task, batch: tuple[torch.Tensor, torch.Tensor]) -> float:
-    """Milliseconds of a step."""
+    """The time of a step in milliseconds."""
     start = perf_counter()
     task.score(batch).loss.backward()
     task.zero_grad()
@@ -60,7 +60,7 @@ def median_steps(networks: dict[str, list[str]], steps: int) -> dict[str, float]
 
 
 def main() -> None:
-    """Start the processes by turns, and print the medians."""
+    """Start the processes in turn, and print the medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=5)

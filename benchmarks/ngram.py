@@ -1,7 +1,7 @@
-"""The mark for a causal language model:  python benchmarks/ngram.py [data=imdb_lm key=value ...]
+"""The baseline of a causal language model:  python benchmarks/ngram.py [data=imdb_lm key=value ...]
 
-An interpolated Kneser-Ney trigram (Kneser & Ney, 1995; Chen & Goodman, 1999) on the very tokens that
-`python train.py model=gpt data=imdb_lm` learns from and is tested on. Prints perplexity and bits per character.
+An interpolated Kneser-Ney trigram (Kneser & Ney, 1995; Chen & Goodman, 1999) on the same tokens on which
+`python train.py model=gpt data=imdb_lm` is trained and tested. Prints perplexity and bits per character.
 """
 
 import sys
@@ -15,9 +15,10 @@ from trainyard.config.resolve import resolve
 
 
 def trigram(train: np.ndarray, text: np.ndarray, vocab_size: int) -> np.ndarray:  # (N), (T) int -> (T - 2)
-    """The probability of each token of `text` but the first two, after the two before it.
+    """The probability of each token of `text` except the first two, given the two before it.
 
-    Counts of trigrams; below those, of how many different tokens a bigram or unigram follows. One discount an order.
+    Counts of trigrams; for lower orders, the number of different tokens that a bigram or unigram follows. One discount
+    per order.
     """
     v = vocab_size
     train, text = train.astype(np.int64), text.astype(np.int64)
@@ -30,9 +31,9 @@ def trigram(train: np.ndarray, text: np.ndarray, vocab_size: int) -> np.ndarray:
 
 
 def smoothed(grams: np.ndarray, counts: np.ndarray, asked: np.ndarray, lower: np.ndarray, v: int) -> np.ndarray:
-    """Absolute discounting of sorted n-grams; what it takes goes to `lower`, the probability by the shorter context."""
+    """Absolute discounting of sorted n-grams; what is subtracted goes to `lower`, that of the shorter context."""
     once, twice = (counts == 1).sum(), (counts == 2).sum()
-    discount = once / (once + 2 * twice) if once else 0.5  # the estimate; with nothing seen once there is none
+    discount = once / (once + 2 * twice) if once else 0.5  # the estimate, which needs n-grams seen once
     contexts, first = np.unique(grams // v, return_index=True)
     totals, kinds = np.add.reduceat(counts, first), np.diff(np.append(first, len(grams)))
     count, total, kind = (
@@ -43,7 +44,7 @@ def smoothed(grams: np.ndarray, counts: np.ndarray, asked: np.ndarray, lower: np
 
 
 def find(keys: np.ndarray, values: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """The value of each key asked for; 0 for one that is not there."""
+    """The value of each requested key; 0 for one that does not exist."""
     place = np.searchsorted(keys, asked).clip(max=len(keys) - 1)
     return np.where(keys[place] == asked, values[place], 0)
 

@@ -1,7 +1,7 @@
 """Trainyard against a plain loop:  python benchmarks/overhead.py [--rounds 5] [--steps 10] [group=choice key=value ...]
 
-The same network, optimizer, data and batches, in one process, by turns: once through Lightning's Trainer with all of
-Trainyard's callbacks and loggers, once through the shortest loop that trains. Prints samples/s of both and the ratio.
+The same network, optimizer, data and batches, in one process, alternating: through Lightning's Trainer with all of
+Trainyard's callbacks and loggers, and through the shortest loop that trains. Prints samples/s of both and the ratio.
 """
 
 import argparse

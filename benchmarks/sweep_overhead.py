@@ -1,9 +1,9 @@
-"""What a trial costs above its training: from its start to the next one's, less the training's seconds.
+"""What a trial takes in addition to its training: from its start to the next one's, minus the training's seconds.
 
     python benchmarks/sweep_overhead.py [--trials 12]
 
-Prints the median over the trials after the first, which also waits for the imports; and the same for plain processes,
-`python train.py` once for each of the same configs.
+Prints the median over the trials after the first, which also waits for the imports; and the same for new interpreters,
+`python train.py` with the same config.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def seconds(run: Path) -> float:
 
 
 def in_a_sweep(trials: int, root: Path) -> list[float]:
-    """Seconds above the training of each trial but the first and the last."""
+    """Seconds in addition to the training, of each trial but the first and the last."""
     lr = "optimizer.lr=tag(log,interval(1e-4,1e-2))"
     words = [
         *WORDS,
@@ -51,11 +51,11 @@ def in_a_sweep(trials: int, root: Path) -> list[float]:
 
 
 def alone(root: Path) -> float:
-    """Seconds above the training of one process."""
-    began = time.perf_counter()
+    """Seconds in addition to the training, of one interpreter."""
+    started = time.perf_counter()
     words = [*WORDS, f"run.dir={root / 'alone'}", "test=false"]
     subprocess.run([*TRAIN, *words], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - began - seconds(root / "alone")
+    return time.perf_counter() - started - seconds(root / "alone")
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ def run(short: list[str]) -> trainyard.Run:
 
 @pytest.fixture(scope="session")
 def cifar10_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A stand-in in CIFAR-10's published layout: each image one grey that tells its label."""
+    """A stand-in in CIFAR-10's published layout: each image has one gray value, which determines its label."""
     root = tmp_path_factory.mktemp("cifar")
     folder = root / cifar10.FOLDER
     folder.mkdir()

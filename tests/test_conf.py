@@ -106,7 +106,7 @@ def test_every_experiment_trains(experiment: str, short: list[str], small_imdb: 
 
 
 @pytest.mark.parametrize("group", [group.name for group in (ROOT / "conf").iterdir() if group.is_dir()])
-def test_targets_are_real_import_paths_in_files_named_alike(group: str) -> None:
+def test_targets_are_real_import_paths_in_files_of_that_name(group: str) -> None:
     for option in options(group):
         nodes = yaml.safe_load((ROOT / "conf" / group / f"{option}.yaml").read_text())
         target = nodes.get("_target_", "")

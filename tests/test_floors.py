@@ -92,3 +92,18 @@ def test_first_line_says_what_a_file_is() -> None:
 def test_what_trains_nothing_does_not_wait_for_torch(name: str) -> None:
     asked = f"import sys, trainyard.{name}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", asked]).returncode == 0
+
+
+PACKAGES = sorted(
+    {str(file.parent.relative_to(SRC)) for file in FILES} - {"models", "data", "optim", "figures", "loggers"}
+)
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_the_docs_name_every_file(name: str) -> None:
+    """docs/architecture.md has a row for each package; that of networks and data sets is conf/ itself."""
+    text = (SRC.parents[1] / "docs" / "architecture.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith(f"| {name} |")] or [text] * (name == ".")
+    assert len(rows) == 1, f"{name} has no row"
+    listed = {file.stem for file in (SRC / name).glob("*.py")} - {"__init__", "__main__"}
+    assert {stem for stem in listed if stem not in rows[0]} == set()

@@ -56,7 +56,7 @@ def test_a_conf_folder_elsewhere_can_be_named(example: Path, tmp_path_factory: p
     assert done.returncode == 0, done.stderr
 
 
-def test_the_wheel_brings_the_same_config_and_takes_ones_own(example: Path, tmp_path_factory) -> None:
+def test_the_wheel_brings_the_same_config_and_the_users_own(example: Path, tmp_path_factory) -> None:
     """Built, installed into a folder of its own, used from another."""
     place = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(place), str(ROOT)]

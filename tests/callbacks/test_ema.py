@@ -59,7 +59,7 @@ def test_the_average_is_the_formulas(short: list[str]) -> None:
     torch.testing.assert_close(task.net.stem[0].weight.detach(), average)
 
 
-def test_training_goes_on_from_the_raw_weights(short: list[str]) -> None:
+def test_training_continues_from_the_raw_weights(short: list[str]) -> None:
     """The average is only looked at: the training losses are those of a run without it."""
     words = [*short, *SHAPES, "model=mlp", "model.widths=[8]"]
     plain, averaged = trainyard.train(words), trainyard.train([*words, *AVERAGED])

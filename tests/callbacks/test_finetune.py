@@ -78,7 +78,7 @@ def test_dropout_of_a_frozen_base_is_off(short: list[str]) -> None:
     assert watch.training[1] == {"", "head"}
 
 
-def test_freezing_what_nothing_has_trained_is_told(short: list[str], caplog) -> None:
+def test_freezing_an_untrained_backbone_is_reported(short: list[str], caplog) -> None:
     trainyard.train([*short, *SHAPES, *RESNET])
     assert "callbacks=finetune freezes a backbone that was never trained; set pretrained=RUN" in caplog.text
 

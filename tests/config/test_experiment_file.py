@@ -34,7 +34,7 @@ def test_a_recipe_that_names_no_class_does_not_wait_for_torch(tmp_path: Path) ->
     assert subprocess.run([sys.executable, "-c", asked]).returncode == 0
 
 
-def test_a_recipe_may_begin_with_one_of_ours(tmp_path: Path) -> None:
+def test_a_recipe_may_start_from_one_of_ours(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("# @package _global_\ndefaults:\n- /experiment/xor_mlp\n- _self_\ntrainer: {max_epochs: 3}\n")
     cfg = compose([f"experiment={file}"]).cfg
@@ -68,7 +68,7 @@ def test_a_recipe_that_names_code_is_refused(
     assert not (tmp_path / "pwned").exists()
 
 
-def test_a_file_that_is_not_there_is_told() -> None:
+def test_a_file_that_does_not_exist_is_named() -> None:
     with pytest.raises(
         UserError, match="experiment=nowhere/best.yaml: there is no such file, and none in conf/experiment"
     ):

@@ -29,7 +29,7 @@ def test_images_of_any_size_are_read(image_root: Path, memory: int, channels: in
     assert (inputs[labels == 0] < 60).all() and (inputs[labels == 1] > 180).all()
 
 
-def test_a_folder_of_ones_own_is_the_validation_split(image_root: Path) -> None:
+def test_a_validation_folder_is_the_validation_split(image_root: Path) -> None:
     shutil.copytree(image_root / "test", image_root / "val")
     data = folder(image_root)
     data.setup("fit")
@@ -86,7 +86,7 @@ def test_sixteen_bits_are_scaled_not_cut_off(image_root: Path) -> None:
     assert pixels.float().mean().item() == pytest.approx(127, abs=3)
 
 
-def test_hidden_folders_are_no_class(image_root: Path) -> None:
+def test_hidden_folders_are_not_classes(image_root: Path) -> None:
     (image_root / "train" / ".ipynb_checkpoints").mkdir()
     assert folder(image_root).classes == ["dark", "light"]
 

@@ -1,4 +1,4 @@
-"""Texts of one's own, and those that the program writes."""
+"""The user's own texts, and generated ones."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ CSV = "data.classes=[bad,good]"
 
 
 @pytest.mark.parametrize(("name", "words"), [("text_folder", []), ("csv", [CSV])])
-def test_changed_texts_are_tokenised_anew(name: str, words: list[str], text_root: Path) -> None:
+def test_changed_texts_are_tokenized_again(name: str, words: list[str], text_root: Path) -> None:
     one = data(name, text_root, *words)
     one.prepare_data()
     one.setup("fit")
@@ -80,7 +80,7 @@ def test_a_bag_of_words_fails_where_a_sequence_is_read(tmp_path: Path) -> None:
     bag, gru = (trainyard.train([*common, f"model={model}", "logger=none"]) for model in ("bow", "gru"))
     assert bag.summary["test"]["test/accuracy"] < 0.65
     assert gru.summary["test"]["test/accuracy"] > 0.97
-    told = gru.predict(["I never thought that the film was dull", "I always thought that the film was dull"])
-    assert told.argmax(dim=1).tolist() == [1, 0]
+    predicted = gru.predict(["I never thought that the film was dull", "I always thought that the film was dull"])
+    assert predicted.argmax(dim=1).tolist() == [1, 0]
     with pytest.raises(UserError, match="contains no word"):
         gru.predict([" "])

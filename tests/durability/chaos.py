@@ -61,7 +61,7 @@ class Variant:
         self.name, self.words, self.root, self.outcome = name, [*words, *ALWAYS], root, Outcome()
         self.numbers = count()
 
-    def begin(self) -> None:
+    def run_whole(self) -> None:
         """The uninterrupted run, and how long it takes."""
         started = time.monotonic()
         process = self.start([*self.words, f"run.dir={self.root}/whole"])
@@ -78,7 +78,7 @@ class Variant:
     def torment(self, draw: random.Random, left: Callable[[], bool]) -> None:
         """One run: killed up to MOST times as long as kills are `left`, then left alone, then compared."""
         if not self.outcome.runs:
-            self.begin()
+            self.run_whole()
         path = self.root / f"run-{next(self.numbers)}"
         for _ in range(draw.randint(1, MOST)):
             if not left():
@@ -105,7 +105,7 @@ class Variant:
             self.outcome.identical += 1
 
     def again(self, path: Path, draw: random.Random) -> list[str]:
-        """The two ways to go on: the same words, and resume=; only the first before there is a run."""
+        """The two ways to continue: the same words, or resume=; only the first before there is a run."""
         if (path / "config.resolved.yaml").exists() and (path / ".signature").exists() and draw.random() < 0.5:
             return [f"resume={path}"]
         return [*self.words, f"run.dir={path}"]

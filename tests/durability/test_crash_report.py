@@ -21,7 +21,7 @@ class Glutton(MLP):
         return super().forward(x) + torch.empty(2**50)
 
 
-def test_want_of_memory_names_the_cure_and_the_way_to_go_on(tmp_path: Path) -> None:
+def test_lack_of_memory_names_the_fix_and_how_to_continue(tmp_path: Path) -> None:
     words = ["data=shapes", "data.size=200", "data.test_size=100", "hardware=cpu", "hardware.threads=1", "model=mlp"]
     with pytest.raises(RuntimeError) as caught:
         trainyard.train([*words, "model._target_=test_crash_report.Glutton", f"run.dir={tmp_path}/here"])
@@ -31,7 +31,7 @@ def test_want_of_memory_names_the_cure_and_the_way_to_go_on(tmp_path: Path) -> N
     assert "can't allocate memory" in (tmp_path / "here" / "crash.txt").read_text()
 
 
-def test_a_workers_death_that_a_logger_wrapped_is_told_as_well(tmp_path: Path) -> None:
+def test_a_workers_death_that_a_logger_wrapped_is_explained_as_well(tmp_path: Path) -> None:
     try:
         try:
             raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")
@@ -42,7 +42,7 @@ def test_a_workers_death_that_a_logger_wrapped_is_told_as_well(tmp_path: Path) -
         assert error.__notes__[0].startswith("a data worker was killed")
 
 
-def test_a_worker_is_silent_when_the_main_process_hangs_up_and_at_no_other_time(capsys) -> None:
+def test_a_worker_is_silent_when_the_main_process_has_ended_and_at_no_other_time(capsys) -> None:
     print_unless_main_ended(EOFError, EOFError(), None)
     print_unless_main_ended(ConnectionResetError, ConnectionResetError(), None)
     assert capsys.readouterr().err == ""
@@ -50,7 +50,7 @@ def test_a_worker_is_silent_when_the_main_process_hangs_up_and_at_no_other_time(
     assert "ValueError: mine" in capsys.readouterr().err
 
 
-def test_a_data_worker_that_dies_is_told_with_what_to_do(tmp_path: Path) -> None:
+def test_a_data_worker_that_dies_is_reported_with_the_usual_fix(tmp_path: Path) -> None:
     process = started(tmp_path, "trainer.max_epochs=100000", "data.num_workers=2")
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     os.kill(int(children[-1]), signal.SIGKILL)

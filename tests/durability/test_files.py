@@ -35,7 +35,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"] and file.read_bytes() == b"old"
 
 
-def test_a_write_that_was_killed_leaves_the_old_file_and_its_part_is_swept(tmp_path: Path) -> None:
+def test_a_write_that_was_killed_leaves_the_old_file_and_its_part_is_removed(tmp_path: Path) -> None:
     program = """
 import os, signal, sys
 from trainyard.files import write_durably
@@ -77,7 +77,7 @@ def test_a_full_disk_is_one_sentence_and_the_old_checkpoint_intact(tmp_path: Pat
     assert integrity_error(file) is None and [path.name for path in tmp_path.iterdir()] == ["a.ckpt"]
 
 
-def test_a_run_whose_disk_fills_up_stops_with_a_sentence_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+def test_a_run_whose_disk_fills_up_stops_with_a_sentence_and_continues_when_there_is_space(tmp_path: Path) -> None:
     words = [*SHORT, "trainer.max_epochs=3"]
     whole = trainyard.train([*words, f"run.dir={tmp_path}/whole"])
     cut_off(words, tmp_path / "cut", after=17)
@@ -93,7 +93,7 @@ def test_a_run_whose_disk_fills_up_stops_with_a_sentence_and_goes_on_when_there_
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
-def test_a_damaged_resume_point_is_told_and_the_one_before_is_taken(damage: str, tmp_path: Path, caplog) -> None:
+def test_a_damaged_resume_point_is_reported_and_the_one_before_is_used(damage: str, tmp_path: Path, caplog) -> None:
     whole = trainyard.train([*SHORT, "trainer.max_epochs=3", f"run.dir={tmp_path}/whole"])
     cut_off([*SHORT, "trainer.max_epochs=3"], tmp_path / "cut", after=17)
     folder = tmp_path / "cut" / "checkpoints"

@@ -12,7 +12,7 @@ WORDS = ["data=shapes", "data.size=200", "data.test_size=100", "data.batch_size=
          "hardware=cpu", "hardware.threads=1", "trainer.max_epochs=4"]  # fmt: skip
 
 
-def test_a_rate_that_is_too_high_is_told_and_no_checkpoint_holds_nan(tmp_path: Path) -> None:
+def test_a_rate_that_is_too_high_is_reported_and_no_checkpoint_contains_nan(tmp_path: Path) -> None:
     words = ["optimizer=sgd", "optimizer.lr=1e30", "scheduler=constant", "callbacks.finite.every=3",
              "callbacks.resume.every_n_steps=1", f"run.dir={tmp_path}/here"]  # fmt: skip
     with pytest.raises(NonFiniteLossError) as caught:

@@ -36,7 +36,7 @@ def test_a_plateau_knows_the_score_of_a_validation_before_the_resume_point(tmp_p
     assert end(again) == end(whole) and again.summary["test"] == whole.summary["test"]
 
 
-def test_a_run_that_was_moved_goes_on_and_still_knows_its_best(tmp_path: Path) -> None:
+def test_a_run_that_was_moved_continues_and_still_knows_its_best(tmp_path: Path) -> None:
     words = [*NET, *ALWAYS, "callbacks=early_stopping", "optimizer.lr=0.3", "logger=[tensorboard,csv]"]
     whole = trainyard.train([*words, f"run.dir={tmp_path}/whole"])
     cut_off(words, tmp_path / "cut", after=27)

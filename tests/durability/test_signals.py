@@ -59,7 +59,7 @@ def test_a_signal_ends_a_run_that_continues_to_the_bit(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_a_signal_before_the_training_begins_says_again_as_well(number: int, tmp_path: Path) -> None:
+def test_a_signal_before_the_training_starts_asks_for_a_restart_as_well(number: int, tmp_path: Path) -> None:
     process = started(tmp_path, "trainer.max_epochs=100000", at="hardware: ")
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
@@ -84,11 +84,11 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     assert "SIGINT: writing a resume point after this batch" in _next_line(process)
     assert process.returncode is None
-    begun = time.monotonic()
+    started_at = time.monotonic()
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130 and "Traceback" not in errors
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - started_at < 10
     assert not list((tmp_path / "here" / "checkpoints").glob("resume-*"))
 
 

@@ -19,7 +19,7 @@ def written(short: list[str], small_imdb: Path) -> trainyard.Run:
     return trainyard.train([*limits, *words, "optimizer.lr=1e-2", "trainer.max_epochs=8", "model.dropout=0"])
 
 
-def test_a_language_model_goes_on_with_a_text(written: trainyard.Run, capsys) -> None:
+def test_a_language_model_continues_a_text(written: trainyard.Run, capsys) -> None:
     (text,) = written.generate("This film is", 6, top_k=1)
     assert text.startswith("This film is") and len(text) > len("This film is")
     drawn = [written.generate(count=3, seed=seed, temperature=2.0) for seed in (0, 0, 1)]
@@ -43,7 +43,7 @@ def test_drawing_samples_leaves_the_training_as_it_is(short: list[str], small_im
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_what_cannot_write_says_so(run: trainyard.Run, written: trainyard.Run) -> None:
+def test_what_cannot_generate_is_refused(run: trainyard.Run, written: trainyard.Run) -> None:
     with pytest.raises(UserError, match="MLP is not a causal language model; train one: model=gpt data=imdb_lm"):
         run.generate("A")
     with pytest.raises(UserError, match="fills the network's context of 24 tokens; shorten it"):

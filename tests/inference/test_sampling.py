@@ -18,7 +18,7 @@ def net() -> GPT:
     return net
 
 
-def test_greedy_is_the_likeliest_token_each_time_as_without_a_cache(net: GPT) -> None:
+def test_greedy_takes_the_most_probable_token_with_and_without_a_cache(net: GPT) -> None:
     prompt = torch.randint(5, 20, (3, 4))
     tokens = generate_tokens(net, prompt, 12, top_k=1, stop=None)
     assert net.training  # as it was before
@@ -58,7 +58,7 @@ def test_top_p_keeps_the_smallest_set_that_reaches_it() -> None:
     assert torch.equal(filter_logits(logits), logits)
 
 
-def test_top_k_keeps_the_likeliest() -> None:
+def test_top_k_keeps_the_most_probable() -> None:
     logits = torch.tensor([[1.0, 3.0, 0.0, 2.0]])
     assert filter_logits(logits, top_k=2).isfinite().tolist() == [[False, True, False, True]]
     assert filter_logits(logits, top_k=9).isfinite().all()

@@ -77,7 +77,7 @@ def test_the_table_goes_between_the_marks_and_nothing_else_changes(seeds: Path, 
     assert file.read_text() == again
 
 
-def test_a_folder_without_a_run_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="contains no run: there is no config.resolved.yaml"):
         find([tmp_path])
 

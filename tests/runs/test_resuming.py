@@ -1,4 +1,4 @@
-"""Which run goes on, and what may change when it does."""
+"""Which run is continued, and what may change when it is."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def done(short: list[str], tmp_path: Path) -> trainyard.Run:
     return trainyard.train([*short, *WORDS, f"run.dir={tmp_path}/here", f"run.root={tmp_path}"])
 
 
-def test_a_finished_run_says_so_and_gives_its_result(done: trainyard.Run, short: list[str], caplog) -> None:
+def test_a_finished_run_is_reported_and_gives_its_result(done: trainyard.Run, short: list[str], caplog) -> None:
     before = read_metrics(done.path)
     for words in ([f"resume={done.path}"], [*short, *WORDS, f"run.dir={done.path}"]):
         assert trainyard.train(words).summary == done.summary
@@ -27,7 +27,7 @@ def test_a_finished_run_says_so_and_gives_its_result(done: trainyard.Run, short:
     assert read_metrics(done.path) == before
 
 
-def test_max_epochs_may_grow_and_the_run_is_one_that_was_longer_from_the_start(
+def test_max_epochs_can_be_increased_and_the_run_is_one_that_was_longer_from_the_start(
     done: trainyard.Run, short: list[str], tmp_path: Path
 ) -> None:
     longer = trainyard.train([f"resume={done.path}", "trainer.max_epochs=4"])
@@ -50,7 +50,7 @@ def test_what_would_be_another_run_is_refused_with_the_difference(done: trainyar
         trainyard.train([f"resume={done.path}", "trainer.max_epochs=1"])
 
 
-def test_a_run_on_a_device_that_is_not_here_is_told_the_ways_out(done: trainyard.Run) -> None:
+def test_a_run_on_a_device_that_is_not_here_is_refused_with_the_alternatives(done: trainyard.Run) -> None:
     absent = next(name for name, is_here in ACCELERATORS.items() if not is_here())  # no machine has both gpu and mps
     config = done.path / RESOLVED
     here, there = f"accelerator: {done.cfg.hardware.accelerator}", f"accelerator: {absent}"
@@ -61,13 +61,13 @@ def test_a_run_on_a_device_that_is_not_here_is_told_the_ways_out(done: trainyard
         trainyard.train([f"resume={done.path}", "trust=true"])
 
 
-def test_a_schedule_laid_out_for_its_end_does_not_grow(short: list[str], tmp_path: Path) -> None:
+def test_a_schedule_planned_for_its_end_cannot_be_extended(short: list[str], tmp_path: Path) -> None:
     run = trainyard.train([*short, *WORDS[:-1], "scheduler=cosine", f"run.dir={tmp_path}/here"])
     with pytest.raises(UserError, match="the schedule cosine was planned for 2 epochs"):
         trainyard.train([f"resume={run.path}", "trainer.max_epochs=5"])
 
 
-def test_what_is_no_run_and_no_unfinished_one_are_told(done: trainyard.Run, tmp_path: Path) -> None:
+def test_a_missing_run_and_a_missing_unfinished_one_are_reported(done: trainyard.Run, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="resume=nowhere: nowhere is not a run, it has no config.yaml"):
         trainyard.train(["resume=nowhere"])
     with pytest.raises(UserError, match=r"resume=latest: there is no unfinished run below .* \(of 1\)"):

@@ -130,7 +130,7 @@ def test_tensorboard_shows_scalars_and_one_row_of_hparams_with_real_scores(run: 
     assert "custom_scalars__config__" in events.GetAccumulator(name).summary_metadata
 
 
-def test_a_directory_that_is_no_run_is_refused(tmp_path: Path, run: trainyard.Run) -> None:
+def test_a_directory_that_is_not_a_run_is_refused(tmp_path: Path, run: trainyard.Run) -> None:
     with pytest.raises(UserError, match=r"is not a run: it has no config.resolved.yaml"):
         trainyard.Run(tmp_path)
     with pytest.raises(UserError, match=r"has no checkpoints/bset.ckpt"):

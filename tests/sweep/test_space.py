@@ -62,7 +62,7 @@ def test_the_command_line_wins_and_a_single_value_ends_the_search_of_its_key() -
         (["a=tag(log,interval(0.0,1.0))"], "a=tag\\(log,interval\\(0.0,1.0\\)\\): "),
     ],
 )
-def test_what_cannot_be_searched_is_told(words: list[str], said: str) -> None:
+def test_what_cannot_be_searched_is_refused(words: list[str], said: str) -> None:
     with pytest.raises(UserError, match=said):
         read_space({}, words)
 

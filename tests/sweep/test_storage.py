@@ -107,7 +107,7 @@ def test_a_study_in_postgresql_is_shared_by_workers_to_the_trial(tmp_path: Path,
         optuna.delete_study(study_name=name, storage=open_storage(postgresql))
 
 
-def test_a_database_that_cannot_be_reached_is_told_without_the_password(tmp_path: Path) -> None:
+def test_a_database_that_cannot_be_reached_is_named_without_the_password(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"storage=postgresql://\.\.\.@nowhere.invalid/db cannot be opened") as caught:
         open_storage("postgresql://me:secret@nowhere.invalid/db")
     assert "secret" not in str(caught.value)

@@ -31,12 +31,12 @@ SEARCH = [
 ]  # fmt: skip
 
 
-def begin(folder: Path, *words: str) -> Process:
+def start(folder: Path, *words: str) -> Process:
     return Process(processes.train, ["-m", *words], folder, COLUMNS="200")
 
 
 def sweep(folder: Path, *words: str, code: int = 0) -> str:
-    process = begin(folder, *words)
+    process = start(folder, *words)
     out, errors = process.communicate()
     assert process.returncode == code, f"{out}\n{errors}"
     assert "Traceback" not in errors, errors
@@ -55,7 +55,7 @@ def table(folder: Path) -> list[dict[str, str]]:
 
 
 def outcome(folder: Path) -> list[dict[str, str]]:
-    """What a sweep came to, but for the time it took."""
+    """The results of a sweep, without the time it took."""
     return [{key: value for key, value in row.items() if key != "seconds"} for row in table(folder)]
 
 
@@ -125,8 +125,8 @@ def test_a_sweep_that_was_cut_off_becomes_the_uninterrupted_one(
     number: int, code: int, whole: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "outputs" / "sweeps" / "s"
-    process = begin(tmp_path, *PRUNED)
-    wait_for(folder / "0001" / "checkpoints" / "best.ckpt")  # in the midst of the second trial
+    process = start(tmp_path, *PRUNED)
+    wait_for(folder / "0001" / "checkpoints" / "best.ckpt")  # during the second trial
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == code, errors
@@ -148,7 +148,7 @@ def test_a_trial_that_fails_or_diverges_or_is_killed_costs_itself_alone(tmp_path
     assert [rows[lr, "1.5"]["state"] for lr in ("0.001", "1e+30")] == ["fail", "fail"]
     assert "dropout=1.5" in rows["0.001", "1.5"]["reason"]
     assert "1 done" in said and "2 failed" in said and "2 x " in said and "1 x diverged" in said
-    process = begin(
+    process = start(
         tmp_path, *SEARCH, "hydra.sweeper.n_trials=2", "trainer.max_epochs=30", "hydra.sweeper.study=killed"
     )
     folder = tmp_path / "outputs" / "sweeps" / "killed"
@@ -178,13 +178,13 @@ def test_another_search_under_the_same_name_is_refused(whole: Path) -> None:
     assert "another config: monitor is val/accuracy there, val/loss here; mode is max there, min here" in said
 
 
-def test_workers_share_one_study_in_sqlite_and_one_is_killed_and_begun_again(tmp_path: Path) -> None:
+def test_workers_share_one_study_in_sqlite_and_one_is_killed_and_started_again(tmp_path: Path) -> None:
     words = [*SEARCH, "hydra.sweeper.n_trials=5", "hydra.sweeper.grace=15", "hydra.sweeper.storage=sqlite:///s.db"]
     folder = tmp_path / "outputs" / "sweeps" / "s"
-    workers = [begin(tmp_path, *words) for _ in range(2)]
+    workers = [start(tmp_path, *words) for _ in range(2)]
     wait_for(folder / "0001" / "status.json")
     workers[1].kill()
-    workers.append(begin(tmp_path, *words))
+    workers.append(start(tmp_path, *words))
     for worker in workers:
         worker.communicate(timeout=120)
     assert [worker.returncode for worker in workers] == [0, -9, 0]
@@ -195,21 +195,21 @@ def test_workers_share_one_study_in_sqlite_and_one_is_killed_and_begun_again(tmp
 
 def test_slots_run_beside_each_other_each_in_its_environment(tmp_path: Path) -> None:
     (tmp_path / "conf" / "model").mkdir(parents=True)
-    (tmp_path / "conf" / "model" / "told.yaml").write_text("_target_: told.Told\nwidth: 4\n")
-    (tmp_path / "told.py").write_text(
+    (tmp_path / "conf" / "model" / "noting.yaml").write_text("_target_: noting.Noting\nwidth: 4\n")
+    (tmp_path / "noting.py").write_text(
         "import os\nfrom pathlib import Path\nfrom trainyard.models.mlp import MLP\n\n"
-        "class Told(MLP):\n"
+        "class Noting(MLP):\n"
         "    def __init__(self, width):\n"
         "        super().__init__([3, 32, 32], 10, [width])\n"
-        "        with Path('told.txt').open('a') as file:\n"
+        "        with Path('noting.txt').open('a') as file:\n"
         "            file.write(os.environ['SLOT'] + '\\n')\n"
     )
     sweep(
-        tmp_path, *TINY, "model=told", "sweep=search", "hydra.sweeper.study=s", "trainer.max_epochs=1",
+        tmp_path, *TINY, "model=noting", "sweep=search", "hydra.sweeper.study=s", "trainer.max_epochs=1",
         "model.width=choice(2,4,8,16)", "hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2",
         "hydra.sweeper.slots=[{SLOT:one},{SLOT:two}]", "hydra.sweeper.plots=false",
     )  # fmt: skip
-    assert set((tmp_path / "told.txt").read_text().split()) == {"one", "two"}
+    assert set((tmp_path / "noting.txt").read_text().split()) == {"one", "two"}
     rows = table(tmp_path / "outputs" / "sweeps" / "s")
     assert [row["state"] for row in rows] == ["complete"] * 4
 
@@ -241,7 +241,7 @@ def test_another_objective_is_what_is_reported_and_pruned_by(tmp_path: Path) -> 
         assert list(trial.intermediate_values.values()) == pytest.approx(losses)
 
 
-def test_a_trial_without_a_single_number_is_recorded_and_the_sweep_goes_on(tmp_path: Path) -> None:
+def test_a_trial_without_a_single_number_is_recorded_and_the_sweep_continues(tmp_path: Path) -> None:
     said = sweep(
         tmp_path, *TINY, "sweep=search", "hydra.sweeper.study=s", "hydra.sweeper.plots=false", "trainer.max_epochs=1",
         "optimizer=sgd", "hydra/sweeper/sampler=grid", "optimizer.lr=choice(1e-3,1e38)", "callbacks.finite=null",
@@ -298,12 +298,12 @@ def test_several_objectives_end_in_a_front(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_wrong_setting_is_told_before_anything_runs(words: list[str], said: str, tmp_path: Path) -> None:
+def test_a_wrong_option_is_refused_before_anything_runs(words: list[str], said: str, tmp_path: Path) -> None:
     assert said in sweep(tmp_path, *SEARCH, *words, code=1)
     assert not list(tmp_path.rglob("status.json"))
 
 
-def test_a_search_space_without_m_is_told(tmp_path: Path) -> None:
+def test_a_search_space_without_m_is_refused(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "train.py"), "sweep=xor"], cwd=tmp_path, capture_output=True, text=True
     )

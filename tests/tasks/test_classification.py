@@ -43,7 +43,7 @@ def test_label_smoothing_is_for_training_alone() -> None:
 
 
 @pytest.mark.parametrize(("classes", "top5"), [(2, False), (5, False), (6, True)])
-def test_top5_is_told_above_five_classes_alone(classes: int, top5: bool) -> None:
+def test_top5_is_logged_above_five_classes_alone(classes: int, top5: bool) -> None:
     assert ("accuracy_top5" in task(classes, classes).stage_meters("test")) == top5
 
 
@@ -79,7 +79,7 @@ def test_a_share_without_samples_changes_nothing() -> None:
 
 @pytest.mark.parametrize(("classes", "outputs"), [(3, 3), (2, 2), (2, 1)])
 def test_shares_of_classes_are_scored_like_classes(classes: int, outputs: int) -> None:
-    """All of one class: the same as that class. A blend: the mean of both losses. Smoothed labels alike."""
+    """All of one class: the same as that class. A mixture: the mean of both losses. Smoothed labels too."""
     inputs, labels = torch.randn(16, 4), torch.randint(classes, (16,))
     shares = F.one_hot(labels, classes).float()
     for smoothing in (0.0, 0.2):

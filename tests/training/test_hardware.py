@@ -69,15 +69,15 @@ def test_auto_precision_is_bf16_where_the_processor_has_it(instruction: str, mon
     assert choose_precision("32-true", "cpu") == "32-true"
 
 
-def test_torch_still_tells_the_instructions() -> None:
+def test_torch_still_lists_the_instructions() -> None:
     assert torch.cpu.get_capabilities()["architecture"]
     assert has_bf16_instructions("cpu") in (True, False)
 
 
-def test_a_run_keeps_the_precision_it_began_with(
+def test_a_run_keeps_the_precision_it_started_with(
     short: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """auto meant bf16 where it began; where there is none it goes on with bf16, and says what that costs."""
+    """auto meant bf16 where it started; where there is none it continues with bf16, and reports what that costs."""
     processor_with("avx512_bf16", monkeypatch=monkeypatch)
     words = [*WORDS, "hardware=cpu", "hardware.precision=auto", "scheduler=constant", "trainer.max_epochs=1"]
     run = trainyard.train([*short, *words])
@@ -110,7 +110,7 @@ def test_the_tf32_switch_is_set(value: str, tf32: bool) -> None:
         torch.set_float32_matmul_precision("highest")
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep memory")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is configured to keep memory")
 def test_freed_memory_is_kept() -> None:
     """The pages of a large tensor are not faulted in each time one is made."""
     program = """

@@ -62,7 +62,7 @@ def test_a_base_goes_to_a_head_of_other_classes(model: str, short: list[str], ca
     assert "of another shape: head.weight is (10, " in line and "there and (3, " in line
 
 
-def test_a_head_for_other_classes_begins_anew_even_if_they_are_as_many(
+def test_a_head_for_other_classes_is_initialized_even_if_there_are_as_many(
     mlp: trainyard.Run, short: list[str], caplog
 ) -> None:
     caplog.set_level(logging.INFO, logger="trainyard")
@@ -92,7 +92,7 @@ def refused(short: list[str], message: str, *words: str) -> None:
         trainyard.train([*short, *SHAPES, *SMALL["mlp"], *words])
 
 
-def test_what_is_no_file_of_weights_is_refused(short: list[str], tmp_path: Path) -> None:
+def test_what_is_not_a_weights_file_is_refused(short: list[str], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.pt").write_text("hello")
     torch.save({"net": torch.nn.ReLU()}, tmp_path / "object.pt")
@@ -119,12 +119,12 @@ def test_another_shape_is_refused_with_the_key_that_made_it(mlp: trainyard.Run, 
     refused(short, message, "model.widths=[16,9]", f"pretrained={mlp.path}")
 
 
-def test_what_fits_but_was_configured_otherwise_is_told(mlp: trainyard.Run, short: list[str], caplog) -> None:
+def test_what_fits_but_was_configured_differently_is_reported(mlp: trainyard.Run, short: list[str], caplog) -> None:
     trainyard.train([*short, *SHAPES, *SMALL["mlp"], "model.activation=tanh", f"pretrained={mlp.path}"])
     assert "the networks are configured differently (model.activation=relu there, tanh here)" in caplog.text
 
 
-def test_texts_and_images_are_told_apart_and_so_are_vocabularies(copied: Path, short: list[str]) -> None:
+def test_texts_and_images_are_distinguished_and_so_are_vocabularies(copied: Path, short: list[str]) -> None:
     edit(copied, "data", vocab_size=10_000)
     refused(short, r"was trained on texts of 10,000 tokens, and this network takes samples of shape \[3, 32, 32\]",
             f"pretrained={copied}")  # fmt: skip

@@ -75,7 +75,7 @@ def tagged(value: str) -> Payload:
 
 
 def checkpoint(change: Callable[[dict[str, Any], Path], Any]) -> Payload:
-    """Write the best checkpoint anew, as `change` makes it."""
+    """Write the best checkpoint again, changed by `change`."""
 
     def spoil(run: Path) -> None:
         content = torch.load(run / BEST, weights_only=True)

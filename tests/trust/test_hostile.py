@@ -67,7 +67,7 @@ def test_trusted_it_runs(name: str, foreign: Path) -> None:
     assert (foreign / "canary").exists()
 
 
-def test_what_is_no_part_of_a_network_is_not_even_looked_at(foreign: Path) -> None:
+def test_what_is_not_part_of_a_network_is_not_even_looked_at(foreign: Path) -> None:
     for key in ("callbacks.curves", "logger.tensorboard", "trainer.profiler", "trainer.plugins", "hardware.launch"):
         config(key, SYSTEM)(foreign)
     config("trainer.default_root_dir", "/nowhere")(foreign)
@@ -75,7 +75,7 @@ def test_what_is_no_part_of_a_network_is_not_even_looked_at(foreign: Path) -> No
     assert not (foreign / "canary").exists()
 
 
-def test_another_ones_folders_are_left_out_and_ones_own_words_are_not(foreign: Path) -> None:
+def test_someone_elses_folders_are_ignored_and_the_users_overrides_are_not(foreign: Path) -> None:
     config("data.root", "/etc")(foreign)
     assert Run(foreign).cfg.data.root is None
     assert Run(foreign, ["data.root=/here"]).cfg.data.root == "/here"
@@ -121,7 +121,7 @@ def test_a_truncated_key_signs_nothing(run: trainyard.Run, tmp_path: Path, monke
     assert Run(run.path).is_foreign
 
 
-def test_a_run_is_ones_own_at_every_instant_of_being_written(run: trainyard.Run, tmp_path: Path) -> None:
+def test_a_run_is_its_users_own_at_every_instant_of_being_written(run: trainyard.Run, tmp_path: Path) -> None:
     path = tmp_path / "mine"
     shutil.copytree(run.path, path)
     new = {name: (path / name).read_bytes() + b"\n" for name in SIGNED_FILES}
@@ -143,7 +143,7 @@ def test_resume_latest_passes_over_others_and_touches_nothing_of_theirs(foreign:
     assert victim.read_text() == "dear"
 
 
-def test_a_run_directory_of_others_that_leads_elsewhere_is_not_written_to(
+def test_a_run_directory_of_others_that_links_elsewhere_is_not_written_to(
     foreign: Path, tmp_path: Path, short: list[str]
 ) -> None:
     victim = tmp_path / "victim.txt"
@@ -166,7 +166,9 @@ def test_a_listed_package_is_allowed(foreign: Path, monkeypatch: pytest.MonkeyPa
     assert type(Run(foreign).task().net).__name__ == "Net"
 
 
-def test_ones_own_run_is_known_wherever_it_lies_until_someone_changes_it(run: trainyard.Run, tmp_path: Path) -> None:
+def test_the_users_own_run_is_recognized_wherever_it_is_until_someone_changes_it(
+    run: trainyard.Run, tmp_path: Path
+) -> None:
     moved = tmp_path / "moved"
     shutil.copytree(run.path, moved)
     assert not Run(moved).is_foreign
@@ -191,11 +193,11 @@ def test_resuming_one_needs_trust(foreign: Path) -> None:
     with pytest.raises(UserError, match=r"was made by another user .* add trust=true"):
         trainyard.train([f"resume={foreign}"])
     assert trainyard.train([f"resume={foreign}", "trust=true"]).summary["epochs"] == 2
-    assert not Run(foreign).is_foreign  # one's own from now on
+    assert not Run(foreign).is_foreign  # the user's own from now on
 
 
 @pytest.mark.parametrize("word", ["resume=https://here.invalid/run", "resume=s3://here/run", "resume=file:///etc"])
-def test_a_url_is_no_run(word: str) -> None:
+def test_a_url_is_not_a_run(word: str) -> None:
     with pytest.raises(UserError, match="is not a run"):
         trainyard.train([word])
 
@@ -218,7 +220,7 @@ def test_pretrained_takes_weights_alone(spoiled: str, foreign: Path, short: list
     assert not (foreign / "canary").exists()
 
 
-def test_a_tokenizer_that_is_none_is_told(short: list[str], tmp_path: Path) -> None:
+def test_a_broken_tokenizer_is_reported(short: list[str], tmp_path: Path) -> None:
     words = ["model=gru", "data=reviews", "data.size=200", "data.test_size=100", f"run.dir={tmp_path}/here"]
     run = trainyard.train([*short, *words])
     (run.path / "tokenizer.json").write_text('{"model": {"type": "Nothing"}}')
@@ -227,13 +229,13 @@ def test_a_tokenizer_that_is_none_is_told(short: list[str], tmp_path: Path) -> N
 
 
 def test_torch_is_never_asked_to_unpickle_whatever_the_environment_says(foreign: Path) -> None:
-    """Torch's own switch turns `weights_only` off where nobody says it out loud."""
+    """Torch's environment variable turns `weights_only` off where it is not passed explicitly."""
     torch.save({"state_dict": Touch(foreign)}, foreign / BEST)
     done = evaluated(foreign, TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD="1")
     assert "contains more than plain data" in done.stderr and not (foreign / "canary").exists()
 
 
-def test_the_command_says_a_sentence_and_the_way_out(foreign: Path) -> None:
+def test_the_command_prints_a_sentence_and_the_way_out(foreign: Path) -> None:
     config("model", yaml.safe_load(yaml.safe_dump(SYSTEM)))(foreign)
     done = evaluated(foreign)
     assert done.returncode == 1 and "Traceback" not in done.stderr
@@ -250,7 +252,7 @@ BROKEN = ["x: 1", "model: abc\ndata: {}", "model: {_target_: 3}\ndata: {}", "mod
 
 
 @pytest.mark.parametrize("text", BROKEN)
-def test_pretrained_says_what_is_wrong_with_a_config(text: str, foreign: Path, short: list[str]) -> None:
+def test_pretrained_reports_what_is_wrong_with_a_config(text: str, foreign: Path, short: list[str]) -> None:
     (foreign / CONFIG).write_text(text)
     with pytest.raises(UserError, match=CONFIG):
         trainyard.train([*short, "model=mlp", "data=shapes", f"pretrained={foreign}"])

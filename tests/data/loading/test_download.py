@@ -1,4 +1,4 @@
-"""Downloads, against a server on this machine that can be told to break off."""
+"""Downloads from a server on this machine that can be made to break off."""
 
 import hashlib
 import io
@@ -54,13 +54,13 @@ def test_a_file_is_fetched_once(server: SimpleNamespace, tmp_path: Path) -> None
     assert server.requests == [0]
 
 
-def test_a_broken_connection_is_gone_on_with(server: SimpleNamespace, tmp_path: Path) -> None:
+def test_a_broken_connection_is_continued(server: SimpleNamespace, tmp_path: Path) -> None:
     server.breaks = 2
     assert fetch(server.url, tmp_path / "data.bin", SHA256, pause=0).read_bytes() == CONTENT
     assert server.requests == [0, 512_000, 768_000]
 
 
-def test_an_earlier_runs_part_is_gone_on_with(server: SimpleNamespace, tmp_path: Path) -> None:
+def test_an_earlier_runs_part_is_continued(server: SimpleNamespace, tmp_path: Path) -> None:
     (tmp_path / "data.bin.part").write_bytes(CONTENT[:1000])
     assert fetch(server.url, tmp_path / "data.bin", SHA256).read_bytes() == CONTENT
     assert server.requests == [1000]

@@ -38,7 +38,7 @@ def test_a_pass_starts_at_any_batch(workers: int) -> None:
     assert part_keys == whole_keys[4:]
 
 
-def test_the_same_epoch_keeps_its_start_and_another_begins_at_zero() -> None:
+def test_the_same_epoch_keeps_its_start_and_another_starts_at_zero() -> None:
     order = BatchOrder(50, 8, seed=1, shuffle=True)
     order.seek(3, 4)
     order.set_epoch(3)

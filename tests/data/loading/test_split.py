@@ -41,7 +41,7 @@ def test_a_share_out_of_range_is_refused(share: float) -> None:
         split_stratified(LABELS, ROWS, share, 0)
 
 
-def test_folds_are_apart_complete_and_hold_every_class_alike() -> None:
+def test_folds_are_disjoint_complete_and_stratified() -> None:
     labels = torch.tensor([0] * 100 + [1] * 42)
     parts = [split_fold(labels, ROWS, 5, number, 0) for number in range(5)]
     assert torch.equal(torch.cat([chosen for _, chosen in parts]).sort().values, ROWS)

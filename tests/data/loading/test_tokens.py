@@ -69,8 +69,8 @@ def test_new_texts_are_encoded_as_the_old_ones(small_imdb: Path) -> None:
 
 def test_byte_pairs_give_every_text_back(small_imdb: Path) -> None:
     data = ready("data.tokenizer=bpe", "data.vocab_size=300")
-    told = "Größe: 7 * 東京, isn't it?"
-    assert data.decode(data.encode([told])[0]) == told
+    text = "Größe: 7 * 東京, isn't it?"
+    assert data.decode(data.encode([text])[0]) == text
 
 
 def test_batches_of_like_length_hold_every_sample_once() -> None:
