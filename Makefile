@@ -29,7 +29,7 @@ test: $(READY)  ## run every test that takes seconds
 results: $(READY)  ## check the stated results again: minutes; those on real data need TRAINYARD_DATA
 	@$(BIN)/python -m pytest -m results
 
-chaos: $(READY)  ## kill N=200 runs at random instants, resume them, and count how many end identical to the bit
+chaos: $(READY)  ## kill N=200 runs at random instants, resume them, and count how many end bit for bit identical
 	@$(BIN)/python tests/durability/chaos.py $(N)
 
 lint: $(READY)  ## check style and types

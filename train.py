@@ -1,4 +1,4 @@
-"""Train one network on one data set:  python train.py model=resnet18 data=cifar10   (--help shows every choice)"""
+"""Train one network on one dataset:  python train.py model=resnet18 data=cifar10   (--help shows every choice)"""
 
 from trainyard import main
 

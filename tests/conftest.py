@@ -1,4 +1,4 @@
-"""What several test files share: runs that take a second, and data sets made on the spot."""
+"""What several test files share: runs that take a second, and datasets made on the spot."""
 
 import os
 import subprocess

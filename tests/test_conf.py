@@ -24,7 +24,7 @@ TEXT = {
     "csv": "gpt",
     "imdb_lm": "gpt",
     "imdb_mlm": "bert",
-}  # a network for each data set of text
+}  # a network for each dataset of text
 HOME = {  # a network's own data, where shapes will not do
     "perceptron": ["data=xor"], "bert": ["data=imdb_mlm"], "gpt": ["data=imdb_lm"],
     **{model: ["data=imdb"] for model in ("lstm", "gru", "bow", "transformer")},

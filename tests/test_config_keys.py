@@ -1,4 +1,4 @@
-"""Which keys may change when a run is resumed: each is flipped here, and the numbers stay equal to the bit."""
+"""Which keys may change when a run is resumed: each is flipped here, and the numbers stay equal bit for bit."""
 
 import shutil
 from pathlib import Path

@@ -101,7 +101,7 @@ PACKAGES = sorted(
 
 @pytest.mark.parametrize("name", PACKAGES)
 def test_the_docs_name_every_file(name: str) -> None:
-    """docs/architecture.md has a row for each package; that of networks and data sets is conf/ itself."""
+    """docs/architecture.md has a row for each package; that of networks and datasets is conf/ itself."""
     text = (SRC.parents[1] / "docs" / "architecture.md").read_text()
     rows = [line for line in text.splitlines() if line.startswith(f"| {name} |")] or [text] * (name == ".")
     assert len(rows) == 1, f"{name} has no row"

@@ -1,4 +1,4 @@
-"""A model and a data set from outside the package: the README's own example, run as it stands there."""
+"""A model and a dataset from outside the package: the README's own example, run as it stands there."""
 
 import os
 import re

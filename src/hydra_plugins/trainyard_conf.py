@@ -6,7 +6,7 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 
-class OwnConf(SearchPathPlugin):
+class UserConfSearchPath(SearchPathPlugin):
     """Put the user's conf folder first where Trainyard is composing; leave any other program alone."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:

@@ -1,7 +1,7 @@
 """What each key of the config does: it changes the numbers of a run, describes the machine, or is bookkeeping.
 
-One table for all who ask: which keys may change when a run is resumed, which are hyperparameters, which tell the rows
-of a report or the trials of two studies apart, and what a recipe of the best trial holds.
+The only table of this: which keys may change when a run is resumed, which are hyperparameters, which distinguish the
+rows of a report or the trials of two studies, and what the best.yaml of a sweep contains.
 """
 
 from collections.abc import Mapping

@@ -13,7 +13,7 @@ class UserError(Exception):
 
 @contextmanager
 def exit_on_error(debug: bool) -> Iterator[None]:
-    """End the program with a sentence instead of a traceback, unless `debug`."""
+    """Exit with an error message instead of a traceback, unless `debug`."""
     try:
         yield
     except KeyboardInterrupt:
@@ -27,7 +27,7 @@ def exit_on_error(debug: bool) -> Iterator[None]:
 
 
 def describe_error(error: Exception) -> str:
-    """The sentence of a user's mistake; of any other error also its type and place."""
+    """Return the message of a user error; for any other error also its type and location."""
     text = str(error).strip()
     if text.startswith("Caught ") and "Original Traceback" in text:  # torch's way to pass on a data worker's error
         text = text.splitlines()[-1].partition(": ")[2]
@@ -48,7 +48,7 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A closing question that names the known words nearest to a dotted `word`; empty if none is near."""
+    """Return " Did you mean ...?" with the known words closest to a dotted `word`; empty if none is close."""
     known = sorted(set(known))
     parent, _, tail = word.rpartition(".")
     siblings = {key.rpartition(".")[2]: key for key in known if key.rpartition(".")[0] == parent}

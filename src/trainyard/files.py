@@ -1,4 +1,4 @@
-"""Files that survive a crash at any instant: written beside their place, flushed to the disk, then renamed."""
+"""Crash-safe file writes: to a temporary file in the same folder, flushed to the disk, then renamed."""
 
 import os
 import re
@@ -11,7 +11,7 @@ PART = re.compile(r"\.(.+)\.(\d+)\.part")  # .NAME.PID.part: half a file, writte
 
 
 def write_durably(path: str | Path, put: Callable[[IO[bytes]], Any]) -> None:
-    """Let `put` write the file. Whenever the process dies, a reader of `path` finds the old file or the new one, whole.
+    """Write a file with `put`. If the process dies, `path` is the old file or the new one, complete.
 
     OSError if the disk is full: the old file is still there then, and nothing else.
     """

@@ -15,7 +15,7 @@ IGNORED_WARNINGS = (
     ".*Checkpoint directory .* exists and is not empty.*",
     ".*LeafSpec.*is deprecated.*",
     ".*Precision .* is not supported by the model summary.*",
-    ".*your dataloader is not resumable.*",  # the order of the data is
+    ".*your dataloader is not resumable.*",  # BatchOrder can start at any batch
     ".*`srun` command is available.*",  # one process needs none
     ".*lr_scheduler.step.*before.*optimizer.step.*",
 )
@@ -25,12 +25,12 @@ class Printer(logging.Handler):
     """Print to the current sys.stdout: a progress bar replaces it, so that lines appear above the bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Called by logging for each line."""
+        """Print the record."""
         print(self.format(record), flush=True)
 
 
 def log_to_console() -> None:
-    """Show Trainyard's own lines on stdout, and others' from a warning up on stderr. Can be called again."""
+    """Show Trainyard's own lines on stdout, and the warnings of other packages on stderr. Idempotent."""
     for message in IGNORED_WARNINGS:
         warnings.filterwarnings("ignore", message=message)
     own = logging.getLogger("trainyard")

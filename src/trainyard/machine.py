@@ -15,7 +15,7 @@ BF16 = ("avx512_bf16", "amx_bf16", "bf16")  # bfloat16 instructions of x86 and A
 
 
 def has_bf16_instructions(accelerator: str) -> bool:
-    """Whether the device multiplies bfloat16 itself. Where it does not, torch does so many times slower than fp32."""
+    """Whether the device supports bfloat16 natively; if not, torch emulates it, many times slower than fp32."""
     if accelerator == "cpu":
         return any(torch.cpu.get_capabilities().get(name) for name in BF16)
     return accelerator == "gpu" and torch.cuda.is_bf16_supported(including_emulation=False)

@@ -122,9 +122,9 @@ def test_rates_that_cannot_be_are_refused(short: list[str]) -> None:
         ),
         (
             ["task.backbone_lr_scale=0"],
-            "task.backbone_lr_scale=0 must be above 0; callbacks=finetune freezes the backbone",
+            "task.backbone_lr_scale=0 must be positive; callbacks=finetune freezes the backbone",
         ),
-        (["model=perceptron", "data=xor", "task.backbone_lr_scale=0.1"], "the network Perceptron has no `head`"),
+        (["model=perceptron", "data=xor", "task.backbone_lr_scale=0.1"], "`head`, which Perceptron lacks"),
     ):
         with pytest.raises(UserError, match=message):
             trainyard.train([*short, "model=mlp", "logger=none", *words])

@@ -122,7 +122,7 @@ def test_evaluate_and_plot_from_the_command_line(tmp_path: Path, run) -> None:
     assert "test/accuracy" in done.stdout, done.stderr
     assert trainyard("plot", "augment", "data.size=200", "out=grid.png").returncode == 0
     assert (tmp_path / "grid.png").stat().st_size > 10_000
-    assert "trainyard has no command evalute. Did you mean evaluate?" in trainyard("evalute").stderr
+    assert "trainyard: evalute is unknown. Did you mean evaluate?" in trainyard("evalute").stderr
     assert "error: nowhere is not a run" in trainyard("evaluate", "nowhere").stderr
     assert "data=xor has no images" in trainyard("plot", "augment", "data=xor").stderr
 

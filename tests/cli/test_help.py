@@ -48,9 +48,9 @@ sys.exit("torch" in sys.modules)
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["evalute"], "trainyard has no command evalute. Did you mean evaluate?"),
-        (["plot", "activation"], "trainyard plot has no command activation. Did you mean activations?"),
-        (["plot"], "trainyard plot: the following arguments are required: PICTURE; see trainyard plot --help"),
+        (["evalute"], "trainyard: evalute is unknown. Did you mean evaluate?"),
+        (["plot", "activation"], "trainyard plot: activation is unknown. Did you mean activations?"),
+        (["plot"], "trainyard plot: the following arguments are required: FIGURE; see trainyard plot --help"),
         (["evaluate"], "trainyard evaluate: the following arguments are required: RUN"),
         (["generate", "x", "--tokens", "many"], "argument --tokens: invalid int value: 'many'"),
         (["plot", "activations", "data=xor"], "plot activations takes no argument but out=FILE.png, not data=xor"),

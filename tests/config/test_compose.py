@@ -37,10 +37,10 @@ def test_typos_are_answered(words: list[str], answer: str) -> None:
 @pytest.mark.parametrize(
     ("word", "answer"),
     [
-        ("optimizer.lr=abc", "optimizer.lr=abc must be a number, as its default 0.001 is"),
-        ("seed=abc", "seed=abc must be a number, as its default 0 is"),
-        ("model.widths=5", r"model.widths=5 must be a list, as its default \[512, 256\] is"),
-        ("trainer.max_epochs=ten", "trainer.max_epochs=ten must be a number, as its default 10 is"),
+        ("optimizer.lr=abc", "optimizer.lr=abc must be a number, like its default 0.001"),
+        ("seed=abc", "seed=abc must be a number, like its default 0"),
+        ("model.widths=5", r"model.widths=5 must be a list, like its default \[512, 256\]"),
+        ("trainer.max_epochs=ten", "trainer.max_epochs=ten must be a number, like its default 10"),
     ],
 )
 def test_a_word_for_a_number_is_refused_by_its_key(word: str, answer: str) -> None:
@@ -58,7 +58,7 @@ def test_a_missing_value_is_asked_for() -> None:
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"nowhere/train is not a folder; data.root should hold"):
+    with pytest.raises(UserError, match=r"nowhere/train is not a folder; data.root must contain"):
         resolve(compose(["data=image_folder", f"data.root={tmp_path}/nowhere"]))
     (tmp_path / "train").mkdir()
     with pytest.raises(UserError, match=r"train contains no folder; it should contain one folder per class"):

@@ -71,7 +71,7 @@ def test_a_missing_folder_says_what_to_put_where(tmp_path: Path) -> None:
 def test_without_a_network_the_error_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cifar10, "URL", "http://127.0.0.1:9/cifar-10-binary.tar.gz")
     monkeypatch.setattr(time, "sleep", lambda seconds: None)  # between the attempts
-    with pytest.raises(FileNotFoundError, match=r"could not download .* Put cifar-10-binary.tar.gz .*data=shapes"):
+    with pytest.raises(FileNotFoundError, match=r"could not be downloaded .* Put cifar-10-binary.tar.gz .*data=shapes"):
         cifar(tmp_path).prepare_data()
 
 
@@ -122,8 +122,8 @@ def test_a_wrong_label_in_test_is_named_before_training(damaged: Path) -> None:
         ("data.classes=[cat,cat]", r"classes=\['cat', 'cat'\] names a class twice"),
         ("data.num_classes=7", "num_classes=7, but there are 10 classes"),
         ("data.mean=[0.5,0.5]", r"mean=\[0.5, 0.5\] must have a value for each of the 3 channels|must be as many"),
-        ("data.val_fraction=1.5", "val_fraction=1.5 must be between 0 and 1"),
-        ("data.fraction=0", "fraction=0 must be above 0 and at most 1"),
+        ("data.val_fraction=1.5", "val_fraction=1.5 must be in \\(0, 1\\)"),
+        ("data.fraction=0", "fraction=0 must be in \\(0, 1\\]"),
         ("data.batch_size=0", "batch_size=0 and eval_batch_size=500 must be at least 1"),
     ],
 )

@@ -2,7 +2,7 @@
 
     python tests/durability/chaos.py 200        or: make chaos N=200
 
-A table says how many ends were identical to the bit; the exit code is 1 if one was not.
+A table says how many ends were bit for bit identical; the exit code is 1 if one was not.
 """
 
 import multiprocessing
@@ -167,7 +167,7 @@ def main() -> None:
     Console(highlight=False).print(table)
     failures = [failure for outcome in outcomes.values() for failure in outcome.failures]
     print(*failures, sep="\n")
-    print(f"{total.kills} kills, {total.identical} of {total.runs} runs identical to the bit")
+    print(f"{total.kills} kills, {total.identical} of {total.runs} runs bit for bit identical")
     sys.exit(total.identical != total.runs)
 
 

@@ -1,4 +1,4 @@
-"""A run that was cut off and resumed is the uninterrupted one, to the bit."""
+"""A run that was cut off and resumed is the uninterrupted one, bit for bit."""
 
 import shutil
 import time

@@ -48,5 +48,5 @@ def test_what_cannot_generate_is_refused(run: trainyard.Run, written: trainyard.
         run.generate("A")
     with pytest.raises(UserError, match="fills the network's context of 24 tokens; shorten it"):
         written.generate("so it is " * 30)
-    with pytest.raises(UserError, match="top_p=2 must be above 0"):
+    with pytest.raises(UserError, match="top_p=2 must be in"):
         written.generate("This", 3, top_p=2)

@@ -81,11 +81,11 @@ def test_temperature_sharpens_and_flattens(net: GPT) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"temperature": 0.0}, "temperature=0.0 must be above 0; for the most probable token set top_k=1"),
-        ({"temperature": float("nan")}, "temperature=nan must be above 0"),
+        ({"temperature": 0.0}, "temperature=0.0 must be positive; for the most probable token set top_k=1"),
+        ({"temperature": float("nan")}, "temperature=nan must be positive"),
         ({"top_k": 0}, "top_k=0 must be at least 1"),
-        ({"top_p": 0.0}, "top_p=0.0 must be above 0 and at most 1"),
-        ({"top_p": 1.5}, "top_p=1.5 must be above 0 and at most 1"),
+        ({"top_p": 0.0}, "top_p=0.0 must be in \\(0, 1\\]"),
+        ({"top_p": 1.5}, "top_p=1.5 must be in \\(0, 1\\]"),
         ({"max_new_tokens": 0}, "max_new_tokens=0 must be at least 1"),
         ({"max_new_tokens": 29}, "a prompt of 2 tokens and max_new_tokens=29 exceed .* max_length=30"),
         ({"prompt": torch.tensor([[0, 5]])}, "and no padding"),

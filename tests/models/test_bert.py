@@ -93,7 +93,7 @@ def test_gradients_reach_every_weight_of_a_language_model(net: BERT) -> None:
 
 def test_the_class_token_leaves_room_for_max_length_tokens(net: BERT) -> None:
     assert net(torch.ones(1, 12, dtype=torch.long)).shape == (1, 12, 50)
-    with pytest.raises(ValueError, match="a row of 13 tokens is longer than max_length=12"):
+    with pytest.raises(ValueError, match="a sequence of 13 tokens exceeds max_length=12"):
         net(torch.ones(1, 13, dtype=torch.long))
 
 

@@ -73,5 +73,5 @@ def test_weights_that_end_a_step_start_smaller() -> None:
 
 
 def test_a_block_longer_than_the_context_is_refused(net: GPT) -> None:
-    with pytest.raises(ValueError, match="a row of 13 tokens is longer than max_length=12"):
+    with pytest.raises(ValueError, match="a sequence of 13 tokens exceeds max_length=12"):
         net(torch.ones(1, 13, dtype=torch.long))

@@ -136,9 +136,9 @@ def test_published_weights_of_a_resnet_go_where_they_belong(tmp_path, monkeypatc
     net.load_state_dict(net.imagenet())
     x = torch.randn(1, 3, 96, 96)
     torch.testing.assert_close(net.eval()(x), theirs.eval()(x))
-    with pytest.raises(ValueError, match="have the stem of 7x7; set model.stem=imagenet"):
+    with pytest.raises(ValueError, match="are for the 7x7 stem; set model.stem=imagenet"):
         ResNet(IMAGE, 10, [2, 2, 2, 2]).imagenet()
-    with pytest.raises(ValueError, match="published weights of model=resnet18, resnet34 and resnet50 alone"):
+    with pytest.raises(ValueError, match="published weights exist only for model=resnet18, resnet34 and resnet50"):
         ResNet(IMAGE, 10, [1]).imagenet()
 
 

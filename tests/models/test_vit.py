@@ -60,10 +60,10 @@ def test_stochastic_depth_reaches_the_blocks() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"patch_size": 5}, r"patch_size=5 does not divide shape=\[3, 32, 32\]"),
-        ({"patch_size": 0}, r"patch_size=0 does not divide shape=\[3, 32, 32\]"),
+        ({"patch_size": 5}, r"patch_size=5 must divide height and width of shape=\[3, 32, 32\]"),
+        ({"patch_size": 0}, r"patch_size=0 must divide height and width of shape=\[3, 32, 32\]"),
         ({"shape": [2]}, r"the ViT takes images .*not samples of shape \[2\]"),
-        ({"heads": 3}, "heads=3 does not divide dim=128"),
+        ({"heads": 3}, "heads=3 must divide dim=128"),
         ({"dropout": 1.0}, r"dropout=1.0 must be in"),
     ],
 )

@@ -70,5 +70,5 @@ def test_biases_and_gains_are_not_decayed() -> None:
 
 def test_frozen_weights_are_left_out() -> None:
     net = nn.Linear(2, 2).requires_grad_(False)
-    with pytest.raises(ValueError, match="the network has no trainable weight"):
+    with pytest.raises(ValueError, match="the network has no trainable parameter"):
         decay_groups(net)

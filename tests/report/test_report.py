@@ -12,13 +12,13 @@ import trainyard
 from trainyard.cli.main import run_command
 from trainyard.errors import UserError
 from trainyard.report.bootstrap import bootstrap
-from trainyard.report.groups import group
-from trainyard.report.runs import find
+from trainyard.report.groups import group_runs
+from trainyard.report.runs import find_runs
 from trainyard.report.tables import cells, write_into
 
 
 def rows(runs) -> list[tuple[str, ...]]:
-    return [cells(each) for each in group(runs)]
+    return [cells(each) for each in group_runs(runs)]
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def seeds(run: trainyard.Run, tmp_path: Path) -> Path:
 
 
 def test_runs_that_differ_in_their_seed_alone_are_one_row(seeds: Path) -> None:
-    done, unfinished = find([seeds])
+    done, unfinished = find_runs([seeds])
     assert [path.name for path in unfinished] == ["cut"]
     (row,) = rows(done)
     assert row[:3] == ("MLP", "Shapes", "60.00 % ± 10.00 (3 seeds)")
@@ -53,14 +53,14 @@ def test_runs_that_differ_in_their_seed_alone_are_one_row(seeds: Path) -> None:
 def test_a_recipe_that_changed_is_another_row(seeds: Path) -> None:
     config = seeds / "2" / "config.resolved.yaml"
     config.write_text(re.sub(r"(?m)^  lr: .*$", "  lr: 0.123", config.read_text()))
-    done, _ = find([seeds])
+    done, _ = find_runs([seeds])
     assert sorted(row[2] for row in rows(done)) == ["55.00 % ± 7.07 (2 seeds)", "70.00 % (1 seed)"]
 
 
 def test_a_pretrained_run_is_named_without_its_place(seeds: Path) -> None:
     typed = seeds / "2" / "overrides.yaml"
     typed.write_text(typed.read_text() + f"- pretrained={seeds / '0'}\n- data.root=/somewhere\n")
-    words = find([seeds / "2"])[0][0].words
+    words = find_runs([seeds / "2"])[0][0].words
     assert words[-1] == "pretrained=outputs/runs/..." and not [word for word in words if "somewhere" in word]
 
 
@@ -79,7 +79,7 @@ def test_the_table_goes_between_the_marks_and_nothing_else_changes(seeds: Path, 
 
 def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="contains no run: there is no config.resolved.yaml"):
-        find([tmp_path])
+        find_runs([tmp_path])
 
 
 def test_every_command_in_the_results_composes() -> None:
@@ -113,7 +113,7 @@ def test_the_best_is_compared_with_the_others_by_the_seeds_that_both_have(seeds:
         (folder / "summary.json").write_text(json.dumps(summary))
     run_command(["report", str(seeds)])
     shown = capsys.readouterr().out
-    assert "MLP against optimizer.lr=0.123: +10.00 points accuracy, 95 % within +10.00 to +10.00, p 0.000" in shown
+    assert "MLP against optimizer.lr=0.123: +10.00 points accuracy, 95 % interval +10.00 to +10.00, p 0.000" in shown
     assert "(paired bootstrap, 3 pairs, too few to tell)" in shown
 
 
@@ -129,7 +129,7 @@ def test_folds_are_one_row_judged_on_what_they_held_out(short: list[str], tmp_pa
     words = [*short, "model=mlp", "data=shapes", "data.size=200", "data.test_size=100", "data.folds=3", "test=false"]
     found = [trainyard.train([*words, f"data.fold={fold}", f"run.dir={tmp_path / str(fold)}"]) for fold in range(3)]
     assert found[0].summary["test"] == {}
-    (row,) = rows(find([tmp_path])[0])
+    (row,) = rows(find_runs([tmp_path])[0])
     scores = [100 * run.summary["best"]["val/accuracy"] for run in found]
     assert row[2] == "" and row[3].startswith(f"{sum(scores) / 3:.2f} % ± ") and "(3 folds)" in row[3]
     assert "data.folds=3 data.fold=0,1,2 seed=0" in row[-1]

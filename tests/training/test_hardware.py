@@ -31,6 +31,8 @@ def test_auto_is_the_best_there_is() -> None:
         ("hardware.matmul_precision=foo", "hardware.matmul_precision=foo must be one of highest, high, medium"),
         ("hardware.memory_format=nhwc", "hardware.memory_format=nhwc must be one of contiguous, channels_last"),
         ("hardware.devices=2", "hardware.devices=2: training on several devices is not supported yet"),
+        ("trainer.devices=2", "trainer.devices=2: training on several devices is not supported yet"),
+        ("trainer.num_nodes=2", "trainer.num_nodes=2: training on several devices is not supported yet"),
     ],
 )
 def test_what_cannot_be_is_refused(word: str, message: str, short: list[str]) -> None:

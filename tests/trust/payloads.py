@@ -223,7 +223,7 @@ TARGETS: dict[str, Payload] = {
     "a module in the working directory": own_module,
     "an optimizer that is a network": config("optimizer", {"_target_": "torch.nn.Identity", "_partial_": True}),
     "a task that is a network": config("task", {"_target_": "torch.nn.Identity"}),
-    "a network that is a data set": config("model", {"_target_": "trainyard.data.xor.XOR"}),
+    "a network that is a dataset": config("model", {"_target_": "trainyard.data.xor.XOR"}),
     "a network that is a task": config("model", {"_target_": "trainyard.tasks.classification.Classification"}),
     "a task of no kind": config("task", {"_target_": "trainyard.tasks.base.Task"}),
     "an optimizer of no kind": config("optimizer", {"_target_": "torch.optim.Optimizer", "_partial_": True}),

@@ -19,7 +19,7 @@ from trainyard.config.compose import compose
 from trainyard.config.instantiate import instantiate_task
 from trainyard.config.resolve import resolve
 from trainyard.errors import UserError
-from trainyard.report.runs import find
+from trainyard.report.runs import find_runs
 from trainyard.runs.run import Run
 from trainyard.training.evaluate import evaluate
 from trainyard.trust.checkpoint_files import check_same_weights
@@ -266,7 +266,7 @@ SUMMARIES = ["[" * 100_000, "[]", "{", '{"monitor": 3}', '{"monitor": "val/x", "
 def test_a_report_says_which_run_it_cannot_read(text: str, foreign: Path) -> None:
     (foreign / "summary.json").write_text(text)
     with pytest.raises(UserError, match=f"{foreign} is not a run that can be read"):
-        find([foreign])
+        find_runs([foreign])
 
 
 def test_the_key_is_its_users_alone(run: trainyard.Run) -> None:

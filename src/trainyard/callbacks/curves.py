@@ -1,4 +1,4 @@
-"""Scores on train and validation in one chart."""
+"""Training and validation scores in one chart."""
 
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger

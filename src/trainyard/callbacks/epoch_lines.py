@@ -14,7 +14,7 @@ class EpochLines(Callback):
     """Write the scores of each epoch; in a long training no more than `most` lines, evenly spread.
 
     The line is written when all scores are known: as the next epoch starts, or at the end. That of an epoch without a
-    validation has the scores on train alone.
+    validation has only the training scores.
     """
 
     def __init__(self, most: int = 50) -> None:

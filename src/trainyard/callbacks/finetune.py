@@ -11,8 +11,8 @@ class Finetune(Callback):
     """Freeze all of the network except the parts named in `train` (as `head` or `stages.stage4`).
 
     What is frozen is also in evaluation mode: its batch norm keeps its statistics, its dropout is off. From the start
-    of epoch `unfreeze_at_epoch`, counted from 0, everything trains. The optimizer holds all weights from the beginning
-    (and skips those without a gradient), so that unfreezing leaves its groups and learning rates as they are.
+    of epoch `unfreeze_at_epoch`, counted from 0, everything trains. The optimizer contains all parameters from the
+    beginning (and skips those without a gradient), so that unfreezing leaves its groups and learning rates as they are.
     """
 
     def __init__(
@@ -22,7 +22,7 @@ class Finetune(Callback):
         self.frozen: list[Parameter] = []
 
     def check_parts(self, net: nn.Module) -> None:
-        """ValueError for a part that the network does not have."""
+        """Raise ValueError for a part that the network does not have."""
         parts = [name for name, _ in net.named_modules() if name]
         for part in self.train if self.freeze else ():
             if part not in parts:

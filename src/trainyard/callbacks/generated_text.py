@@ -9,7 +9,7 @@ from trainyard.inference.generate import generate_texts, is_causal_language_mode
 
 
 class GeneratedText(Callback):
-    """After each validation, let a causal language model continue the prompts: TensorBoard's TEXT tab.
+    """After each validation, log a causal language model's continuations of the prompts to TensorBoard.
 
     The draws are the same each time, from a generator of their own. Other networks generate nothing.
     """
@@ -32,7 +32,7 @@ class GeneratedText(Callback):
             return
         data = trainer.datamodule  # pyright: ignore
         for prompt in self.prompts:
-            room = min(self.max_new_tokens, net.max_length - 1 - len(prompt))  # a token is at least one letter
+            room = min(self.max_new_tokens, net.max_length - 1 - len(prompt))  # a token is at least one character
             if room < 1:
                 continue
             (text,) = generate_texts(net, data, prompt, room, **self.sampling)  # pyright: ignore

@@ -20,7 +20,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("path", metavar="RUN", help="a run directory, outputs/...")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes to the run's config: data.root=...")
     parser.add_argument("--split", choices=("test", "val"), default="test", help="default: test")
-    parser.add_argument("--config-dir", help="the conf folder beside which a network of your own is")
+    parser.add_argument("--config-dir", help="your conf folder; modules next to it can be imported")
     parser.add_argument("--trust", action="store_true", help="run the code that someone else's run names")
     parser.set_defaults(run=run)
 

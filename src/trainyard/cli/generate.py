@@ -16,14 +16,14 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("path", metavar="RUN", help="the run directory of a causal language model, outputs/...")
     parser.add_argument("--prompt", default="", help="the text to continue")
-    parser.add_argument("--tokens", type=int, help="at most; default: as many as fit into the context")
+    parser.add_argument("--tokens", type=int, help="maximum number of new tokens; default: as many as fit")
     parser.add_argument("--count", type=int, default=1, help="how many texts")
     parser.add_argument(
         "--temperature", type=float, default=0.8, help="below 1 favors probable tokens, above 1 improbable ones"
     )
-    parser.add_argument("--top-k", type=int, help="draw from the k most probable tokens; 1 is greedy")
-    parser.add_argument("--top-p", type=float, default=0.95, help="draw from the fewest tokens of this probability")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--top-k", type=int, help="sample from the k most probable tokens; 1 is greedy")
+    parser.add_argument("--top-p", type=float, default=0.95, help="sample from the fewest tokens with this probability")
+    parser.add_argument("--seed", type=int, default=0, help="of the sampling")
     parser.add_argument("--trust", action="store_true", help="run the code that someone else's run names")
     parser.set_defaults(run=run)
 

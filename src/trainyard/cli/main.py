@@ -31,7 +31,7 @@ def make_parser() -> Parser:
     """The parser of every command."""
     parser = Parser(
         prog="trainyard",
-        description="Train networks, and use what was trained.",
+        description="Train networks, and use trained ones.",
         epilog=examples(
             "trainyard train model=resnet18 data=cifar10",
             "trainyard evaluate outputs/resnet18_cifar10/...",

@@ -14,13 +14,13 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
     def error(self, message: str) -> NoReturn:
-        """Called by argparse."""
+        """Raise UserError instead of exiting."""
         choice = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
         if choice is None:
             raise UserError(f"{self.prog}: {message}; see {self.prog} --help")
         known = re.findall(r"[\w-]+", choice[2])
         hint = did_you_mean(choice[1], known)
-        raise UserError(f"{self.prog} has no command {choice[1]}.{hint} Choose one of {', '.join(known)}.")
+        raise UserError(f"{self.prog}: {choice[1]} is unknown.{hint} Choose one of {', '.join(known)}.")
 
 
 def examples(*lines: str) -> str:

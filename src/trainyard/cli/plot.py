@@ -1,4 +1,4 @@
-"""trainyard plot: draw something into a PNG."""
+"""trainyard plot: save a figure as a PNG file."""
 
 import argparse
 from typing import Any
@@ -7,29 +7,29 @@ from trainyard.cli.parser import examples
 
 
 def add_parser(commands: Any) -> None:
-    """Add the command, with a subcommand for each picture."""
+    """Add the command, with a subcommand for each figure."""
     parser = commands.add_parser(
         "plot",
-        help="draw activation functions, or augmented training images, into a PNG",
-        description="Draw a picture into a PNG, which is named after the picture unless out=FILE.png says otherwise.",
+        help="activation functions, or augmented training images, as a PNG file",
+        description="Save a figure as a PNG file, by default named after the figure.",
         epilog=examples(
             "trainyard plot activations",
             "trainyard plot augment data=cifar10 data.augment=article out=augmented.png",
         ),
     )
-    pictures = parser.add_subparsers(title="pictures", metavar="PICTURE", required=True)
+    figures = parser.add_subparsers(title="figures", metavar="FIGURE", required=True)
     for name, draw, help_text in (
         ("activations", activations, "every activation function with its derivative"),
-        ("augment", augment, "six training images, each as it is and as nine epochs see it"),
+        ("augment", augment, "six training images, each unchanged and as augmented in nine epochs"),
     ):
-        picture = pictures.add_parser(name, help=help_text)
-        picture.add_argument("words", nargs="*", metavar="key=value", help="out=FILE.png, and changes to the config")
-        picture.set_defaults(run=run, draw=draw, picture=name)
+        figure = figures.add_parser(name, help=help_text)
+        figure.add_argument("words", nargs="*", metavar="key=value", help="out=FILE.png, and changes to the config")
+        figure.set_defaults(run=run, draw=draw, figure=name)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Draw the picture, and print the name of its file."""
-    out = next((word[4:] for word in options.words if word.startswith("out=")), f"{options.picture}.png")
+    """Save the figure, and print the name of its file."""
+    out = next((word[4:] for word in options.words if word.startswith("out=")), f"{options.figure}.png")
     options.draw([word for word in options.words if not word.startswith("out=")], out)
     print(out)
 
@@ -46,7 +46,7 @@ def activations(words: list[str], out: str) -> None:
 
 
 def augment(words: list[str], out: str) -> None:
-    """Save a row for each of six training images: as it is, then as nine epochs see it."""
+    """Save a row for each of six training images: unchanged, then as augmented in nine epochs."""
     import torch
     from torchvision.utils import save_image
 
@@ -64,7 +64,7 @@ def augment(words: list[str], out: str) -> None:
     choice = composed.choices["data"]
     data = instantiate(resolve(composed).data, f"data={choice}")
     if not isinstance(data, Images):
-        raise UserError(f"data={choice} has no images to augment; choose an image data set")
+        raise UserError(f"data={choice} has no images to augment; choose an image dataset")
     data.prepare_data()
     data.setup("fit")
     index = torch.arange(min(6, len(data.splits["train"])))

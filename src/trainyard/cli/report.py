@@ -16,21 +16,21 @@ def add_parser(commands: Any) -> None:
         epilog=examples("trainyard report outputs", "trainyard report outputs --into results.md --csv results.csv"),
     )
     parser.add_argument("paths", nargs="+", metavar="RUNS", help="run directories, or folders that contain some")
-    parser.add_argument("--into", type=Path, help="a Markdown file that gets the table between its marks")
-    parser.add_argument("--csv", type=Path, help="a file that gets the plain numbers, one row per configuration")
-    parser.add_argument("--latex", type=Path, help="a file that gets the table for LaTeX (booktabs)")
+    parser.add_argument("--into", type=Path, help="a Markdown file to write the table to, between its markers")
+    parser.add_argument("--csv", type=Path, help="a file to write the plain numbers to, one row per configuration")
+    parser.add_argument("--latex", type=Path, help="a file to write the table to, for LaTeX (booktabs)")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
     """Print the table, and write it where the options say."""
-    from trainyard.report.groups import group
-    from trainyard.report.runs import find
-    from trainyard.report.tables import as_csv, latex, markdown, show, write_into
+    from trainyard.report.groups import group_runs
+    from trainyard.report.runs import find_runs
+    from trainyard.report.tables import as_csv, latex, markdown, print_table, write_into
 
-    done, unfinished = find(options.paths)
-    groups = group(done)
-    show(groups)
+    done, unfinished = find_runs(options.paths)
+    groups = group_runs(done)
+    print_table(groups)
     if unfinished:
         print(f"{len(unfinished)} unfinished: {', '.join(map(str, unfinished))}")
     if options.into:

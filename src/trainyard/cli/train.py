@@ -22,8 +22,8 @@ def run_words(words: list[str]) -> None:
     finished_jobs.clear()
     run_hydra(hydra_job, words)
     if len(finished_jobs) > 1:
-        from trainyard.report.groups import group
-        from trainyard.report.runs import find
-        from trainyard.report.tables import show
+        from trainyard.report.groups import group_runs
+        from trainyard.report.runs import find_runs
+        from trainyard.report.tables import print_table
 
-        show(group(find(finished_jobs)[0]))
+        print_table(group_runs(find_runs(finished_jobs)[0]))

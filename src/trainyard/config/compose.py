@@ -7,7 +7,7 @@ from typing import Any
 
 import hydra
 
-from trainyard.config.composition import COMPOSITION_ERRORS, NAME, VERSION, Composed, compose_overrides
+from trainyard.config.composition import COMPOSITION_ERRORS, CONFIG_NAME, VERSION_BASE, Composed, compose_overrides
 from trainyard.config.experiment_file import register_experiment_files
 from trainyard.config.suggestions import explain_composition_error
 from trainyard.config.user_conf import add_user_modules, package_conf, set_user_conf
@@ -22,21 +22,21 @@ def compose(overrides: list[str]) -> Composed:
         raise UserError(explain_composition_error(error, overrides)) from error
 
 
-def run_hydra(task: Any, argv: list[str]) -> None:
-    """Hand the command line to Hydra, which calls `task` once, or once for each job of a sweep."""
+def run_hydra(task_function: Any, argv: list[str]) -> None:
+    """Hand the command line to Hydra, which calls `task_function` once, or once for each job of a sweep."""
     sys.argv = [sys.argv[0], *_take_config_dir(argv)]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises; it would print a less helpful text
     add_user_modules()
     register_experiment_files(sys.argv[1:])
     try:
-        hydra.main(config_path=str(package_conf()), config_name=NAME, **VERSION)(task)()
+        hydra.main(config_path=str(package_conf()), config_name=CONFIG_NAME, **VERSION_BASE)(task_function)()
     except COMPOSITION_ERRORS as error:
         overrides = [word for word in sys.argv[1:] if "=" in word and not word.startswith("-")]
         raise UserError(explain_composition_error(error, overrides)) from error
 
 
 def _take_config_dir(argv: list[str]) -> list[str]:
-    """Remember --config-dir DIR and return the other words. (With Hydra's own, Trainyard's files would come first.)"""
+    """Store --config-dir and return the other arguments. (Hydra's own option would rank below Trainyard's files.)"""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--config-dir", "-cd")
     options, rest = parser.parse_known_args(argv)

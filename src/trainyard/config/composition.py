@@ -15,15 +15,16 @@ from trainyard.config import resolvers
 from trainyard.config.experiment_file import register_experiment_files
 from trainyard.config.user_conf import add_user_modules, package_conf
 
-NAME = "train"  # conf/train.yaml
-VERSION = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}  # Hydra 1.4 deprecates the argument
+CONFIG_NAME = "train"  # conf/train.yaml
+# Hydra 1.4 deprecates the argument.
+VERSION_BASE = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
 COMPOSITION_ERRORS = (ConfigCompositionException, MissingConfigException, OverrideParseException)
 resolvers.register()
 
 
 @dataclass(frozen=True)
 class Composed:
-    """A config whose interpolations stand as they were written, and how it came about."""
+    """A config with unresolved interpolations, and the choices and overrides that it was composed from."""
 
     cfg: DictConfig
     choices: dict[str, str] = field(default_factory=dict)  # config group: chosen option
@@ -34,22 +35,22 @@ class Composed:
 
 @contextmanager
 def _initialized() -> Iterator[None]:
-    """Initialize Hydra for a moment; a job that Hydra is running, or a notebook, gets its own state back."""
+    """Initialize Hydra temporarily, and restore the global state of a running job or notebook afterwards."""
     outer = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
-        with hydra.initialize_config_dir(str(package_conf()), **VERSION):
+        with hydra.initialize_config_dir(str(package_conf()), **VERSION_BASE):
             yield
     finally:
         GlobalHydra.instance().hydra = outer
 
 
 def compose_overrides(overrides: list[str]) -> Composed:
-    """Compose without a command line."""
+    """Compose with Hydra's Compose API, raising Hydra's own errors."""
     add_user_modules()
     register_experiment_files(overrides)
     with _initialized():
-        cfg = hydra.compose(NAME, overrides, return_hydra_config=True)
+        cfg = hydra.compose(CONFIG_NAME, overrides, return_hydra_config=True)
     choices, sweeper = dict(cfg.hydra.runtime.choices), cfg.hydra.sweeper
     OmegaConf.set_struct(cfg, False)
     del cfg["hydra"]
@@ -58,7 +59,7 @@ def compose_overrides(overrides: list[str]) -> Composed:
 
 
 def from_hydra(cfg: DictConfig) -> Composed:
-    """What Hydra composed for the job that it is running."""
+    """Return the config of the job that Hydra is running."""
     job = HydraConfig.get()
     job_dir = job.runtime.output_dir if job.mode == RunMode.MULTIRUN else None
     return Composed(cfg, dict(job.runtime.choices), list(job.overrides.task), job_dir)

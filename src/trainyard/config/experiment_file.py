@@ -45,11 +45,11 @@ def _register(file: Path, name: str) -> None:
 
 
 def _check_names_no_code(node: Any, file: Path) -> None:
-    """UserError for what could name code: a target outside of Trainyard and torch, or a resolver."""
+    """Raise UserError for what could name code: a target outside of Trainyard and torch, or a resolver."""
     if isinstance(node, dict):
         for key, child in node.items():
             if key == "_target_":
-                from trainyard.trust.allowlist import import_allowed  # late: it imports torch
+                from trainyard.trust.allowlist import import_allowed  # deferred: it imports torch
 
                 import_allowed(child, "_target_", file)
             elif "${" in str(key) or (str(key).startswith("_") and key != "_partial_"):

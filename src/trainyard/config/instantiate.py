@@ -1,4 +1,4 @@
-"""From a config to objects: below this file there are plain Python objects and no Hydra."""
+"""From a config to objects: code below this module uses plain Python objects, not Hydra."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -40,7 +40,7 @@ def instantiate(node: DictConfig, label: str, **objects: Any) -> Any:
 
 
 def instantiate_task(cfg: DictConfig, choices: Mapping[str, str] | None = None) -> "Task":
-    """Network, optimizer, scheduler, and the task that holds them; errors name the choice that they come from."""
+    """Network, optimizer, scheduler, and the task that contains them; errors name the option that caused them."""
     named = {group: f"{group}={choice}" for group, choice in (choices or {}).items()}
     net = instantiate(cfg.model, f"{named.get('model', 'model')} with {named.get('data', 'data')}")
     parts = {group: instantiate(cfg[group], named.get(group, group)) for group in ("optimizer", "scheduler")}

@@ -13,9 +13,9 @@ from trainyard.errors import UserError, causes
 
 
 def resolve(composed: Composed, decided: Mapping[str, Any] | None = None) -> DictConfig:
-    """The config with plain values alone; `decided` (dotted keys) replaces values first.
+    """Return the config with all interpolations resolved, after setting the dotted keys of `decided`.
 
-    UserError for a fact that a network needs and the data lacks, and for a required value that is missing.
+    UserError for a key that the network needs and the data lacks, and for a required value that is missing.
     """
     cfg = deepcopy(composed.cfg) if decided else composed.cfg
     for key, value in (decided or {}).items():

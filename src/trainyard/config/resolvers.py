@@ -15,7 +15,7 @@ def subfolders(path: str) -> list[str]:
     """The sorted names of the folders in `path`, which are the classes of an image or text folder."""
     folder = Path(path).expanduser()
     if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder; data.root should hold train/CLASS/ and test/CLASS/")
+        raise UserError(f"{folder} is not a folder; data.root must contain train/CLASS/ and test/CLASS/")
     names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != ".")
     if not names:
         raise UserError(f"{folder} contains no folder; it should contain one folder per class")

@@ -13,7 +13,7 @@ from trainyard.errors import UserError, did_you_mean
 
 
 def explain_composition_error(error: Exception, overrides: list[str]) -> str:
-    """A sentence or two on why nothing could be composed from `overrides`, with what was probably meant."""
+    """Return why nothing can be composed from `overrides`, with the override that was probably meant."""
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _missing_option(error)
     text = str(error)

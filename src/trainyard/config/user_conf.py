@@ -1,4 +1,4 @@
-"""Where config files lie: Trainyard's own conf folder and the user's, whose files come first."""
+"""Where config files are: Trainyard's own conf folder and the user's, whose files come first."""
 
 import sys
 from pathlib import Path
@@ -18,7 +18,7 @@ def package_conf() -> Path:
 def set_user_conf(folder: str | None) -> None:
     """Use `folder` (of --config-dir) as the user's conf folder; UserError if it does not exist."""
     if folder and not Path(folder).is_dir():
-        raise UserError(f"--config-dir {folder} is not a folder")
+        raise UserError(f"--config-dir {folder} is not a folder; give an existing one, or leave the option out")
     _argument.folder = folder
 
 

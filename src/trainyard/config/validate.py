@@ -1,7 +1,7 @@
 """Check what a config asks for, in one pass, before anything is built from it or written.
 
-What only the built parts can tell (their arguments, the scores that a task logs) they tell when they are built, which
-is before a run directory exists as well.
+What can only be checked on the built objects (their arguments, the scores that a task logs) is checked when they are
+built, which is also before a run directory exists.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,16 +28,17 @@ def validate(composed: Composed, cfg: DictConfig, started: Mapping[str, Any] | N
     """
     check_override_types(composed)
     check_monitor_mode(cfg)
+    check_devices(cfg)
     check_hardware(cfg.hardware)
     check_context_length(cfg, composed.choices)
     if cfg.trainer.overfit_batches:
-        raise UserError("trainer.overfit_batches would undo the order of the data; use data.fraction=... instead")
+        raise UserError("trainer.overfit_batches would disable shuffling; use data.fraction=... instead")
     if started is not None:
         check_same_run(started, cfg)
 
 
 def check_override_types(composed: Composed) -> None:
-    """UserError for an override whose type differs from its default's: a word for a number, a number for a list."""
+    """Raise UserError for an override of another type than its default: a word for a number, a number for a list."""
     chosen = [word for word in composed.overrides if word.partition("=")[0] in composed.choices]
     defaults = compose_overrides(chosen).cfg
     for word in composed.overrides:
@@ -48,11 +49,11 @@ def check_override_types(composed: Composed) -> None:
         number = isinstance(default, int | float) and not isinstance(default, bool)
         if (number and isinstance(value, str)) or (OmegaConf.is_list(default) and not OmegaConf.is_list(value)):
             shown = OmegaConf.to_container(default) if OmegaConf.is_list(default) else default
-            raise UserError(f"{key}={value} must be {'a number' if number else 'a list'}, as its default {shown} is")
+            raise UserError(f"{key}={value} must be {'a number' if number else 'a list'}, like its default {shown}")
 
 
 def check_monitor_mode(cfg: DictConfig) -> None:
-    """UserError for a mode that is unknown, or that would keep the worst weights."""
+    """Raise UserError for a mode that is unknown, or that would keep the worst weights."""
     if cfg.mode not in ("min", "max"):
         raise UserError(f"mode={cfg.mode} must be min or max")
     mode = "min" if any(word in cfg.monitor for word in LOWER_IS_BETTER) else "max"
@@ -61,7 +62,7 @@ def check_monitor_mode(cfg: DictConfig) -> None:
 
 
 def check_monitored_scores(cfg: DictConfig, scores: Iterable[str]) -> None:
-    """UserError for a monitored score, the run's or a callback's, that is not among the `scores` that the task logs."""
+    """Raise UserError for a score that the run or a callback monitors but the task does not log."""
     known = list(scores)
     watched = [node.get("monitor") for node in (cfg.get("callbacks") or {}).values() if node is not None]
     for name in [cfg.monitor, *filter(None, watched)]:
@@ -70,10 +71,15 @@ def check_monitored_scores(cfg: DictConfig, scores: Iterable[str]) -> None:
             raise UserError(f"monitor={name} is not a score of this task.{hint} It has {', '.join(known)}.")
 
 
+def check_devices(cfg: DictConfig) -> None:
+    """Raise UserError for more than one device or machine."""
+    for group, key in (("hardware", "devices"), ("trainer", "devices"), ("trainer", "num_nodes")):
+        if (value := cfg[group].get(key, 1)) not in (1, "1"):
+            raise UserError(f"{group}.{key}={value}: training on several devices is not supported yet; use 1")
+
+
 def check_hardware(hardware: DictConfig) -> None:
-    """UserError for a value of the hardware group that is unknown or cannot work; `auto` is resolved already."""
-    if hardware.devices not in (1, "1"):
-        raise UserError(f"hardware.devices={hardware.devices}: training on several devices is not supported yet; use 1")
+    """Raise UserError for a value of the hardware group that is unknown or cannot work; `auto` is resolved already."""
     if hardware.accelerator == "cpu" and str(hardware.precision).startswith("16"):
         raise UserError(f"hardware.precision={hardware.precision} needs a GPU; on a CPU use auto or 32-true")
     for key, allowed in (("matmul_precision", MATMUL), ("memory_format", MEMORY_FORMATS)):
@@ -82,7 +88,7 @@ def check_hardware(hardware: DictConfig) -> None:
 
 
 def check_context_length(cfg: DictConfig, choices: Mapping[str, str]) -> None:
-    """UserError for texts that are longer than what the network can read."""
+    """Raise UserError if data.max_length exceeds the network's maximum length."""
     context, length = cfg.model.get("max_length"), cfg.data.get("max_length")
     if context is not None and length is not None and context < length:
         raise UserError(
@@ -92,7 +98,7 @@ def check_context_length(cfg: DictConfig, choices: Mapping[str, str]) -> None:
 
 
 def check_same_run(started: Mapping[str, Any], cfg: DictConfig) -> None:
-    """UserError if the run that was started is another one than `cfg` asks for, with the difference."""
+    """Raise UserError, with the differences, if `cfg` does not describe the run that was started."""
     path = cfg.run.dir
     there, here = flatten(dict(started)), flatten(OmegaConf.to_container(cfg))
     check_same_accelerator(path, there.get("hardware.accelerator"))
@@ -112,7 +118,7 @@ def check_same_run(started: Mapping[str, Any], cfg: DictConfig) -> None:
 
 
 def check_same_accelerator(path: str, accelerator: Any) -> None:
-    """UserError if the run was started on a device that this machine does not have: another gives other bits."""
+    """Raise UserError if the run was started on a device that this machine does not have: another gives other bits."""
     if accelerator in ACCELERATORS and not ACCELERATORS[accelerator]():
         raise UserError(
             f"{path} was started with hardware.accelerator={accelerator}, which this machine does not have. Continue "
@@ -121,7 +127,7 @@ def check_same_accelerator(path: str, accelerator: Any) -> None:
 
 
 def check_max_epochs(path: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
-    """UserError if the end moves to an earlier epoch, or moves under a schedule that was planned for the old one."""
+    """Raise UserError for an earlier last epoch, or for another one under a schedule planned for the old one."""
     old, new = (values.get("trainer.max_epochs") for values in (there, here))
     if old == new:
         return
@@ -137,7 +143,7 @@ def check_max_epochs(path: str, there: Mapping[str, Any], here: Mapping[str, Any
 
 
 def check_pretrained_data(path: str, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
-    """UserError if the data of the pretrained run are of another kind or have another vocabulary than the data here."""
+    """Raise UserError if the pretrained run's data is of another kind, or has another vocabulary, than this run's."""
     theirs, ours = there.get("vocab_size"), here.get("vocab_size")
     if (theirs is None) != (ours is None):
         kinds = [f"texts of {vocab_size:,} tokens" if vocab_size else f"samples of shape {data.get('shape')}"

@@ -1,1 +1,1 @@
-"""LightningDataModules: one data set per file, on the three base classes in base.py, images.py and text.py."""
+"""LightningDataModules: one dataset per file, on the three base classes in base.py, images.py and text.py."""

@@ -1,4 +1,4 @@
-"""What all data sets share: three splits, whole batches by index, and the loader."""
+"""What all datasets share: three splits, whole batches by index, and the loader."""
 
 import signal
 import sys
@@ -58,9 +58,9 @@ class DataModule(LightningDataModule):
     """Subclasses define `read`, and `transform` for what happens to a batch on the device.
 
     `batch_size` counts the samples of a step over all processes. Where the data has no validation split of its own,
-    `val_fraction` of train becomes it or, with `folds` (cross-validation), part number `fold` of so many equal parts;
-    `fraction` is the part of the remaining samples to train on. These choices depend on `split_seed` alone, never on
-    `seed`, which orders and augments the data.
+    `val_fraction` of the training split becomes it or, with `folds` (cross-validation), fold number `fold`; of the
+    remaining samples the part `fraction` is used. These choices depend only on `split_seed`, never on `seed`, which
+    orders and augments the data.
     """
 
     def __init__(
@@ -77,9 +77,9 @@ class DataModule(LightningDataModule):
     ) -> None:
         super().__init__()
         if not 0 < fraction <= 1:
-            raise ValueError(f"fraction={fraction} must be above 0 and at most 1")
+            raise ValueError(f"fraction={fraction} must be in (0, 1]")
         if not 0 < val_fraction < 1:
-            raise ValueError(f"val_fraction={val_fraction} must be between 0 and 1")
+            raise ValueError(f"val_fraction={val_fraction} must be in (0, 1)")
         if folds is not None and not (folds >= 2 and 0 <= fold < folds):
             raise ValueError(f"folds={folds} must be at least 2, and fold={fold} one of 0 to folds - 1")
         if batch_size < 1 or eval_batch_size < 1:
@@ -94,7 +94,7 @@ class DataModule(LightningDataModule):
         raise NotImplementedError
 
     def read_val(self) -> Samples | None:
-        """The validation samples; None if they are to be split off train."""
+        """The validation samples; None to take them from the training split."""
         return None
 
     def transform(self, inputs: Any, keys: Tensor | None) -> Any:
@@ -102,7 +102,7 @@ class DataModule(LightningDataModule):
         return inputs
 
     def lengths(self, split: str) -> Tensor | None:
-        """The length of each sample, (N), if batches shall contain samples of similar length."""
+        """The length of each sample, (N), if batches should contain samples of similar length."""
         return None
 
     def mix(self, inputs: Any, labels: Tensor, keys: Tensor) -> tuple[Any, Tensor]:
@@ -116,7 +116,7 @@ class DataModule(LightningDataModule):
                 rest, chosen = self.hold_out(train.labels, train.rows)
                 train, val = train.select(rest), train.select(chosen)
             elif self.folds:
-                raise ValueError(f"folds={self.folds}: this data has its own validation split")
+                raise ValueError(f"folds={self.folds}: this data has its own validation split; set data.folds=null")
             if self.fraction < 1:
                 train = train.select(
                     split_stratified(train.labels, train.rows, self.fraction, "fraction", self.split_seed)[1]
@@ -126,7 +126,7 @@ class DataModule(LightningDataModule):
             self.splits["test"] = self.read("test")
 
     def hold_out(self, labels: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Which samples of train to train on and which to validate on; (N), (N) -> (N - M), (M) int64."""
+        """Split the training samples into those to train and to validate on; (N), (N) -> (N - M), (M) int64."""
         if self.folds:
             return split_fold(labels, rows, self.folds, self.fold, "folds", self.split_seed)
         return split_stratified(labels, rows, self.val_fraction, "val", self.split_seed)

@@ -60,7 +60,7 @@ class CIFAR10(Images):
 
 
 def check_size(path: Path) -> None:
-    """FileNotFoundError or ValueError unless the file exists and has the published size."""
+    """Raise FileNotFoundError or ValueError unless the file exists and has the published size."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; unpack the whole archive from {URL}")
     expected, found = RECORDS * (1 + PIXELS), path.stat().st_size

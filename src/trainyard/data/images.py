@@ -1,4 +1,4 @@
-"""What all image data sets share: bytes in memory, classes by name, transforms on the device."""
+"""What all image datasets share: bytes in memory, classes by name, transforms on the device."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -57,6 +57,6 @@ class Images(DataModule):
 
 
 def require_shape(name: str, found: list[int], *expected: int) -> None:
-    """ValueError unless the configured shape is the data's own."""
+    """Raise ValueError unless the configured shape is the data's own."""
     if tuple(found) != expected:
         raise ValueError(f"{name} has images of shape {list(expected)}, not shape={list(found)}")

@@ -1,4 +1,4 @@
-"""IMDB (Maas et al., 2011): 50,000 film reviews, half of them positive, half negative, from the published folder."""
+"""IMDB (Maas et al., 2011): 50,000 movie reviews, half of them positive, half negative, from the published folder."""
 
 import os
 from pathlib import Path

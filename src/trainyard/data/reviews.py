@@ -1,4 +1,4 @@
-"""Short generated reviews whose meaning depends on negation: a text data set that needs no download."""
+"""Short generated reviews whose meaning depends on negation: a text dataset that needs no download."""
 
 from typing import Any
 

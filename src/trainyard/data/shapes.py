@@ -1,4 +1,4 @@
-"""Generated shapes and textures: an image data set that needs no download."""
+"""Generated shapes and textures: an image dataset that needs no download."""
 
 from collections.abc import Callable
 from math import pi

@@ -1,4 +1,4 @@
-"""What all text data sets share: a tokenizer trained on the training split alone, tokens on disk, padded batches."""
+"""What all text datasets share: a tokenizer trained on the training split alone, tokens on disk, padded batches."""
 
 import shutil
 from collections.abc import Sequence
@@ -93,7 +93,7 @@ class Text(DataModule):
                 partial.rename(folder)
 
     def tokenize(self, folder: Path) -> None:
-        """Train the tokenizer on train, without what is held out of it, and encode every split."""
+        """Train the tokenizer on the training split, without the validation samples, and encode every split."""
         read = {split: self.texts(split) for split in SPLITS if split != "val" or self.has_val()}
         for split, (_, labels) in read.items():
             self.check_classes(split, labels)
@@ -108,7 +108,7 @@ class Text(DataModule):
         tokenizer.save(str(folder / "tokenizer.json"))
 
     def check_classes(self, split: str, labels: Sequence[int]) -> None:
-        """ValueError for a class without a sample."""
+        """Raise ValueError for a class without a sample."""
         missing = [name for label, name in enumerate(self.classes) if label not in set(labels)]
         if missing or not labels:
             raise ValueError(f"{split} contains no text of the classes {missing}; every class needs at least one")

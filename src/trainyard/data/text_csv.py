@@ -37,7 +37,7 @@ class TextCSV(Text):
             with file.open(encoding="utf-8", newline="") as lines:
                 reader = csv.DictReader(lines)
                 if not reader.fieldnames:
-                    raise ValueError(f"{file} is empty")
+                    raise ValueError(f"{file} is empty; it needs a row with the headings {' and '.join(self.columns)}")
                 missing = [name for name in self.columns if name not in (reader.fieldnames or [])]
                 if missing:
                     raise ValueError(f"{file} has no column {missing[0]}; it has {', '.join(reader.fieldnames or [])}")

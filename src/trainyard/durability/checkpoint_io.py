@@ -11,7 +11,7 @@ from trainyard.trust.checkpoint_files import load_checkpoint
 
 
 class DurableIO(TorchCheckpointIO):
-    """Write checkpoints beside their place and rename them; read only whole files of plain data.
+    """Write checkpoints to a temporary file and rename it; read only whole files of plain data.
 
     (Lightning writes them in another folder and moves them in, without flushing them to the disk.)
     """

@@ -1,4 +1,4 @@
-"""What a run that crashed leaves behind, and what its user is told."""
+"""The report of a crash: crash.txt, and the message with its usual fix."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -9,13 +9,13 @@ import torch
 from trainyard.errors import UserError, causes
 
 OUT_OF_MEMORY = (
-    "out of memory: halve data.batch_size and double trainer.accumulate_grad_batches (the same result), or set "
-    "hardware.precision=bf16-mixed"
+    "out of memory: halve data.batch_size and double trainer.accumulate_grad_batches (the same effective batch size), "
+    "or set hardware.precision=bf16-mixed"
 )
 MEMORY_MESSAGES = ("out of memory", "can't allocate memory")  # of CUDA and MPS, and of torch on a CPU
 WORKER_KILLED = (
     "a data worker was killed, in most cases by the operating system for lack of memory: lower data.num_workers, or "
-    "the memory that a sample takes"
+    "use less memory per sample"
 )
 
 

@@ -17,7 +17,7 @@ class NonFiniteLossError(UserError):
 
 
 class NonFiniteGuard(Callback):
-    """Note each step's loss on the device; look at the notes every `every` steps and before each checkpoint."""
+    """Check each step's loss on the device; read the result every `every` steps and before each checkpoint."""
 
     def __init__(self, every: int = 50) -> None:
         self.every = every
@@ -45,13 +45,13 @@ class NonFiniteGuard(Callback):
         self.check_loss(trainer, pl_module)
 
     def check_loss(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """NonFiniteLossError if the loss of a step was not finite."""
+        """Raise NonFiniteLossError if the loss of a step was not finite."""
         if self.first_step is None or int(self.first_step) == NEVER:
             return
-        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        lr = trainer.optimizers[0].param_groups[0]["lr"]
         raise NonFiniteLossError(
             f"the loss has not been finite since optimizer step {int(self.first_step)} (epoch "
-            f"{trainer.current_epoch}, learning rate {rate:.3g}, precision {trainer.precision}).\n"
+            f"{trainer.current_epoch}, learning rate {lr:.3g}, precision {trainer.precision}).\n"
             f"  origin: {self.origin(pl_module)}\n"
             "  usual fixes: a lower optimizer.lr, scheduler=onecycle (a warm-up), trainer.gradient_clip_val=1.0, "
             "bf16-mixed instead of 16-mixed\n"

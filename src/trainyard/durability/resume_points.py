@@ -47,7 +47,7 @@ class ResumePoints(Callback):
 
     A point is due after `every_n_steps` optimizer steps or `every_seconds` (longer where writing would take more than a
     twentieth of the time), and when a signal asks to stop; never right after a validation, nor between batches whose
-    gradients are accumulated. This must be the first callback: what others do as a batch starts, the resumed run does.
+    gradients are accumulated. This must be the first callback: the others' batch-start hooks run after resuming.
     """
 
     def __init__(

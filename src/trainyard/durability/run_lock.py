@@ -28,7 +28,7 @@ def read_status(folder: Path) -> dict[str, Any]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a process works in the directory. The directory is only looked at."""
+    """Whether a process uses the directory; writes nothing."""
     if folder.resolve() in _held:
         return True  # to open the file and close it again would release this process's lock
     try:
@@ -91,7 +91,7 @@ def try_lock(file: IO[str], shared: bool = False) -> bool:
     """Lock an open file; False if another process holds it. A `shared` lock is enough to see whether one does."""
     try:
         import fcntl
-    except ImportError:  # Windows has other means; there, nobody is kept out
+    except ImportError:  # Windows: run directories are not locked
         return True
     try:
         fcntl.lockf(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-PREEMPTED, INTERRUPTED = 75, 130  # exit codes: "run me again" (sysexits.h), and the shell's for Ctrl-C
+PREEMPTED, INTERRUPTED = 75, 130  # exit codes: EX_TEMPFAIL of sysexits.h (run again), and the shell's for Ctrl-C
 SIGNALS = (signal.SIGTERM, signal.SIGINT, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else []))
 
 
@@ -20,10 +20,10 @@ class Stopped(SystemExit):
 
 @contextmanager
 def exit_on_signal() -> Iterator[None]:
-    """End at once with a scheduler's exit code: before and after the training there is nothing to save."""
+    """Exit immediately with a scheduler's exit code: before and after the training there is nothing to save."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        os.write(2, f"\n{signal.Signals(number).name}: stopping; the same command continues\n".encode())
+        os.write(2, f"\n{signal.Signals(number).name}: stopping; there is nothing to save\n".encode())
         raise Stopped(PREEMPTED)
 
     before = {}
@@ -71,7 +71,7 @@ class StopSignal:
             signal.signal(number, handler)
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Called by Python between two of its instructions."""
+        """Record the signal; on a second Ctrl-C, exit."""
         if number == signal.SIGINT == self.received:
             if "ipykernel" in sys.modules:
                 raise KeyboardInterrupt
@@ -80,7 +80,7 @@ class StopSignal:
             os._exit(INTERRUPTED)
         self.received = number
         name = signal.Signals(number).name
-        again = " (again: at once)" if number == signal.SIGINT else ""
+        again = " (again: stop at once)" if number == signal.SIGINT else ""
         os.write(2, f"\n{name}: writing a resume point after this batch, then stopping{again}\n".encode())
 
     def error(self) -> Stopped:

@@ -1,1 +1,1 @@
-"""What a trained network is asked: probabilities, texts."""
+"""Prediction and text generation with trained networks."""

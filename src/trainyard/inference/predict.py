@@ -10,9 +10,9 @@ from trainyard.tasks.base import Task
 
 @torch.inference_mode()
 def predict(task: Task, data: DataModule, inputs: Tensor | list[str]) -> Tensor:
-    """Inputs (B, *shape) as the data set stores them, or B texts -> probabilities (B, num_classes).
+    """Inputs (B, *shape) as the dataset stores them, or B texts -> probabilities (B, num_classes).
 
-    Images are uint8. ValueError for texts where the data are not, and for a text that contains no word.
+    Images are uint8. ValueError for texts if the data is not text, and for a text that contains no word.
     """
     if isinstance(inputs, list):
         if not isinstance(data, Text):

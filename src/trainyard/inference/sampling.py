@@ -51,7 +51,7 @@ def filter_logits(logits: Tensor, top_k: int | None = None, top_p: float | None 
 def _extend(
     net: GPT, tokens: Tensor, max_new_tokens: int, stop: int | None, draw: Callable[[Tensor], Tensor]
 ) -> Tensor:
-    """(B, T) -> (B, up to T + max_new_tokens): append the token that `draw` chooses by its logits, again and again."""
+    """(B, T) -> (B, up to T + max_new_tokens): repeatedly append the token that `draw` samples."""
     caches, new = net.caches(), tokens
     ended = torch.zeros(len(tokens), 1, dtype=torch.bool, device=tokens.device)
     for _ in range(max_new_tokens):
@@ -69,7 +69,7 @@ def _extend(
 def _check_request(
     net: GPT, prompt: Tensor, max_new_tokens: int, temperature: float, top_k: int | None, top_p: float | None
 ) -> None:
-    """ValueError for what cannot be generated."""
+    """Raise ValueError for what cannot be generated."""
     if net.num_classes is not None:
         raise ValueError(f"a classifier of {net.num_classes} classes generates no text; train a language model")
     if prompt.shape[1] < 1 or bool((prompt == PADDING).any()):
@@ -82,8 +82,8 @@ def _check_request(
             f"max_length={net.max_length}; ask for fewer"
         )
     if not temperature > 0:
-        raise ValueError(f"temperature={temperature} must be above 0; for the most probable token set top_k=1")
+        raise ValueError(f"temperature={temperature} must be positive; for the most probable token set top_k=1")
     if top_k is not None and top_k < 1:
         raise ValueError(f"top_k={top_k} must be at least 1")
     if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p={top_p} must be above 0 and at most 1")
+        raise ValueError(f"top_p={top_p} must be in (0, 1]")

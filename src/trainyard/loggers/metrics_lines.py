@@ -14,7 +14,7 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def cut_metrics(folder: Path, step: int) -> None:
+def truncate_metrics(folder: Path, step: int) -> None:
     """Remove what was logged from `step` on: a run that resumes there logs it again."""
     lines = [json.dumps(row) + "\n" for row in read_metrics(folder) if (row["step"] or 0) < step]
     file = folder / "metrics.jsonl"

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from trainyard.models.layers.checks import probability
+from trainyard.models.layers.checks import check_probability
 from trainyard.models.layers.heads import num_logits
 from trainyard.models.layers.padding import PADDING, left_aligned
 
@@ -11,9 +11,9 @@ MULTIPLIER = 0x9E3779B97F4A7C15 - 2**64  # odd, as an int64; products wrap aroun
 
 
 class BagOfWords(nn.Module):
-    """The mean embedding of a text's words and of its runs of 2 to `ngrams` words, then dropout and a linear head.
+    """The mean embedding of a text's words and n-grams of up to `ngrams` words, then dropout and a linear head.
 
-    Each word has its own embedding, longer runs share `buckets` embeddings by a hash. `ngrams: 1` is a bag of words.
+    Each word has its own embedding, longer n-grams share `buckets` embeddings by a hash. `ngrams: 1` is a bag of words.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class BagOfWords(nn.Module):
         nn.init.uniform_(self.embedding.weight, -1 / dim, 1 / dim)  # as fastText
         with torch.no_grad():
             self.embedding.weight[PADDING].zero_()
-        self.dropout = nn.Dropout(probability("dropout", dropout))
+        self.dropout = nn.Dropout(check_probability("dropout", dropout))
         self.head = nn.Linear(dim, num_logits(num_classes))
 
     def forward(self, tokens: Tensor) -> Tensor:  # (B, T) -> (B, num_logits)

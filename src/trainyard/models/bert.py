@@ -5,10 +5,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainyard.models.layers.activations import activation as make_activation
-from trainyard.models.layers.checks import probability
+from trainyard.models.layers.checks import check_probability
 from trainyard.models.layers.heads import num_logits
 from trainyard.models.layers.init import initialize_normal
-from trainyard.models.layers.padding import PADDING, alignment, masked_mean, restore, visible
+from trainyard.models.layers.padding import PADDING, alignment, masked_mean, restore, token_mask
 from trainyard.models.layers.positions import Positions
 from trainyard.models.layers.transformer_block import EPSILON, TransformerStack
 
@@ -51,7 +51,7 @@ class BERT(nn.Module):
         self.class_token = nn.Parameter(torch.empty(dim))
         self.positions = Positions(positions, max_length, dim)
         self.norm = nn.LayerNorm(dim, EPSILON)
-        self.dropout = nn.Dropout(probability("dropout", dropout))
+        self.dropout = nn.Dropout(check_probability("dropout", dropout))
         self.blocks = TransformerStack(
             depth, dim, norm, heads=heads, ff_dim=ff_dim, dropout=dropout, activation=activation,
             rotary=positions == "rotary",
@@ -73,7 +73,7 @@ class BERT(nn.Module):
         if self.num_classes is None:
             return self.decode(self.hidden(tokens, segments, target_positions))
         x = self.encode(tokens, segments, alignment(tokens))
-        pooled = x[:, 0] if self.pool == "cls" else masked_mean(x[:, 1:], visible(tokens))
+        pooled = x[:, 0] if self.pool == "cls" else masked_mean(x[:, 1:], token_mask(tokens))
         return self.head(self.dropout(self.pooler(pooled)))
 
     def hidden(self, tokens: Tensor, segments: Tensor | None = None, target_positions: Tensor | None = None) -> Tensor:

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from trainyard.models.layers.activations import activation as make_activation
-from trainyard.models.layers.checks import image_shape, probability
+from trainyard.models.layers.checks import check_image_shape, check_probability
 from trainyard.models.layers.heads import num_logits
 from trainyard.models.layers.init import initialize
 
@@ -29,9 +29,9 @@ class CNN(nn.Module):
         init: str = "torch",
     ) -> None:
         super().__init__()
-        channels, height, width = image_shape("the CNN", shape)
-        probability("stage_dropout", stage_dropout)
-        probability("dense_dropout", dense_dropout)
+        channels, height, width = check_image_shape("the CNN", shape)
+        check_probability("stage_dropout", stage_dropout)
+        check_probability("dense_dropout", dense_dropout)
         if padding not in (0, 1):
             raise ValueError(f"padding={padding} must be 0 (none) or 1 (a 3x3 convolution keeps the size)")
         layers: list[nn.Module] = []

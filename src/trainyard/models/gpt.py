@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainyard.models.layers.attention import KeyValueCache
-from trainyard.models.layers.checks import probability
+from trainyard.models.layers.checks import check_probability
 from trainyard.models.layers.heads import num_logits
 from trainyard.models.layers.init import initialize_normal
 from trainyard.models.layers.padding import PADDING, alignment, last, left_aligned, restore
@@ -42,7 +42,7 @@ class GPT(nn.Module):
         self.num_classes, self.max_length = num_classes, max_length
         self.embedding = nn.Embedding(vocab_size, dim, padding_idx=PADDING)
         self.positions = Positions(positions, max_length, dim)
-        self.dropout = nn.Dropout(probability("dropout", dropout))
+        self.dropout = nn.Dropout(check_probability("dropout", dropout))
         self.blocks = TransformerStack(
             depth, dim, "pre", heads=heads, ff_dim=ff_dim, dropout=dropout, activation=activation, causal=True,
             rotary=positions == "rotary",

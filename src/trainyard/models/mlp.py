@@ -6,7 +6,7 @@ from math import prod
 from torch import Tensor, nn
 
 from trainyard.models.layers.activations import activation as make_activation
-from trainyard.models.layers.checks import probability
+from trainyard.models.layers.checks import check_probability
 from trainyard.models.layers.heads import num_logits
 from trainyard.models.layers.init import initialize
 
@@ -37,7 +37,7 @@ class MLP(nn.Module):
         layers: list[nn.Module] = [nn.Flatten()]
         for (inputs, outputs), rate in zip(pairwise(sizes), rates, strict=True):
             layers += [nn.Linear(inputs, outputs), *([nn.BatchNorm1d(outputs)] if batch_norm else [])]
-            layers += [make_activation(activation), *([nn.Dropout(probability("dropout", rate))] if rate else [])]
+            layers += [make_activation(activation), *([nn.Dropout(check_probability("dropout", rate))] if rate else [])]
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(sizes[-1], num_logits(num_classes))
         initialize(self, init)

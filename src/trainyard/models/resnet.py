@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights, ResNet34_Weights, ResNet50_Weights, WeightsEnum
 from torchvision.ops import StochasticDepth
 
-from trainyard.models.layers.checks import image_shape, probability
+from trainyard.models.layers.checks import check_image_shape, check_probability
 from trainyard.models.layers.heads import num_logits
 from trainyard.models.layers.published_weights import fetch_weights
 
@@ -74,14 +74,14 @@ class ResNet(nn.Module):
         stochastic_depth: float = 0.0,
     ) -> None:
         super().__init__()
-        channels, *size = image_shape("the ResNet", shape)
+        channels, *size = check_image_shape("the ResNet", shape)
         if stem not in STEMS:
             raise ValueError(f"stem={stem} is unknown; choose one of {', '.join(STEMS)}")
         if block not in EXPANSIONS:
             raise ValueError(f"block={block} is unknown; choose one of {', '.join(EXPANSIONS)}")
         if width < 1 or not blocks or min(blocks) < 1:
             raise ValueError(f"width={width} and all of blocks={list(blocks)} must be at least 1")
-        step = probability("stochastic_depth", stochastic_depth) / sum(blocks)
+        step = check_probability("stochastic_depth", stochastic_depth) / sum(blocks)
         self.kind = (block, *blocks)
         small = stem == "cifar" or (stem == "auto" and max(size) <= 64)
         layers = [*conv_norm(channels, width, 3 if small else 7, 1 if small else 2), nn.ReLU(inplace=True)]
@@ -105,8 +105,8 @@ class ResNet(nn.Module):
     def imagenet(self) -> dict[str, Tensor]:
         """The published weights, trained on ImageNet; ValueError where there are none for this network."""
         if self.kind not in PUBLISHED:
-            raise ValueError("there are published weights of model=resnet18, resnet34 and resnet50 alone")
+            raise ValueError("published weights exist only for model=resnet18, resnet34 and resnet50")
         if len(self.stem) == 3:
-            raise ValueError("the published weights have the stem of 7x7; set model.stem=imagenet")
+            raise ValueError("the published weights are for the 7x7 stem; set model.stem=imagenet")
         theirs = fetch_weights(PUBLISHED[self.kind])
         return dict(zip(self.state_dict(), theirs.values(), strict=True))  # both list blocks and layers alike

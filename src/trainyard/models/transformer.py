@@ -2,10 +2,10 @@
 
 from torch import Tensor, nn
 
-from trainyard.models.layers.checks import probability
+from trainyard.models.layers.checks import check_probability
 from trainyard.models.layers.heads import num_logits
 from trainyard.models.layers.init import initialize, initialize_normal
-from trainyard.models.layers.padding import left_aligned, masked_mean, visible
+from trainyard.models.layers.padding import left_aligned, masked_mean, token_mask
 from trainyard.models.layers.positions import Positions
 from trainyard.models.layers.transformer_block import EPSILON, TransformerStack
 
@@ -39,7 +39,7 @@ class Transformer(nn.Module):
         self.embedding = nn.Embedding(vocab_size, dim, padding_idx=0)
         self.positions = Positions(positions, max_length, dim)
         self.norm = nn.LayerNorm(dim, EPSILON) if embed_norm else nn.Identity()
-        self.dropout = nn.Dropout(probability("dropout", dropout))
+        self.dropout = nn.Dropout(check_probability("dropout", dropout))
         self.blocks = TransformerStack(
             depth, dim, norm, stochastic_depth, heads=heads, head_dim=head_dim, ff_dim=ff_dim, dropout=dropout,
             activation=activation, rotary=positions == "rotary",
@@ -51,7 +51,7 @@ class Transformer(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:  # (B, T) -> (B, num_logits)
         tokens = left_aligned(tokens)
-        mask = visible(tokens)
+        mask = token_mask(tokens)
         x = self.norm(self.positions(self.embedding(tokens)))
         x = self.blocks(self.dropout(x), mask)
         return self.head(self.dropout(masked_mean(x, mask)))

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import VGG16_Weights
 
-from trainyard.models.layers.checks import image_shape, probability
+from trainyard.models.layers.checks import check_image_shape, check_probability
 from trainyard.models.layers.heads import num_logits
 from trainyard.models.layers.published_weights import fetch_weights
 
@@ -27,7 +27,7 @@ class VGG16(nn.Module):
         resize: int | None = None,
     ) -> None:
         super().__init__()
-        channels, *size = image_shape("the VGG16", shape)
+        channels, *size = check_image_shape("the VGG16", shape)
         self.resize = resize
         if min(size if resize is None else [resize]) < MIN_SIZE:
             raise ValueError(
@@ -48,7 +48,7 @@ class VGG16(nn.Module):
         self.head = nn.Sequential(
             nn.Linear(channels, dense),
             nn.ReLU(inplace=True),
-            nn.Dropout(probability("dropout", dropout)),
+            nn.Dropout(check_probability("dropout", dropout)),
             nn.Linear(dense, num_logits(num_classes)),
         )
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from trainyard.models.layers.checks import image_shape, probability
+from trainyard.models.layers.checks import check_image_shape, check_probability
 from trainyard.models.layers.heads import num_logits
 from trainyard.models.layers.init import initialize, initialize_normal
 from trainyard.models.layers.positions import Positions
@@ -30,14 +30,14 @@ class ViT(nn.Module):
         stochastic_depth: float = 0.0,
     ) -> None:
         super().__init__()
-        channels, height, width = image_shape("the ViT", shape)
+        channels, height, width = check_image_shape("the ViT", shape)
         if patch_size < 1 or height % patch_size or width % patch_size:
-            raise ValueError(f"patch_size={patch_size} does not divide shape={list(shape)}")
+            raise ValueError(f"patch_size={patch_size} must divide height and width of shape={list(shape)}")
         patches = (height // patch_size) * (width // patch_size)
         self.patches = nn.Conv2d(channels, dim, patch_size, stride=patch_size)  # one projection for all patches
         self.class_token = nn.Parameter(torch.empty(dim))
         self.positions = Positions("learned", 1 + patches, dim)
-        self.dropout = nn.Dropout(probability("dropout", dropout))
+        self.dropout = nn.Dropout(check_probability("dropout", dropout))
         self.blocks = TransformerStack(
             depth, dim, "pre", stochastic_depth, heads=heads, ff_dim=ff_dim, dropout=dropout, activation=activation
         )

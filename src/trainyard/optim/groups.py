@@ -4,13 +4,15 @@ from torch import nn
 
 
 def decay_groups(net: nn.Module, split_head: bool = False) -> list[dict]:
-    """Two parameter groups: weights with two or more axes, and biases and gains, which get no weight decay.
+    """Two parameter groups: weights with two or more axes, and biases and norm weights, which get no weight decay.
 
     `split_head` makes two such groups each of the network's `head` and of its backbone, so that their learning rates
     can differ.
     """
     if split_head and not hasattr(net, "head"):
-        raise ValueError(f"task.backbone_lr_scale: the network {type(net).__name__} has no `head` beside a backbone")
+        raise ValueError(
+            f"task.backbone_lr_scale needs a network with a `head`, which {type(net).__name__} lacks; set it to 1"
+        )
     weights = [(name.startswith("head."), p) for name, p in net.named_parameters() if p.requires_grad]
     groups = []
     for part, in_head in (("backbone/", False), ("head/", True)) if split_head else (("", None),):
@@ -19,5 +21,5 @@ def decay_groups(net: nn.Module, split_head: bool = False) -> list[dict]:
         groups.append({"name": f"{part}vectors", "params": [p for p in own if p.ndim < 2], "weight_decay": 0.0})
     groups = [group for group in groups if group["params"]]
     if not groups:
-        raise ValueError("the network has no trainable weight")
+        raise ValueError("the network has no trainable parameter")
     return groups

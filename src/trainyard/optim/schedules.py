@@ -30,7 +30,7 @@ def one_cycle(
     div_factor: float = 25.0,
     final_div_factor: float = 1e4,
 ) -> OneCycleLR:
-    """Torch's OneCycleLR: rise from a `div_factor`-th to each group's own rate at `pct_start` of all steps, then fall.
+    """Torch's OneCycleLR with each group's learning rate as its peak, reached after `pct_start` of all steps.
 
     Smith & Topin (2017). Stepped every batch; the optimizer's momentum or first beta goes from 0.95 to 0.85 and back.
     """

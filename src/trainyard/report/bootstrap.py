@@ -1,6 +1,6 @@
 """Compare configurations with a paired bootstrap over the seeds and folds that both have.
 
-Efron & Tibshirani, An Introduction to the Bootstrap (1993). With few pairs it tells little, which its interval shows.
+Efron & Tibshirani, An Introduction to the Bootstrap (1993). With few pairs it is unreliable.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Comparison:
 
 
 def compare(groups: Sequence[Group]) -> list[Comparison]:
-    """Compare the best group of each data set and metric with the others that share seeds or folds with it."""
+    """Compare the best group of each dataset and metric with the others that share seeds or folds with it."""
     found = []
     for i, other in enumerate(groups):
         best = next(j for j, each in enumerate(groups) if comparable(each, other))

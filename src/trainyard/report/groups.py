@@ -85,7 +85,7 @@ class Group:
         return " ".join([start, *many, *words, f"seed={','.join(map(str, seeds))}"])
 
 
-def group(runs: Sequence[Finished]) -> list[Group]:
+def group_runs(runs: Sequence[Finished]) -> list[Group]:
     """Group runs; by data, the best group first. Of two runs with the same seed and fold, the later counts."""
     groups: dict[Any, dict[Key, Finished]] = {}
     for run in runs:

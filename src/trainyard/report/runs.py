@@ -20,7 +20,7 @@ GROUPED_OVER = ("seed", "data.seed", "data.fold")  # runs that differ in these a
 
 @dataclass(frozen=True)
 class Finished:
-    """What a run directory tells about its run."""
+    """A finished run, as read from its directory."""
 
     words: tuple[str, ...]  # the overrides as typed, without those that change no score
     config: str  # what the scores depend on, except for the seed
@@ -38,7 +38,7 @@ class Finished:
     machine: str
 
 
-def find(paths: Iterable[str | Path]) -> tuple[list[Finished], list[Path]]:
+def find_runs(paths: Iterable[str | Path]) -> tuple[list[Finished], list[Path]]:
     """The finished runs at or below the paths, and the directories of unfinished ones."""
     done, unfinished = [], []
     for path in map(Path, paths):

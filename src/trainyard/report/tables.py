@@ -20,7 +20,7 @@ COLUMNS = (
     "command",
 )  # fmt: skip
 ON_TERMINAL = 7  # columns; speed, machine and command are in the files alone
-FEW_PAIRS = 5  # fewer tell little
+FEW_PAIRS = 5  # with fewer, the comparison is unreliable
 SPLITS = ("test", "validation", "train")
 
 
@@ -60,8 +60,8 @@ def nonempty_columns(groups: Sequence[Group]) -> tuple[tuple[str, ...], list[tup
     return tuple(COLUMNS[i] for i in kept), [tuple(row[i] for i in kept) for row in rows]
 
 
-def show(groups: Sequence[Group]) -> None:
-    """Print the table, and below it how certain the best of each data set is."""
+def print_table(groups: Sequence[Group]) -> None:
+    """Print the table, and below it how certain the best of each dataset is."""
     headings, rows = nonempty_columns(groups)
     names = [name for name in headings if name in COLUMNS[:ON_TERMINAL]]
     table = Table("with", *names, box=SIMPLE)
@@ -82,7 +82,7 @@ def sentence(found: Comparison, groups: Sequence[Group], words: Sequence[str]) -
     scale, unit, metric = other.scale, " points" if other.scale > 1 else "", other.first.metric
     few = ", too few to tell" if found.pairs < FEW_PAIRS else ""
     return (
-        f"{names[0]} against {names[1]}: {scale * found.difference:+.2f}{unit} {metric}, 95 % within "
+        f"{names[0]} against {names[1]}: {scale * found.difference:+.2f}{unit} {metric}, 95 % interval "
         f"{scale * found.low:+.2f} to {scale * found.high:+.2f}, p {found.p:.3f} "
         f"(paired bootstrap, {found.pairs} pairs{few})"
     )
@@ -122,7 +122,7 @@ def as_csv(groups: Sequence[Group]) -> str:
 
 
 def write_into(file: Path, table: str) -> None:
-    """Write the table between the file's two marks, which are appended if there are none."""
+    """Write the table between the file's two markers, which are appended if there are none."""
     text = file.read_text() if file.is_file() else "# Results\n"
     if START not in text or END not in text:
         text = f"{text.rstrip()}\n\n{START}\n{END}\n"

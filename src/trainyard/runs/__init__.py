@@ -1,1 +1,1 @@
-"""A run directory: what it holds, who made it, and how it is opened again."""
+"""A run directory: what it contains, who made it, and how it is opened again."""

@@ -34,7 +34,7 @@ def name_run(composed: Composed) -> tuple[str, Path]:
 
 def create(path: Path, composed: Composed, cfg: DictConfig) -> None:
     """Make the directory and write what is going to run; UserError if it contains a run already."""
-    from trainyard.runs.provenance import environment, git  # late: it imports torch
+    from trainyard.runs.provenance import environment, git  # deferred: it imports torch
 
     path.mkdir(parents=True, exist_ok=True)
     if (path / RESOLVED).exists():

@@ -10,7 +10,7 @@ from trainyard.config_keys import changes_numbers
 
 
 def log_hparams(values: dict[str, Any], summary: dict[str, Any], loggers: list[Logger]) -> None:
-    """Log the run's `values` with its real final scores, the monitored score's columns first."""
+    """Log the run's `values` with its final scores, the monitored score's columns first."""
     best = {f"best/{name}": value for name, value in summary["best"].items() if value is not None}
     scores = best | {name: value for name, value in summary["test"].items() if value is not None}
     monitored = summary["monitor"].rpartition("/")[2]

@@ -44,7 +44,7 @@ def load_stored_config(requested: Composed) -> Composed:
                 f"leave it out, or start a new run, with pretrained={path} to use these weights"
             )
         OmegaConf.update(cfg, key, OmegaConf.select(requested.cfg, key))
-    cfg.hardware.precision = read_config(path / RESOLVED, files[RESOLVED])["hardware"]["precision"]  # not this auto's
+    cfg.hardware.precision = read_config(path / RESOLVED, files[RESOLVED])["hardware"]["precision"]  # not `auto` here
     cfg.run.dir, cfg.resume = str(path), None
     typed, choices = (yaml.safe_load(files[name]) or [] for name in (OVERRIDES, CHOICES))
     keys = {word.partition("=")[0] for word in words}
@@ -65,7 +65,7 @@ def latest_unfinished(root: Path, trust: bool) -> Path:
 
 
 def check_links(path: Path) -> None:
-    """UserError if someone else's run directory would make this run write elsewhere."""
+    """Raise UserError if someone else's run directory would make this run write elsewhere."""
     link = next((file for file in path.rglob("*") if file.is_symlink()), None)
     if link and read_signed(path) is None:
         raise UserError(f"{path} was not made by you, and {link} links to {link.readlink()}; choose another run.dir")

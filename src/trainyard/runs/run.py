@@ -87,7 +87,7 @@ class Run:
 
     @contextmanager
     def explain_errors(self) -> Iterator[None]:
-        """Turn any error of someone else's run into a sentence."""
+        """Turn any error of someone else's run into a UserError."""
         try:
             yield
         except Exception as error:
@@ -95,7 +95,7 @@ class Run:
                 raise
             kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
             text = f"{kind}{printable(error, 300)}"
-            raise UserError(f"{self.path} was not made by you, and cannot do what it says ({text})") from error
+            raise UserError(f"{self.path} was not made by you, and its config cannot be used ({text})") from error
 
     @cached_property
     def _predictor(self) -> tuple[Task, DataModule]:

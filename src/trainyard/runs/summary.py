@@ -46,7 +46,7 @@ def write_summary(path: Path, summary: dict[str, Any]) -> None:
 
 
 def print_summary(summary: dict[str, Any], path: Path, root: Path) -> None:
-    """A small table, the directory and how to see the curves."""
+    """Print a table of the scores, the run directory and how to see the curves."""
     table = Table(title=summary["name"], title_justify="left", title_style="bold")
     table.add_column("score")
     table.add_column("validation, best epoch", justify="right")

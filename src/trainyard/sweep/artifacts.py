@@ -29,14 +29,14 @@ log = logging.getLogger(__name__)
 
 
 def write_artifacts(study: optuna.Study, options: Options, runs: TrialRuns, plots: bool) -> None:
-    """Write all that the trials so far allow."""
+    """Write trials.csv, best.yaml and the plots from the trials so far."""
     options.folder.mkdir(parents=True, exist_ok=True)
     table = trials_csv(counted_trials(study), options, runs)
     write_durably(options.folder / "trials.csv", lambda file: file.write(table.encode()))
     best = best_trial(study)
     if best:
         try:
-            recipe = best_recipe(best, options, runs)
+            recipe = best_experiment(best, options, runs)
             write_durably(options.folder / "best.yaml", lambda file: file.write(recipe.encode()))
         except (OSError, UserError) as error:  # another machine's run, or one that was deleted
             log.warning("no best.yaml: %s", error)
@@ -62,7 +62,7 @@ def trials_csv(trials: list[FrozenTrial], options: Options, runs: TrialRuns) -> 
     return stream.getvalue()
 
 
-def best_recipe(trial: FrozenTrial, options: Options, runs: TrialRuns) -> str:
+def best_experiment(trial: FrozenTrial, options: Options, runs: TrialRuns) -> str:
     """The best trial's whole config as an experiment: choices of groups, and the values that differ from theirs."""
     folder = runs.folder(trial)
     chosen = yaml.safe_load(read_small(folder / CHOICES)) or {}

@@ -118,7 +118,7 @@ def headings(names: list[str]) -> list[str]:
 
 
 def print_results(study: optuna.Study, options: Options) -> None:
-    """The best trials, how many were pruned or failed and why, and where everything is."""
+    """Print the best trials, how many were pruned or failed and why, and the paths of the results."""
     trials = counted_trials(study)
     done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     lower = next(iter(options.objectives.values())) == "min"

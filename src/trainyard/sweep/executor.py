@@ -29,7 +29,7 @@ class LocalExecutor:
         self.attempts: Counter[int] = Counter()
 
     def run(self) -> None:
-        """Until the budget is used, a signal asks to stop (Stopped), or too many trials fail (UserError)."""
+        """Run trials until the budget is used; raise Stopped on a signal, UserError if too many trials fail."""
         with (
             StopSignal() as signals,
             Slots(slot_environments(self.options.n_jobs, self.options.slots)) as slots,
@@ -41,18 +41,18 @@ class LocalExecutor:
                         self.queue.release(ended.job)
                     else:
                         self.record(ended.job, ended.code, display)
-                if signals.received is not None or self.runs.too_many_failures():
+                if signals.received is not None or self.runs.failure_message():
                     self.stop(slots)
                     break
                 display.update()
         if signals.received is not None:
             log.info("stopped; the same command continues the study")
             raise signals.error()
-        if reason := self.runs.too_many_failures():
+        if reason := self.runs.failure_message():
             raise UserError(reason)
 
     def fill(self, slots: Slots) -> bool:
-        """Start trials in the free slots; whether one was started."""
+        """Start trials in the free slots, and return whether one was started."""
         started = False
         while slots.free and self.has_time() and (trial := self.queue.claim()):
             self.attempts[trial.number] += 1

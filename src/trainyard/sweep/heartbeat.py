@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """Beat in a thread of its own, as long as `with` lasts; a process that is silent for `grace` seconds is dead.
+    """Beat in a separate thread within `with`; a process without a heartbeat for `grace` seconds counts as dead.
 
     Only the watcher's own clock counts, so that the clocks of machines need not agree.
     """

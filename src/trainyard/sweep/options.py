@@ -36,7 +36,7 @@ class Options:
 
 
 def read_options(config: DictConfig) -> Options:
-    """UserError for a value that is not allowed."""
+    """Read and check the options; UserError for an invalid value."""
     node: dict[str, Any] = {
         key: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
         for key, value in config.hydra.sweeper.items()

@@ -30,7 +30,7 @@ class Outcome:
 def read_outcome(
     folder: Path, code: int, error: str, log: Path, objectives: list[str], pruned_at: int | None
 ) -> Outcome:
-    """UserError for an objective that no run has: every further trial would lack it too."""
+    """Read how a trial ended; UserError for an unknown objective, which every further trial would lack too."""
     status = read_status(folder)
     if code == 0 and status.get("state") == "done" and (folder / SUMMARY).is_file():
         if pruned_at is not None:

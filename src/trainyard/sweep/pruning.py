@@ -10,17 +10,16 @@ from lightning import Callback, LightningModule, Trainer
 from trainyard.config.instantiate import instantiate
 from trainyard.sweep.outcome import PRUNED_AT
 from trainyard.sweep.storage import open_storage
-from trainyard.sweep.study import live_trial, load_study
+from trainyard.sweep.study import load_study, writable_trial
 
 log = logging.getLogger(__name__)
 
 
 class Pruning(Callback):
-    """Does nothing without `trial`, the number that the sweeper gives, or without a score to report.
+    """Report the monitored score after each validation, and stop the training if the pruner decides so.
 
-    A study with several objectives prunes nothing.
-
-    Rank 0 alone talks to the storage; its decision is broadcast, and the run ends as any other, with should_stop.
+    Does nothing without `trial`, set by the sweeper, or without `monitor`. With several objectives it prunes nothing.
+    Only rank 0 accesses the storage; its decision is broadcast, and the run ends as any other, with should_stop.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class Pruning(Callback):
             trainer.should_stop = True
 
     def should_prune(self, score: float, is_last: bool) -> bool:
-        """Report the score; whether the pruner ends the trial. A storage that cannot be reached ends none."""
+        """Report the score; return whether the pruner ends the trial. A storage that cannot be reached ends none."""
         if self.trial is None or len(self.trial.study.directions) > 1:
             return False
         try:
@@ -77,4 +76,4 @@ def open_trial(number: int, name: str, storage: str | None) -> optuna.Trial:
     node = HydraConfig.get().sweeper
     pruner = instantiate(node.pruner, "hydra/sweeper/pruner")
     study = load_study(name, open_storage(storage or node.storage), pruner)
-    return live_trial(study, study.trials[number])
+    return writable_trial(study, study.trials[number])

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def refit(trial: FrozenTrial, options: Options, runs: TrialRuns, seed: int) -> list[Path]:
-    """Train with `options.refit` seeds from `seed` on; the run directories that are finished.
+    """Train with `options.refit` seeds from `seed` on, and return the finished run directories.
 
     The same command continues where it was, and leaves out what is done or what another process of the sweep does.
     """

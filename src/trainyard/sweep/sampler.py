@@ -1,4 +1,4 @@
-"""A sampler whose draws for a trial depend on the seed, the trial's number and the results so far, on no process."""
+"""A sampler whose draws for a trial depend on the seed, its number and earlier results, not on the process."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ PRIME = 1_000_003
 
 
 class ReseededSampler(BaseSampler):
-    """`make(seed)` again for every trial, so that a sweep that was cut off draws what an uninterrupted one draws."""
+    """Reseed the sampler for every trial, so that an interrupted sweep draws what an uninterrupted one draws."""
 
     def __init__(self, make: Callable[[int], BaseSampler], seed: int) -> None:
         self.make, self.seed = make, seed

@@ -47,12 +47,12 @@ class Slots:
         self.running[slot] = (job, process, environment)
 
     def wait(self) -> list[Ended]:
-        """Wait a moment; the processes that have ended."""
+        """Wait POLL_INTERVAL seconds, and return the processes that have ended."""
         time.sleep(POLL_INTERVAL)
         return self.collect()
 
     def collect(self) -> list[Ended]:
-        """The processes that have ended since the last call; their slots are free again."""
+        """Free the slots of the processes that have ended since the last call, and return these."""
         ended = []
         for slot, (job, process, environment) in list(self.running.items()):
             if process.exitcode is not None:
@@ -95,6 +95,6 @@ def slot_environments(n_jobs: int, given: list[dict[str, str]]) -> list[dict[str
 
 def _all_gpus() -> list[str]:
     """The indices of this machine's GPUs."""
-    import torch  # late: a sweep needs it for nothing else
+    import torch  # deferred: a sweep needs it for nothing else
 
     return [str(gpu) for gpu in range(torch.cuda.device_count())]

@@ -57,7 +57,7 @@ class Space:
         return [self.parameters[name].override(value) for name, value in values.items()]
 
     def check_contains(self, values: dict[str, Any]) -> None:
-        """UserError for a value that is outside of the space."""
+        """Raise UserError for a value that is outside of the space."""
         for name, distribution in self.distributions.items():
             value = values[name]
             if isinstance(distribution, CategoricalDistribution):
@@ -66,7 +66,7 @@ class Space:
                 low, high = distribution.low, distribution.high  # pyright: ignore
                 contains = isinstance(value, int | float) and low <= value <= high
             if not contains:
-                raise UserError(f"hydra.sweeper.baseline: {name}={value} of the config is outside of the search space")
+                raise UserError(f"hydra.sweeper.baseline: {name}={value} of the config is outside the search space")
 
     def grid(self) -> dict[str, list[Any]]:
         """The values of every parameter; UserError for a continuous interval."""

@@ -68,23 +68,23 @@ class Journal(JournalFileBackend):
         self.repair()
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Called by Optuna."""
+        """Repair the file, then append."""
         self.repair()
         super().append_logs(logs)
 
     def repair(self) -> None:
         """Truncate the file after its last complete line."""
-        if not _is_torn(self.file):
+        if not _has_incomplete_line(self.file):
             return
         self.lock.acquire()
         try:
-            if _is_torn(self.file):  # and no other process is just writing its line
+            if _has_incomplete_line(self.file):  # and no other process is just writing its line
                 os.truncate(self.file, self.file.read_bytes().rfind(b"\n") + 1)
         finally:
             self.lock.release()
 
 
-def _is_torn(file: Path) -> bool:
+def _has_incomplete_line(file: Path) -> bool:
     """Whether the last line is incomplete."""
     if not file.is_file() or not file.stat().st_size:
         return False

@@ -1,4 +1,4 @@
-"""The study: opened or created, and refused where it was started as another search."""
+"""Open or create a study; refuse one that was started with another search space, config or objectives."""
 
 import json
 from typing import Any
@@ -54,14 +54,14 @@ def open_study(options: Options, config: DictConfig, space: Space) -> optuna.Stu
 
 
 def check_same(options: Options, name: str, then: dict[str, Any], now: dict[str, Any]) -> None:
-    """UserError if the study was started with another space, config or order of objectives, with the difference."""
+    """Raise UserError, with the difference, if the study has another space, config or order of objectives."""
     if changed := [key for key in {**then, **now} if then.get(key) != now.get(key)]:
         listed = "; ".join(
             f"{key} is {in_words(then.get(key))} there, {in_words(now.get(key))} here" for key in changed
         )
         raise UserError(
-            f"the study {options.study} in {options.folder} was started with another {name}: {listed}. The same words "
-            "continue it; for another search choose another name, hydra.sweeper.study=..."
+            f"the study {options.study} in {options.folder} was started with another {name}: {listed}. Use the same "
+            "command to continue it, or another name for another search: hydra.sweeper.study=..."
         )
 
 
@@ -108,6 +108,6 @@ def without_sampler(study: optuna.Study) -> optuna.Study:
     return load_study(study.study_name, study._storage, study.pruner)
 
 
-def live_trial(study: optuna.Study, trial: FrozenTrial) -> Trial:
+def writable_trial(study: optuna.Study, trial: FrozenTrial) -> Trial:
     """A trial to report to and to write on, of a study that draws nothing. (Optuna has no public way to it.)"""
     return Trial(study, trial._trial_id)

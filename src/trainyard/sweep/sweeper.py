@@ -16,9 +16,9 @@ from optuna.trial import TrialState
 from trainyard.durability.signals import Stopped
 from trainyard.errors import UserError, describe_error
 from trainyard.logs import log_to_console
-from trainyard.report.groups import group
-from trainyard.report.runs import find
-from trainyard.report.tables import show
+from trainyard.report.groups import group_runs
+from trainyard.report.runs import find_runs
+from trainyard.report.tables import print_table
 from trainyard.sweep.artifacts import write_artifacts
 from trainyard.sweep.display import Display, print_results
 from trainyard.sweep.executor import LocalExecutor
@@ -72,7 +72,7 @@ def sweep(arguments: list[str], context: HydraContext, config: DictConfig) -> fl
     if options.refit and counted_trials(study, TrialState.RUNNING):
         log.info("refit is left to the process whose trial ends last")
     elif options.refit:
-        show(group(find(refit(best, options, runs, config.seed))[0]))
+        print_table(group_runs(find_runs(refit(best, options, runs, config.seed))[0]))
     return best.value
 
 
@@ -121,5 +121,5 @@ def run_with_launcher(
                 outcome = runs.outcome(queue.study, trial, int(failed), error)
                 queue.finish(trial, outcome)
                 display.print_outcome(trial, outcome)
-            if reason := runs.too_many_failures():
+            if reason := runs.failure_message():
                 raise UserError(reason)

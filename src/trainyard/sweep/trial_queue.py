@@ -16,7 +16,7 @@ from trainyard.durability.run_lock import is_locked
 from trainyard.sweep.heartbeat import Heartbeat
 from trainyard.sweep.outcome import Outcome
 from trainyard.sweep.space import Space
-from trainyard.sweep.study import live_trial, without_sampler
+from trainyard.sweep.study import without_sampler, writable_trial
 
 OWNER, DISCARDED, REASON = "owner", "discarded", "reason"  # attributes of a trial
 NOBODY = ""  # the owner has released the trial
@@ -37,7 +37,7 @@ class TrialQueue:
         folder: Callable[[FrozenTrial], Path],
     ) -> None:
         self.study, self.space, self.heartbeat, self.n_trials, self.folder = study, space, heartbeat, n_trials, folder
-        self.quiet_study = without_sampler(study)
+        self.study_without_sampler = without_sampler(study)
         self.is_exhausted = self.is_stuck = False
 
     def claim(self) -> FrozenTrial | None:
@@ -45,7 +45,7 @@ class TrialQueue:
         return self.claim_orphan() or self.draw()
 
     def claim_orphan(self) -> FrozenTrial | None:
-        """A trial whose owner is gone. Of several processes that want it, the last to write its name gets it."""
+        """A trial whose owner is gone. Of several processes that want it, the last to mark it as owner gets it."""
         for trial in counted_trials(self.study, TrialState.RUNNING):
             owner = trial.user_attrs.get(OWNER)
             if owner != NOBODY and not self.heartbeat.is_dead(owner or f"trial-{trial.number}"):
@@ -93,7 +93,7 @@ class TrialQueue:
             self.study.enqueue_trial(random.Random(len(tried)).choice(untried))
 
     def discard(self, trial: FrozenTrial, reason: str) -> None:
-        """Take a trial out of the count."""
+        """Mark a trial as discarded, so that it does not count."""
         self.mark(trial, DISCARDED, reason)
         self.tell(trial.number, TrialState.FAIL)
 
@@ -110,7 +110,7 @@ class TrialQueue:
     def mark(self, trial: FrozenTrial, name: str, value: str) -> None:
         """Set an attribute of a trial, unless another process has finished it in the meantime."""
         with suppress(UpdateFinishedTrialError):
-            live_trial(self.quiet_study, trial).set_user_attr(name, value)
+            writable_trial(self.study_without_sampler, trial).set_user_attr(name, value)
 
     def tell(self, number: int, state: TrialState, values: list[float] | None = None) -> None:
         """Tell Optuna how a trial ended; only the first time counts."""

@@ -16,7 +16,7 @@ from trainyard.sweep.storage import is_file
 from trainyard.trust.safe_yaml import read_config
 
 PASSED_ON = ("hydra.sweeper.", "hydra/sweeper")  # words for Hydra that a trial's process needs
-FEW = 3  # trials that tell nothing yet about the others
+FEW = 3  # trials; the failure rate of fewer is not checked
 
 
 class TrialRuns:
@@ -80,8 +80,8 @@ class TrialRuns:
         self.outcomes.append(outcome)
         return outcome
 
-    def too_many_failures(self) -> str:
-        """A sentence, once so many trials have failed that their values cannot be the reason; else empty."""
+    def failure_message(self) -> str:
+        """Return an error message if the failure rate exceeds `max_failure_rate`, else an empty string."""
         failed = [outcome.reason for outcome in self.outcomes if outcome.state == TrialState.FAIL]
         if len(self.outcomes) < FEW or len(failed) <= self.options.max_failure_rate * len(self.outcomes):
             return ""

@@ -44,7 +44,7 @@ class Task(LightningModule):
         super().__init__()
         if backbone_lr_scale <= 0:
             raise ValueError(
-                f"task.backbone_lr_scale={backbone_lr_scale} must be above 0; callbacks=finetune freezes the backbone"
+                f"task.backbone_lr_scale={backbone_lr_scale} must be positive; callbacks=finetune freezes the backbone"
             )
         self.backbone_lr_scale = backbone_lr_scale
         self.net, self.optimizer, self.scheduler, self.monitor = net, optimizer, scheduler, monitor
@@ -131,15 +131,15 @@ class Task(LightningModule):
         return [f"{stage}/{name}" for stage in STAGES for name in self.stage_meters(stage)]
 
     def on_train_epoch_end(self) -> None:
-        self.report("train")
+        self.log_metrics("train")
 
     def on_validation_epoch_end(self) -> None:
-        self.report("val")
+        self.log_metrics("val")
 
     def on_test_epoch_end(self) -> None:
-        self.report("test")
+        self.log_metrics("test")
 
-    def report(self, stage: str) -> None:
+    def log_metrics(self, stage: str) -> None:
         """Log the meters' values and reset them. (Passing the meters to self.log would cost milliseconds each step.)"""
         for name, meter in self.stage_meters(stage).items():
             self.log(f"{stage}/{name}", meter.compute(), on_step=False, on_epoch=True)
@@ -147,12 +147,12 @@ class Task(LightningModule):
 
     def configure_optimizers(self) -> dict[str, Any]:
         config = self.make_optimizer(self.total_steps() if self.needs_total_steps else 0)
-        if isinstance(config["lr_scheduler"]["scheduler"], ReduceLROnPlateau):  # stepped when its score is there
+        if isinstance(config["lr_scheduler"]["scheduler"], ReduceLROnPlateau):  # stepped after each validation
             config["lr_scheduler"]["frequency"] = self.trainer.check_val_every_n_epoch or 1
         return config
 
     def total_steps(self) -> int:
-        """The number of optimizer steps of the whole run; ValueError if nothing ends it.
+        """The number of optimizer steps of the whole run; ValueError if its length is not set.
 
         Lightning's own `estimated_stepping_batches` would start the loader before a resumed run's epoch is known.
         """
@@ -182,7 +182,7 @@ class Task(LightningModule):
         if backbone and len({group["lr"] for group in optimizer.param_groups} - {0}) == 1:
             raise ValueError(
                 "this schedule sets one learning rate for all weights, which contradicts "
-                f"task.backbone_lr_scale={self.backbone_lr_scale}"
+                f"task.backbone_lr_scale={self.backbone_lr_scale}; use another schedule, or set that to 1"
             )
         interval = "step" if length else "epoch"
         return {

@@ -6,16 +6,16 @@ from trainyard.tasks.language import LanguageModel
 
 
 class CausalLM(LanguageModel):
-    """Also logs bits_per_character, which can be compared between tokenizers, where the data knows its characters.
+    """Also logs bits_per_character, which can be compared between tokenizers, if the data counts characters.
 
-    (A tokenizer with unknown words need not tell them apart, so that its value is too low.)
+    (With a tokenizer that has an [UNK] token the value is too low: all unknown words are one token.)
     """
 
     causal = True
 
-    def report(self, stage: str) -> None:
+    def log_metrics(self, stage: str) -> None:
         loss = self.stage_meters(stage)["loss"].compute()
-        super().report(stage)
+        super().log_metrics(stage)
         ratios = getattr(getattr(self.trainer, "datamodule", None), "characters_per_token", {})
         if stage in ratios:
             self.log(f"{stage}/bits_per_character", loss / log(2) / ratios[stage], on_step=False, on_epoch=True)

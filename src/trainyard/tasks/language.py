@@ -35,8 +35,8 @@ class LanguageModel(Task):
     def __init__(self, **common: Any) -> None:
         net = common["net"]
         if getattr(net, "causal", None) is not self.causal:
-            wants = "sees only the past, as gpt" if self.causal else "sees both sides, as bert"
-            raise ValueError(f"{type(self).__name__} needs a language model that {wants}, not {type(net).__name__}")
+            needed = "causal language model (model=gpt)" if self.causal else "bidirectional language model (model=bert)"
+            raise ValueError(f"{type(self).__name__} needs a {needed}, not {type(net).__name__}")
         super().__init__(**common)
 
     def metrics(self, stage: str) -> dict[str, Metric]:

@@ -11,7 +11,7 @@ from trainyard.tasks.classification import Classification
 class PerceptronRule(Classification):
     """The gradient is -t x where the unit is wrong (t is -1 or +1), and zero where it is right.
 
-    With plain SGD and batches of one sample this equals Rosenblatt's rule to the bit. The article multiplies by labels
+    With plain SGD and batches of one sample this equals Rosenblatt's rule bit for bit. The article multiplies by labels
     0 and 1 instead, so that its errors on class 0 never correct anything.
     """
 

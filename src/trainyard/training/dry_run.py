@@ -41,7 +41,7 @@ def first_batch(data: DataModule) -> Any:
 
 
 def forward_cost(task: Task, batch: Any) -> tuple[float, float]:
-    """FLOPs of one sample's forward pass, and the bytes that a training step keeps of the batch for its gradients."""
+    """FLOPs of one sample's forward pass, and the bytes of activations saved for the backward pass."""
     kept: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:

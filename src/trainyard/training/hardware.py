@@ -12,7 +12,7 @@ from trainyard.machine import ACCELERATORS, cpu_name, device_name, has_bf16_inst
 from trainyard.training.platform_quirks import check_channels_last_convolutions, keep_freed_memory
 
 log = logging.getLogger(__name__)
-WORDS = {"gpu": "a CUDA GPU", "mps": "Apple's GPU"}
+DEVICE_NAMES = {"gpu": "a CUDA GPU", "mps": "Apple's GPU"}
 FORMATS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
@@ -33,8 +33,8 @@ def choose_accelerator(accelerator: str) -> str:
         raise UserError(f"hardware.accelerator={accelerator} is unknown; choose one of auto, {', '.join(ACCELERATORS)}")
     if not ACCELERATORS[accelerator]():
         raise UserError(
-            f"hardware.accelerator={accelerator} needs {WORDS[accelerator]}, but torch {torch.__version__} finds none "
-            "on this machine; use hardware=auto or hardware=cpu"
+            f"hardware.accelerator={accelerator} needs {DEVICE_NAMES[accelerator]}, but torch {torch.__version__} "
+            "finds none on this machine; use hardware=auto or hardware=cpu"
         )
     return accelerator
 
@@ -54,8 +54,8 @@ def configure_torch(hardware: Any) -> None:
         and not has_bf16_instructions("cpu")
     ):
         log.warning(
-            f"hardware.precision={hardware.precision}: {cpu_name()} has no bfloat16 instructions, and torch multiplies "
-            "it ten times slower than fp32 here; hardware.precision=auto chooses bf16-mixed only where it is fast"
+            f"hardware.precision={hardware.precision}: {cpu_name()} has no bfloat16 instructions, so torch is ten "
+            "times slower than with fp32; hardware.precision=auto chooses bf16-mixed only where it is fast"
         )
     if hardware.threads:
         torch.set_num_threads(hardware.threads)
@@ -67,7 +67,7 @@ def configure_torch(hardware: Any) -> None:
 
 
 def prepare_network(net: nn.Module, hardware: Any) -> None:
-    """Give the network the memory format and the compilation that the config group asks for."""
+    """Apply the configured memory format, and compile the network if requested."""
     if hardware.memory_format == "channels_last" and hardware.accelerator == "cpu":
         check_channels_last_convolutions(net)
     net.to(memory_format=FORMATS[hardware.memory_format])

@@ -22,7 +22,7 @@ finished_jobs: list[Path] = []  # the run directories of the jobs of -m that thi
 def launch(composed: Composed) -> "Run | None":
     """Train in this process; None if check=true asked for a dry run."""
     with exit_on_signal():
-        from trainyard.training.train import run_training  # late: torch takes seconds to import, --help needs none
+        from trainyard.training.train import run_training  # deferred: torch takes seconds to import
 
         log_to_console()
         if composed.job_dir:
@@ -31,7 +31,7 @@ def launch(composed: Composed) -> "Run | None":
 
 
 def hydra_job(cfg: DictConfig) -> float | None:
-    """Called by Hydra, once or for each job of a sweep: the monitored score, by which a sweep can rank the run."""
+    """Run one Hydra job and return its monitored score, by which a sweep can rank the run."""
     with exit_on_error(cfg.debug):
         composed = from_hydra(cfg)
         sweep = composed.choices.get("sweep")
@@ -44,7 +44,7 @@ def hydra_job(cfg: DictConfig) -> float | None:
 
 
 def hydra_trial(cfg: DictConfig) -> None:
-    """Called by Hydra in the process of one trial of a sweep."""
+    """Run one trial of a sweep, in its own process."""
     launch(from_hydra(cfg))
 
 

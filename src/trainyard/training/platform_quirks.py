@@ -1,4 +1,4 @@
-"""Work around what single platforms do badly: glibc's allocator, oneDNN's convolutions."""
+"""Work around platform-specific problems: glibc's allocator, oneDNN's convolutions."""
 
 import ctypes
 import platform
@@ -23,7 +23,7 @@ def keep_freed_memory() -> None:
 
 
 def check_channels_last_convolutions(net: nn.Module) -> None:
-    """UserError for a convolution whose channels_last gradient torch's CPU kernels compute wrongly, or crash on.
+    """Raise UserError for a convolution whose channels_last gradient torch's CPU kernels compute wrongly, or crash on.
 
     oneDNN 3.12 writes past its workspace there on AVX2 processors (its issue 6035).
     """

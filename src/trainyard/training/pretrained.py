@@ -27,7 +27,7 @@ def load_pretrained(task: Task, path: str, model: Mapping[str, Any], data: Mappi
     `path` is a run directory (its best weights), a weights file (a state dict, plain or in Lightning's checkpoint), or
     `imagenet` for a network that has published weights. `model` and `data` are the config groups of this training.
     The head of a run on other classes is not copied, even where there are as many. UserError if nothing fits, or if
-    anything but the head has another shape: a pretrained base is used as a whole.
+    anything but the head has another shape: a pretrained backbone is always copied as a whole.
     """
     weights, there = read_weights(task.net, path)
     if there:
@@ -56,7 +56,7 @@ def load_pretrained(task: Task, path: str, model: Mapping[str, Any], data: Mappi
 
 
 def check_tokenizer(path: str, data: DataModule) -> None:
-    """UserError if the pretrained run used another tokenizer than this training does."""
+    """Raise UserError if the pretrained run used another tokenizer than this training does."""
     file, tokenizer = Path(path).expanduser() / "tokenizer.json", getattr(data, "tokenizer_json", None)
     ours = tokenizer() if tokenizer else None
     try:
@@ -99,7 +99,7 @@ def read_weights(net: nn.Module, path: str) -> tuple[Weights, dict[str, Any]]:
 
 
 def check_groups(file: Path, config: Mapping[str, Any]) -> None:
-    """UserError unless the config of a run has the two groups that are compared, in their usual form."""
+    """Raise UserError unless the config of a run has the two groups that are compared, in their usual form."""
     model, data = config.get("model"), config.get("data")
     if not isinstance(model, dict) or not isinstance(model.get("_target_"), str) or not isinstance(data, dict):
         raise UserError(f"{file} has no model with a _target_, or no data")
@@ -115,7 +115,7 @@ def check_network(
     weights: Weights,
     reshaped: list[str],
 ) -> None:
-    """UserError where the weights are another network's, or others than the head's have another shape."""
+    """Raise UserError if the weights are another network's, or if a shape outside the head differs."""
     ours = net.state_dict()
     wrong = [name for name in reshaped if not in_head(name)]
     theirs, own = network_name(there), type(net).__name__

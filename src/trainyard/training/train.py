@@ -20,7 +20,7 @@ from trainyard.durability.crash_report import write_crash_report
 from trainyard.durability.resume_points import ResumePoints, first_step_to_log, newest_intact
 from trainyard.durability.run_lock import RunLock
 from trainyard.durability.signals import Stopped, kill_data_workers
-from trainyard.loggers.metrics_lines import cut_metrics, read_metrics
+from trainyard.loggers.metrics_lines import read_metrics, truncate_metrics
 from trainyard.logs import log_to_file
 from trainyard.runs.directory import RESOLVED, TOKENIZER, create, name_run, write_config
 from trainyard.runs.hparams import hyperparameters, log_hparams
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 def run_training(requested: Composed) -> Run | None:
-    """Run the training that the config asks for, or continue it where it was; None if it was only to be checked."""
+    """Run the requested training, or resume it; return None for a dry run (check=true)."""
     composed = load_stored_config(requested) if requested.cfg.resume else requested
     cfg, path = resolve_run(composed)
     resumes = (path / RESOLVED).exists() and not cfg.check
@@ -63,7 +63,7 @@ def run_training(requested: Composed) -> Run | None:
         return None
     with RunLock(path) as lock, report_crashes(path):
         if resumes:
-            cut_metrics(path, first_step_to_log(point) if point else 0)
+            truncate_metrics(path, first_step_to_log(point) if point else 0)
             write_config(path, composed, cfg)
         else:
             create(path, composed, cfg)
@@ -71,9 +71,7 @@ def run_training(requested: Composed) -> Run | None:
             (path / TOKENIZER).write_text(data.tokenizer_json())
         with log_to_file(path / "run.log"):
             lock.write_status("running")
-            log.info(
-                "run: %s%s", path, f", continues from {point.name}" if point else " starts again" if resumes else ""
-            )
+            log.info("run: %s%s", path, f", resumed from {point.name}" if point else ", restarted" if resumes else "")
             summary = train_and_test(cfg, trainer, task, data, path, point)
             log_hparams(hyperparameters(cfg, composed.choices, composed.overrides), summary, trainer.loggers)
             print_summary(summary, path, Path(cfg.run.root))
@@ -91,7 +89,7 @@ def resolve_run(composed: Composed) -> tuple[DictConfig, Path]:
 def train_and_test(
     cfg: DictConfig, trainer: Trainer, task: Task, data: DataModule, path: Path, point: Path | None
 ) -> dict[str, Any]:
-    """Fit, from `point` on if there is one, and read the test set once; the summary, which is written to the run."""
+    """Fit, from the resume point `point` if given, test once, and write and return the run's summary."""
     started = time.time()
     fit(trainer, task, data, point)
     if cfg.get("test", True):  # runs of version 0.1 may not have the key
@@ -129,7 +127,7 @@ def fit(trainer: Trainer, task: Task, data: DataModule, point: Path | None) -> N
 
 
 def test_best(trainer: Trainer, task: Task, data: DataModule) -> None:
-    """Read the test set once, with the weights of the best checkpoint.
+    """Evaluate the best checkpoint on the test set, once.
 
     A training that ended before its first validation is validated now, and its last weights are the best ones.
     """

@@ -1,4 +1,4 @@
-"""What the config of someone else's run may name: networks, data sets and the like of listed packages, no more."""
+"""What the config of someone else's run may name: networks, datasets and the like of listed packages, no more."""
 
 import os
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ PARTS = {  # groups of a config that build something: what that must be
 PARTIAL = ("optimizer", "scheduler")  # built later, when their first argument exists
 PACKAGES = ("trainyard.models", "trainyard.tasks", "trainyard.data", "torch.nn", "torch.optim", "torchvision.models")
 SCHEDULES = "trainyard.optim.schedules"  # functions of ours
-HARDWARE = {  # used here, whatever the config says; but for two keys that belong to the network
+HARDWARE = {  # replaces the config's values, except precision and memory_format
     "accelerator": "auto", "devices": 1, "precision": "32-true", "memory_format": "contiguous", "compile": False,
     "deterministic": False, "matmul_precision": "high", "threads": None,
 }  # fmt: skip
@@ -34,7 +34,7 @@ PLAIN = (str, int, float, bool, type(None))
 def restrict(config: Mapping[str, Any], where: Path) -> dict[str, Any]:
     """The part of someone else's config that may be used; UserError if it names code that is not allowed.
 
-    Its folders, callbacks and loggers, and what it says of the machine, are left out.
+    Its folders, callbacks, loggers and hardware settings are ignored.
     """
     parts = {name: deepcopy(config.get(name)) for name in PARTS}
     for name, node in parts.items():
@@ -75,12 +75,12 @@ def import_allowed(name: Any, label: str, where: Path) -> Any:
     is_schedule = home == f"{SCHEDULES}." and callable(found) and not isinstance(found, type)
     is_class = isinstance(found, type) and issubclass(found, tuple(PARTS.values()))
     if not (is_schedule or (is_class and any(home.startswith(f"{package}.") for package in allowed))):
-        raise _refusal(where, f"{label} is {printable(name)}, not a network, data set, task, optimizer or schedule")
+        raise _refusal(where, f"{label} is {printable(name)}, not a network, dataset, task, optimizer or schedule")
     return found
 
 
 def _check_values(node: Any, label: str, where: Path) -> None:
-    """UserError for whatever in a config could run or read more than it should."""
+    """Raise UserError for whatever in a config could run or read more than it should."""
     if type(node) is dict:
         for key, value in node.items():
             if not isinstance(key, str) or (key.startswith("_") and key not in KEYS) or key == "device":
@@ -94,11 +94,11 @@ def _check_values(node: Any, label: str, where: Path) -> None:
     elif type(node) not in PLAIN:
         raise _refusal(where, f"{label} is {printable(node)}, which is not a plain value")
     elif isinstance(node, str) and "${" in node:
-        raise _refusal(where, f"{label} is {printable(node)}, which would be looked up here")
+        raise _refusal(where, f"{label} is {printable(node)}, which would be interpolated here")
 
 
 def _check_base_class(target: str, part: str, where: Path) -> None:
-    """UserError for a part of the config that would be something else: a task for a network."""
+    """Raise UserError for a part of the config that would be something else: a task for a network."""
     found, base = import_allowed(target, f"{part}._target_", where), PARTS[part]
     is_schedule = part == "scheduler" and not isinstance(found, type)
     is_task = part == "model" and isinstance(found, type) and issubclass(found, LightningModule)

@@ -74,7 +74,7 @@ def plain_tensors(weights: Any, path: Path) -> dict[str, Tensor]:
 
 
 def check_same_weights(module: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    """UserError unless the weights are the module's, name by name and shape by shape."""
+    """Raise UserError unless the weights are the module's, name by name and shape by shape."""
     ours = module.state_dict()
     missing, unknown = [name for name in ours if name not in weights], [name for name in weights if name not in ours]
     if missing or unknown:

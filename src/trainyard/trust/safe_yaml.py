@@ -11,7 +11,7 @@ from trainyard.files import read_small
 
 
 class PlainLoader(yaml.SafeLoader):
-    """YAML without tags, and without aliases, with which a few lines grow to gigabytes."""
+    """YAML without tags, and without aliases, which can expand a few lines to gigabytes."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()

@@ -37,7 +37,7 @@ def test_a_smaller_share_is_part_of_a_larger() -> None:
 
 @pytest.mark.parametrize("share", [0, 1, -1, 2])
 def test_a_share_out_of_range_is_refused(share: float) -> None:
-    with pytest.raises(ValueError, match="must be between 0 and 1"):
+    with pytest.raises(ValueError, match="must be in \\(0, 1\\)"):
         split_stratified(LABELS, ROWS, share, 0)
 
 

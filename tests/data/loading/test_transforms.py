@@ -83,7 +83,7 @@ def test_affine_rotates_without_stretching() -> None:
         (([0.5], [0.3], "strongg"), "augment=strongg is unknown; choose one of none, flip, standard"),
         (
             ([0.5], [0.0], "none"),
-            r"mean=\[0.5\] and std=\[0.0\] must have the same length, and every std must be above 0",
+            r"mean=\[0.5\] and std=\[0.0\] must have the same length, and every std must be positive",
         ),
     ],
 )

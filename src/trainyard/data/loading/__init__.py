@@ -1,1 +1,1 @@
-"""What several data sets share."""
+"""What several datasets share."""

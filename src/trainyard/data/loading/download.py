@@ -15,7 +15,7 @@ CHUNK = 1 << 20
 
 
 def data_root(root: str | None) -> Path:
-    """The folder of the data sets: `root`, else the user's cache folder."""
+    """The folder of the datasets: `root`, else the user's cache folder."""
     return Path(root).expanduser() if root else user_cache_path("trainyard")
 
 
@@ -34,7 +34,7 @@ def fetch(url: str, target: Path, sha256: str, tries: int = 4, pause: float = 0.
             except (OSError, EOFError) as error:
                 refused = isinstance(error, urllib.error.HTTPError) and error.code < 500
                 if refused or attempt == tries - 1:
-                    raise ConnectionError(f"could not download {url} ({error})") from error
+                    raise ConnectionError(f"{url} could not be downloaded ({error})") from error
                 time.sleep(pause * 2**attempt)
         part.rename(target)
     found = checksum(target)

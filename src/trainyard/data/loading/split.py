@@ -11,16 +11,14 @@ from trainyard.data.loading.hashing import splitmix64, stable_hash
 def split_stratified(labels: Tensor, rows: Tensor, fraction: float, *seed: object) -> tuple[Tensor, Tensor]:
     """Move `fraction` of each class to the second part; (N), (N) -> (N - M), (M) int64, ascending.
 
-    The choice depends on the seed and on `rows`, the samples' places in the whole data set: within a class the order is
+    The choice depends on the seed and on `rows`, the samples' places in the whole dataset: within a class the order is
     the same whatever other classes there are, and a smaller fraction is a subset of a larger one.
     """
     if not 0 < fraction < 1:
-        raise ValueError(f"fraction={fraction} must be between 0 and 1")
+        raise ValueError(f"fraction={fraction} must be in (0, 1)")
     kept, chosen = [], []
     for members in _shuffled_classes(labels, rows, *seed):
-        count = min(
-            max(1, round(fraction * len(members))), len(members) - 1
-        )  # at least one on either side, if possible
+        count = min(max(1, round(fraction * len(members))), len(members) - 1)  # at least one each, if possible
         chosen.append(members[:count])
         kept.append(members[count:])
     return torch.cat(kept).sort().values, torch.cat(chosen).sort().values
@@ -28,11 +26,8 @@ def split_stratified(labels: Tensor, rows: Tensor, fraction: float, *seed: objec
 
 def split_fold(labels: Tensor, rows: Tensor, folds: int, number: int, *seed: object) -> tuple[Tensor, Tensor]:
     """Move part `number` of `folds` stratified parts of equal size to the second part; shapes as above."""
-    kept, chosen, dealt = (
-        [],
-        [],
-        0,
-    )  # dealt out class after class without a new start, or the first folds would be larger
+    kept, chosen = [], []
+    dealt = 0  # samples so far: starting anew with each class would make the first folds larger
     for members in _shuffled_classes(labels, rows, *seed):
         if len(members) < folds:
             raise ValueError(f"folds={folds} needs that many samples of each class, but one has {len(members)}")

@@ -73,7 +73,7 @@ class MaskedBlocks(TextBlocks):
 
     def __init__(self, mask_share: float = 0.15, **text: Any) -> None:
         if not 0 < mask_share < 1:
-            raise ValueError(f"mask_share={mask_share} must be between 0 and 1")
+            raise ValueError(f"mask_share={mask_share} must be in (0, 1)")
         super().__init__(**text)
         self.mask_share = mask_share
 

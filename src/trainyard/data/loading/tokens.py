@@ -15,7 +15,7 @@ CHUNK = 1000  # texts encoded at a time
 
 
 def train_tokenizer(kind: str, texts: Sequence[str], vocab_size: int) -> Tokenizer:
-    """A tokenizer of at most `vocab_size` entries, the special ones included, learned from `texts`.
+    """A tokenizer of at most `vocab_size` entries, the special ones included, trained on `texts`.
 
     `word`: the most frequent words and punctuation marks in lower case; anything else is [UNK]. `bpe`: byte pair
     encoding (Sennrich et al., 2016) of bytes, so that no text is unknown and every text can be decoded.

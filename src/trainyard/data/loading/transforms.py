@@ -79,7 +79,7 @@ class Pixels(nn.Module):
             raise ValueError(f"augment={augment} is unknown; choose one of {', '.join(AUGMENTATIONS)}")
         if len(mean) != len(std) or min(std) <= 0:
             raise ValueError(
-                f"mean={list(mean)} and std={list(std)} must have the same length, and every std must be above 0"
+                f"mean={list(mean)} and std={list(std)} must have the same length, and every std must be positive"
             )
         self.augmentations = AUGMENTATIONS[augment]
         self.register_buffer("mean", 255 * torch.tensor(mean).view(-1, 1, 1))

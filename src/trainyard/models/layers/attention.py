@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainyard.models.layers.checks import probability
+from trainyard.models.layers.checks import check_probability
 from trainyard.models.layers.positions import rotate
 
 
@@ -20,7 +20,7 @@ class KeyValueCache:
         return 0 if self.seen is None else self.seen[0].shape[2]
 
     def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Append keys and values; all of them so far."""
+        """Append keys and values, and return all of them so far."""
         if self.seen is not None:
             keys, values = torch.cat([self.seen[0], keys], dim=2), torch.cat([self.seen[1], values], dim=2)
         self.seen = keys, values
@@ -45,11 +45,11 @@ class SelfAttention(nn.Module):
     ) -> None:
         super().__init__()
         if heads < 1 or (head_dim is None and dim % heads):
-            raise ValueError(f"heads={heads} does not divide dim={dim}; choose one that does, or set head_dim")
+            raise ValueError(f"heads={heads} must divide dim={dim}; choose another, or set head_dim")
         self.heads, self.head_dim = heads, dim // heads if head_dim is None else head_dim
         if rotary and self.head_dim % 2:
             raise ValueError(f"positions=rotary rotates pairs, so head_dim={self.head_dim} must be even")
-        self.dropout, self.causal, self.rotary = probability("attention dropout", dropout), causal, rotary
+        self.dropout, self.causal, self.rotary = check_probability("attention dropout", dropout), causal, rotary
         self.qkv = nn.Linear(dim, 3 * heads * self.head_dim)
         self.out = nn.Linear(heads * self.head_dim, dim)
 

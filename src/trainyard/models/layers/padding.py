@@ -27,7 +27,7 @@ def lengths(tokens: Tensor) -> Tensor:  # (B, T) -> (B,)
     return (tokens != PADDING).sum(1).clamp(min=1)
 
 
-def visible(tokens: Tensor) -> Tensor:  # (B, T) -> (B, T)
+def token_mask(tokens: Tensor) -> Tensor:  # (B, T) -> (B, T)
     """True at the first `lengths` positions of each row, which are the tokens of left-aligned rows."""
     return torch.arange(tokens.shape[1], device=tokens.device) < lengths(tokens)[:, None]
 

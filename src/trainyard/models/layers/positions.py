@@ -34,7 +34,7 @@ class Positions(nn.Module):
         end = start + x.shape[1]
         if end > self.max_length:
             raise ValueError(
-                f"a row of {end} tokens is longer than max_length={self.max_length}; shorten it or increase that"
+                f"a sequence of {end} tokens exceeds max_length={self.max_length}; shorten it or raise that"
             )
         return x if self.table is None else self.scale * x + self.table[start:end]
 

@@ -11,7 +11,7 @@ def fetch_weights(weights: WeightsEnum) -> dict[str, Tensor]:
     """The state dict of one of torchvision's weights, from torch's cache or its URL.
 
     A download is verified by the checksum in the file's name. FileNotFoundError, which says which file to put where, if
-    there is no network; ValueError for a damaged file.
+    there is no connection; ValueError for a damaged file.
     """
     file = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
     try:

@@ -5,9 +5,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from trainyard.models.layers.checks import probability
+from trainyard.models.layers.checks import check_probability
 from trainyard.models.layers.heads import num_logits
-from trainyard.models.layers.padding import last, left_aligned, lengths, masked_max, masked_mean, visible
+from trainyard.models.layers.padding import last, left_aligned, lengths, masked_max, masked_mean, token_mask
 
 POOLS = ("last", "mean", "max")
 Cell = type[nn.LSTM] | type[nn.GRU]
@@ -63,7 +63,7 @@ class Recurrent(nn.Module):
             raise ValueError(f"pool={pool} is unknown; choose one of {', '.join(POOLS)}")
         self.pool, self.width = pool, layers[-1]
         self.embedding = nn.Embedding(vocab_size, dim, padding_idx=0)
-        self.dropout = nn.Dropout(probability("dropout", dropout))
+        self.dropout = nn.Dropout(check_probability("dropout", dropout))
         sides = 2 if bidirectional else 1
         inputs = [dim, *(sides * width for width in layers)]
         pairs = zip(inputs, layers, strict=False)
@@ -97,8 +97,8 @@ class Recurrent(nn.Module):
     def pooled(self, x: Tensor, tokens: Tensor) -> Tensor:  # (B, T, width), (B, T) -> (B, width)
         """One vector per row."""
         if self.pool == "mean":
-            return masked_mean(x, visible(tokens))
+            return masked_mean(x, token_mask(tokens))
         if self.pool == "max":
-            return masked_max(x, visible(tokens))
+            return masked_max(x, token_mask(tokens))
         there, back = x[..., : self.width], x[..., self.width :]  # empty with one direction
         return torch.cat([last(there, tokens), back[:, 0]], dim=-1)

@@ -7,7 +7,7 @@ from torchvision.ops import StochasticDepth
 
 from trainyard.models.layers.activations import activation as make_activation
 from trainyard.models.layers.attention import KeyValueCache, SelfAttention
-from trainyard.models.layers.checks import probability
+from trainyard.models.layers.checks import check_probability
 
 NORMS = ("post", "pre")
 EPSILON = 1e-6  # of every layer norm
@@ -40,8 +40,8 @@ class TransformerBlock(nn.Module):
         self.attention = SelfAttention(dim, heads, head_dim, causal=causal, rotary=rotary)
         self.feed_forward = nn.Sequential(nn.Linear(dim, ff_dim), make_activation(activation), nn.Linear(ff_dim, dim))
         self.norms = nn.ModuleList(nn.LayerNorm(dim, EPSILON) for _ in range(2))
-        self.dropout = nn.Dropout(probability("dropout", dropout))
-        self.skip = StochasticDepth(probability("stochastic_depth", stochastic_depth), "row")
+        self.dropout = nn.Dropout(check_probability("dropout", dropout))
+        self.skip = StochasticDepth(check_probability("stochastic_depth", stochastic_depth), "row")
 
     def forward(
         self,
