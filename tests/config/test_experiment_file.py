@@ -68,6 +68,46 @@ def test_a_recipe_that_names_code_is_refused(
     assert not (tmp_path / "pwned").exists()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "callbacks: {best: {dirpath: /elsewhere}}",
+        "callbacks: {best: {dirpath: elsewhere}}",
+        "callbacks: {best: {filename: ../../elsewhere}}",
+        "callbacks: {best: {filename: '${run.dir}/../../elsewhere'}}",
+        "callbacks: {best: {filename: '${name}'}}\nname: ../elsewhere",
+        "callbacks: {best: {filename: '${data.root}'}}\ndata: {root: /elsewhere}",
+        "callbacks: {resume: {folder: '${run.root}/other/checkpoints'}}",
+        "callbacks: {mine: {deep: [{deeper: ~/elsewhere}]}}",
+        "logger: {tensorboard: {save_dir: elsewhere}}",
+        "logger: {tensorboard: {name: ../../elsewhere}}",
+        "trainer: {default_root_dir: /elsewhere}",
+        "data: {cache: /elsewhere}",
+        "defaults: [{override /hydra/job_logging: default}]",
+        "defaults: [/../../evil]",
+        "defaults: [{override /model: ../../evil}]",
+    ],
+)
+def test_a_recipe_cannot_write_outside_the_run_directory(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "evil.yaml").write_text(text)
+    with pytest.raises(UserError, match="evil.yaml sets .*only the command line may"):
+        compose(["experiment=evil.yaml"])
+
+
+def test_a_recipe_may_write_within_the_run_directory_and_the_command_line_anywhere(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    text = (
+        "callbacks: {best: {dirpath: '${run.dir}/best', filename: '{epoch}'}}\nlogger: {tensorboard: {name: curves}}\n"
+    )
+    file.write_text(f"# @package _global_\n{text}data: {{seed: 3}}\n")
+    cfg = compose([f"experiment={file}", "run.dir=here"]).cfg
+    assert cfg.callbacks.best.dirpath == "here/best" and cfg.logger.tensorboard.name == "curves"
+    assert compose([f"experiment={file}", "callbacks.best.dirpath=/tmp"]).cfg.callbacks.best.dirpath == "/tmp"
+
+
 def test_a_file_that_does_not_exist_is_named() -> None:
     with pytest.raises(
         UserError, match="experiment=nowhere/best.yaml: there is no such file, and none in conf/experiment"

@@ -15,6 +15,10 @@ from trainyard.trust.safe_yaml import read_config
 GROUP = "experiment"
 FORBIDDEN = ("hydra", "resume", "trust", "run")  # keys that only the command line may set
 REFERENCE = re.compile(r"\$\{(?:[\w.]+|(?:length|product):\$\{[\w.]+\})\}")  # to another key
+WRITERS = ("callbacks", "logger", "trainer", "hardware")  # groups whose parts may write files
+PLACES = ("dirpath", "folder", "save_dir", "default_root_dir", "root_dir", "cache", "path", "file")  # names of keys
+REFERABLE = ("run.dir", "monitor", "mode", "seed", "trainer.", "optimizer.", "model.", "task.", "hardware.")
+ELSEWHERE = re.compile(r"^(/|~|\\|\w:[/\\])|(^|[/\\])\.\.([/\\]|$)")  # absolute, or a parent folder
 _registered: dict[str, Any] = {}
 
 
@@ -31,9 +35,11 @@ def register_experiment_files(words: Iterable[str]) -> None:
 def _register(file: Path, name: str) -> None:
     """Store the content of the file where Hydra looks for the group's option of that name."""
     config = read_config(file)
-    if forbidden := [key for key in config if key in FORBIDDEN]:
+    chosen = re.findall(r"/?hydra[\w/]*|[^\s']*(?:\.\.|//)[^\s']*", str(config.get("defaults")))
+    if forbidden := [*(key for key in config if key in FORBIDDEN), *chosen]:
         raise UserError(f"{file} sets {forbidden[0]}, which only the command line may set")
     _check_names_no_code(config, file)
+    _check_writes_inside({name: node for name, node in config.items() if name != "defaults"}, "", file)
     if _registered.get(name) == config:
         return
     _registered[name] = config
@@ -62,3 +68,21 @@ def _check_names_no_code(node: Any, file: Path) -> None:
         raise UserError(
             f"{file} has the value {node}: an experiment file may refer to other keys (${{data.shape}}), nothing else"
         )
+
+
+def _check_writes_inside(node: Any, key: str, file: Path) -> None:
+    """Raise UserError for a value, at any depth, with which a run would write outside its own directory."""
+    if isinstance(node, dict | list):
+        for name, child in node.items() if isinstance(node, dict) else enumerate(node):
+            _check_writes_inside(child, f"{key}.{name}".lstrip("."), file)
+        return
+    group, place = key.partition(".")[0], key.rpartition(".")[2] in PLACES
+    if not isinstance(node, str) or group == "pretrained" or (group == "data" and not place):
+        return
+    below = node.removeprefix("${run.dir}/")  # what the run writes stays in its directory
+    outside = ELSEWHERE.search(below) or (place and below == node != "${run.dir}")
+    if group in WRITERS:
+        outside = outside or any(not name.startswith(REFERABLE) for name in re.findall(r"\$\{([\w.]+)\}", node))
+    if outside:
+        raise UserError(f"{file} sets {key}={node}: only the command line may say where else than in its directory a "
+                        "run writes")  # fmt: skip

@@ -10,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from trainyard.errors import UserError
+from trainyard.errors import UserError, printable
 
 MAX_POINTS = 10_000  # combinations that are listed
 FORMS = "choice(a,b), range(1,10), interval(0.1,0.5) or int(interval(1,8)), tag(log, interval(1e-5,1e-1))"
@@ -24,8 +24,20 @@ class Parameter:
     distribution: BaseDistribution
     words: dict[str, str] = field(default_factory=dict)  # of a choice: how each value was written
 
+    def contains(self, value: Any) -> bool:
+        """Whether the value is in the search space; never for a list or a mapping, which could name code."""
+        if isinstance(self.distribution, CategoricalDistribution):
+            return isinstance(value, str | int | float | bool | None) and value in self.distribution.choices
+        low, high = self.distribution.low, self.distribution.high  # pyright: ignore
+        return isinstance(value, int | float) and low <= value <= high
+
     def override(self, value: Any) -> str:
-        """The override that sets the key to `value`."""
+        """The override that sets the key to `value`; UserError for one that is not in the space.
+
+        (The value may come from a study that someone else wrote.)
+        """
+        if not self.contains(value):
+            raise UserError(f"{self.key}={printable(value)} is outside the search space")
         return f"{self.key}={self.words.get(repr(value)) or quote(value)}"
 
     def values(self) -> list[Any] | None:
@@ -56,17 +68,11 @@ class Space:
         """The overrides that set these values."""
         return [self.parameters[name].override(value) for name, value in values.items()]
 
-    def check_contains(self, values: dict[str, Any]) -> None:
-        """Raise UserError for a value that is outside of the space."""
-        for name, distribution in self.distributions.items():
-            value = values[name]
-            if isinstance(distribution, CategoricalDistribution):
-                contains = value in distribution.choices
-            else:
-                low, high = distribution.low, distribution.high  # pyright: ignore
-                contains = isinstance(value, int | float) and low <= value <= high
-            if not contains:
-                raise UserError(f"hydra.sweeper.baseline: {name}={value} of the config is outside the search space")
+    def contains(self, values: dict[str, Any]) -> bool:
+        """Whether these are values of all parameters, each in the space."""
+        return set(values) == set(self.parameters) and all(
+            parameter.contains(values[name]) for name, parameter in self.parameters.items()
+        )
 
     def grid(self) -> dict[str, list[Any]]:
         """The values of every parameter; UserError for a continuous interval."""

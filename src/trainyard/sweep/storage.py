@@ -9,10 +9,11 @@ from typing import Any
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
-from trainyard.errors import UserError
+from trainyard.errors import UserError, printable
 
 JOURNAL = "study.journal"
 ATTEMPTS = 10  # at opening a database
+MAX_BYTES = 1 << 28  # of a file; a trial takes some thousand
 
 
 def locate(storage: str | None, folder: Path) -> str:
@@ -39,10 +40,13 @@ def without_password(location: str) -> str:
 
 def open_storage(location: str) -> BaseStorage:
     """The storage, created if it does not exist yet; UserError if it cannot be opened."""
+    if is_file(location):
+        _check_file(Path(location.removeprefix("sqlite:///")))
     if "://" not in location:
-        return JournalStorage(Journal(Path(location)))
-    if location.startswith("sqlite:///"):
-        Path(location.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return JournalStorage(Journal(Path(location)))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:  # of lines that are no log
+            raise UserError(f"hydra.sweeper.storage={location} is not a study ({printable(error)})") from error
     # two processes that start together both find no tables; the slower one fails to create them, and tries again
     options = {"connect_args": {"timeout": 60}} if is_file(location) else {"pool_pre_ping": True}
     for left in reversed(range(ATTEMPTS)):
@@ -58,11 +62,19 @@ def open_storage(location: str) -> BaseStorage:
     raise AssertionError
 
 
+def _check_file(file: Path) -> None:
+    """Make the folder of a study's file; UserError for a pipe or device, which may block, and for a huge file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.exists() and not file.is_file():
+        raise UserError(f"hydra.sweeper.storage={file} is not a regular file")
+    if file.exists() and file.stat().st_size > MAX_BYTES:
+        raise UserError(f"hydra.sweeper.storage={file} is larger than {MAX_BYTES:,} bytes; use a database")
+
+
 class Journal(JournalFileBackend):
     """A journal file; an incomplete last line, left by a full disk or a power cut, is removed before one is added."""
 
     def __init__(self, file: Path) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
         self.file, self.lock = file, JournalFileSymlinkLock(str(file))
         super().__init__(str(file), self.lock)
         self.repair()

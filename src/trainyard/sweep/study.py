@@ -1,6 +1,7 @@
 """Open or create a study; refuse one that was started with another search space, config or objectives."""
 
 import json
+import logging
 from typing import Any
 
 import optuna
@@ -13,17 +14,20 @@ from optuna.trial import FrozenTrial, Trial
 
 from trainyard.config.instantiate import instantiate
 from trainyard.config_keys import MOVED, RENAMED, changes_numbers, flatten
-from trainyard.errors import UserError
+from trainyard.errors import UserError, printable
 from trainyard.sweep.options import DIRECTIONS, Options
 from trainyard.sweep.sampler import make_sampler
 from trainyard.sweep.space import Space
 from trainyard.sweep.storage import open_storage
+from trainyard.trust.signature import keyed_digest
 
 SPACE, CONFIG, ORDER = "space", "config", "order of objectives"  # attributes of the study
+SIGNATURE = "signature"  # beginning of an attribute, which ends with the digest: one for each user who works on it
+log = logging.getLogger(__name__)
 
 
 def open_study(options: Options, config: DictConfig, space: Space) -> optuna.Study:
-    """The study of that name, created if there is none; UserError if it is another search than what is asked for."""
+    """The study of that name, created if there is none; UserError if it is another search, or another user's."""
     node = config.hydra.sweeper
     directions: list[Any] = [DIRECTIONS[mode] for mode in options.objectives.values()]
     study = optuna.create_study(
@@ -44,13 +48,47 @@ def open_study(options: Options, config: DictConfig, space: Space) -> optuna.Stu
         CONFIG: {**fixed_config(config, list(space.parameters)), **fixed_params(options.params, space)},
         ORDER: {str(i): f"{name} ({mode})" for i, (name, mode) in enumerate(options.objectives.items())},
     }
+    is_new = not study.trials
     for name, now in wanted.items():
         then = study.user_attrs.get(name)
         if then is None:
             study.set_user_attr(name, now)
         else:
             check_same(options, name, upgrade_config(then) if name == CONFIG else then, now)
+    sign_study(study, options, is_new or config.trust)
+    for trial in study.trials:
+        check_values(trial, space, options)
     return study
+
+
+def check_values(trial: FrozenTrial, space: Space, options: Options) -> None:
+    """Raise UserError for a trial with a value that this search space cannot have drawn: it may name code."""
+    for name, value in trial.params.items():
+        if name not in space.parameters or not space.parameters[name].contains(value):
+            raise UserError(
+                f"the study {options.study} in {options.folder} has a trial {trial.number} with "
+                f"{printable(name)}={printable(value)}, which is outside the search space. Someone has changed it; give "
+                "this one another name: hydra.sweeper.study=..."
+            )
+
+
+def sign_study(study: optuna.Study, options: Options, is_trusted: bool) -> None:
+    """Sign a study that `is_trusted`; UserError for any other that this user has not signed."""
+    known = study.user_attrs
+    content = json.dumps([study.study_name, *(known[name] for name in (SPACE, CONFIG, ORDER))], sort_keys=True)
+    try:
+        mark = f"{SIGNATURE} {keyed_digest('study', content.encode())}"
+    except OSError as error:
+        mark = None
+        log.warning("the study cannot be signed (%s): continuing it will take trust=true", error)
+    if is_trusted and mark:
+        study.set_user_attr(mark, True)
+    elif not is_trusted and mark not in known:
+        raise UserError(
+            f"the study {options.study} in {options.folder} was started by another user or on another machine, or was "
+            "changed since. Add trust=true to continue it (its values are checked in any case), or give this one "
+            "another name: hydra.sweeper.study=..."
+        )
 
 
 def check_same(options: Options, name: str, then: dict[str, Any], now: dict[str, Any]) -> None:

@@ -43,8 +43,9 @@ def sweep(arguments: list[str], context: HydraContext, config: DictConfig) -> fl
     options = read_options(config)
     space = read_space(options.params, arguments)
     baseline = {name: config_value(config, name) for name in space.parameters} if options.baseline else None
-    if baseline:
-        space.check_contains(baseline)
+    for name, value in (baseline or {}).items():
+        if not space.parameters[name].contains(value):
+            raise UserError(f"hydra.sweeper.baseline: {name}={value} of the config is outside the search space")
     study = open_study(options, config, space)
     if baseline:
         enqueue_baseline(study, baseline)

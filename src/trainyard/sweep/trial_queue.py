@@ -50,8 +50,8 @@ class TrialQueue:
             owner = trial.user_attrs.get(OWNER)
             if owner != NOBODY and not self.heartbeat.is_dead(owner or f"trial-{trial.number}"):
                 continue
-            if set(trial.params) != set(self.space.parameters):  # killed while its values were drawn
-                self.discard(trial, "never started")
+            if not self.space.contains(trial.params):  # killed while its values were drawn, or not drawn here at all
+                self.discard(trial, "no values of this search space")
                 continue
             if is_locked(self.folder(trial)):  # its training outlives the sweep by a moment, to write a resume point
                 continue
@@ -143,6 +143,6 @@ def best_trial(study: optuna.Study) -> FrozenTrial | None:
 
 
 def enqueue_baseline(study: optuna.Study, values: dict[str, Any]) -> None:
-    """Have the config's own values tried first."""
+    """Have the config's own `values` tried first."""
     if not study.trials:
         study.enqueue_trial(values, skip_if_exists=True)

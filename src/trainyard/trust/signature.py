@@ -37,9 +37,14 @@ def read_signed(folder: Path) -> dict[str, bytes] | None:
         return None
 
 
+def keyed_digest(name: str, content: bytes) -> str:
+    """The HMAC-SHA256 of a name and a content under this user's key; OSError without a key."""
+    return hmac.new(_key(), f"{name}\n".encode() + content, "sha256").hexdigest()
+
+
 def _digest(name: str, content: bytes) -> bytes:
-    """The keyed digest (HMAC-SHA256) of a file."""
-    return hmac.new(_key(), f"{name}\n".encode() + content, "sha256").hexdigest().encode()
+    """The line of a file in the signature."""
+    return keyed_digest(name, content).encode()
 
 
 def _key() -> bytes:
