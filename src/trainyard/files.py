@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -34,15 +35,29 @@ def write_durably(path: str | Path, put: Callable[[IO[bytes]], Any]) -> None:
         os.close(folder)
 
 
+def open_regular(path: str | Path) -> IO[bytes]:
+    """A file opened for reading; OSError for a pipe or a device, of which to read may block or never end."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(f"{path} is not a regular file")
+    return file
+
+
 def read_small(path: str | Path, most: int = 1 << 19) -> bytes:
-    """The content of a file; OSError for a pipe or a device (to read one may block), and for more than `most` bytes."""
-    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(f"{path} is not a regular file")
-        content = file.read(most + 1)
+    """The content of a regular file; OSError for any other, and for more than `most` bytes."""
+    with open_regular(path) as file:
+        content = file.read(min(os.fstat(file.fileno()).st_size, most) + 1)
     if len(content) > most:
         raise OSError(f"{path} is larger than {most:,} bytes")
     return content
+
+
+def unshare(path: Path) -> None:
+    """Replace a file that has another name elsewhere (a hard link) by a copy, so that writing here changes this one."""
+    if path.is_file() and path.stat().st_nlink > 1:
+        with path.open("rb") as old:
+            write_durably(path, lambda new: shutil.copyfileobj(old, new))
 
 
 def remove_parts(folder: Path) -> None:

@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 
@@ -95,3 +96,32 @@ def test_a_missing_test_split_is_named_before_training(image_root: Path) -> None
     shutil.rmtree(image_root / "test")
     with pytest.raises(FileNotFoundError, match="test is missing: it should contain a folder of images per class"):
         folder(image_root).prepare_data()
+
+
+def test_only_formats_that_pillow_decodes_itself_are_read(
+    image_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For PostScript Pillow runs `gs`, which may be any program of that name."""
+    program = tmp_path / "bin" / "gs"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/canary\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    file = image_root / "train" / "dark" / "x.png"
+    file.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n")
+    with pytest.raises(ValueError, match=r"x.png cannot be read as an image .*; repair or delete it"):
+        folder(image_root).setup("fit")
+    assert not (tmp_path / "canary").exists()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "huge"])
+def test_what_would_block_or_fill_the_memory_is_refused(kind: str, image_root: Path) -> None:
+    file = image_root / "train" / "dark" / "x.png"
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "device":
+        file.symlink_to("/dev/zero")
+    else:
+        Image.new("1", (13_000, 13_000)).save(file)
+    with pytest.raises(ValueError, match="x.png cannot be read as an image .*(regular file|67,108,864 pixels)"):
+        folder(image_root).setup("fit")

@@ -43,6 +43,7 @@ def test_changed_texts_are_tokenized_again(name: str, words: list[str], text_roo
         ("text,label\n ,bad\n", r"train.csv, line 2: the text is empty"),
         ("text,label\na,bad\nb,god\n", r"train.csv, line 3: god is not one of the classes bad, good"),
         ("text,label\na,bad\n", r"train contains no text of the classes \['good'\]"),
+        ('text,label\na,bad\n"b,good\nc,bad\n', r"train.csv, line 3: a quote is not closed"),
         ("text,label\n", r"train contains no text of the classes \['bad', 'good'\]"),
     ],
 )
@@ -50,6 +51,28 @@ def test_a_wrong_table_is_named(content: str, message: str, text_root: Path) -> 
     (text_root / "train.csv").write_text(content)
     with pytest.raises(ValueError, match=message):
         data("csv", text_root, CSV).prepare_data()
+
+
+def test_excels_byte_order_mark_and_long_texts_of_many_lines_are_read(text_root: Path) -> None:
+    text = "a long\nfilm " * 20_000
+    (text_root / "test.csv").write_text(f'text,label\n"{text}",bad\nb,good\n', encoding="utf-8-sig")
+    assert data("csv", text_root, CSV).texts("test")[0] == [text, "b"]  # pyright: ignore
+
+
+@pytest.mark.parametrize("name", ["text_folder", "csv"])
+def test_a_cache_that_links_elsewhere_is_refused(name: str, text_root: Path, tmp_path: Path) -> None:
+    (text_root / ".tokens").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match=r"links to .*elsewhere; delete the link, or set data.cache=FOLDER"):
+        data(name, text_root, *([CSV] if name == "csv" else []))
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_device_or_pipe_in_place_of_a_text_is_refused(text_root: Path) -> None:
+    file = text_root / "train" / "bad" / "0.txt"
+    file.unlink()
+    file.symlink_to("/dev/zero")
+    with pytest.raises(ValueError, match=r"0.txt cannot be read as a text: .* is not a regular file"):
+        data("text_folder", text_root).prepare_data()
 
 
 def test_files_that_are_missing_or_mis_encoded_are_named(text_root: Path) -> None:

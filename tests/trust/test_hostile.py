@@ -143,15 +143,26 @@ def test_resume_latest_passes_over_others_and_touches_nothing_of_theirs(foreign:
     assert victim.read_text() == "dear"
 
 
-def test_a_run_directory_of_others_that_links_elsewhere_is_not_written_to(
-    foreign: Path, tmp_path: Path, short: list[str]
+@pytest.mark.parametrize("link", ["symbolic", "symbolic, signed", "hard, signed"])
+def test_a_run_directory_that_links_elsewhere_is_not_written_through(
+    link: str, foreign: Path, run: trainyard.Run, tmp_path: Path, short: list[str]
 ) -> None:
     victim = tmp_path / "victim.txt"
     victim.write_text("dear")
-    (foreign / "run.log").unlink()
+    for name in (SIGNATURE, *SIGNED_FILES) if "signed" in link else ():
+        shutil.copy(run.path / name, foreign / name)
+    for name in ("run.log", "metrics.jsonl"):
+        (foreign / name).unlink()
+    if "hard" in link:
+        (foreign / "status.json").write_text('{"state": "failed"}')
+        for name in ("run.log", "metrics.jsonl", "crash.txt"):
+            os.link(victim, foreign / name)
+        trainyard.train([f"resume={foreign}"])
+        assert victim.read_text() == "dear" and Run(foreign).summary["epochs"] == 2
+        return
     (foreign / "run.log").symlink_to(victim)
     words = ["model=mlp", "data=shapes", "data.size=200", "data.test_size=100"]
-    with pytest.raises(UserError, match=f"run.log links to {victim}; choose another run.dir"):
+    with pytest.raises(UserError, match=f"run.log links to {victim}, .* or add trust=true"):
         trainyard.train([*short, *words, f"run.dir={foreign}"])
     assert victim.read_text() == "dear"
 

@@ -35,9 +35,7 @@ def create_hostile_study(location: str, canary: Path) -> None:
             distributions = {"model.activation": CategoricalDistribution([value])}  # pyright: ignore
             score = -1e9 if state == TrialState.COMPLETE else None
             study.add_trial(
-                create_trial(
-                    state=state, params={"model.activation": value}, distributions=distributions, value=score
-                )  # fmt: skip
+                create_trial(state=state, params={"model.activation": value}, distributions=distributions, value=score)
             )
 
 

@@ -11,6 +11,7 @@ from trainyard.data.images import Images, require_shape
 from trainyard.data.loading.download import data_root, fetch, unpack
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+SIZE = 170_052_171
 SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
 FOLDER = "cifar-10-batches-bin"
 FILES = {"train": [f"data_batch_{i}.bin" for i in range(1, 6)], "test": ["test_batch.bin"]}
@@ -45,7 +46,7 @@ class CIFAR10(Images):
             self.root.mkdir(parents=True, exist_ok=True)
             with FileLock(self.root / f".{FOLDER}.lock"):  # of several runs that start together, one downloads
                 if not folder.is_dir():
-                    unpack(fetch(URL, archive, SHA256), FOLDER)
+                    unpack(fetch(URL, archive, SHA256, SIZE), FOLDER)
         except ConnectionError as error:
             raise FileNotFoundError(
                 f"CIFAR-10 is not in {self.root}, and {error}. Put {archive.name} from {URL}, or its unpacked "

@@ -1,7 +1,9 @@
 """The user's own images: root/train/CLASS/*.png, root/test/CLASS/*.png and optionally root/val/CLASS/*.png."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,13 @@ from torch import Tensor
 
 from trainyard.data.base import Samples
 from trainyard.data.images import Images
+from trainyard.files import open_regular
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # Pillow would run other programs to read some others
+MAX_PIXELS = 1 << 26  # of an image: 67 million
+LARGE = 1 << 23  # pixels; larger images are decoded one at a time, to bound the memory
+_one_large = Lock()
 
 
 class ImageFolder(Images):
@@ -81,12 +88,16 @@ class Files:
         """One image, (channels, height, width) uint8; ValueError with the file's name if it is not an image."""
         channels, height, width = self.shape
         try:
-            with Image.open(self.paths[row]) as file:
+            with open_regular(self.paths[row]) as opened, Image.open(opened, formats=FORMATS) as file:
+                pixels = file.width * file.height
+                if pixels > MAX_PIXELS:
+                    raise ValueError(f"{file.width} x {file.height} are more than {MAX_PIXELS:,} pixels")
                 if header_only:
                     return torch.empty(0)
-                image = ImageOps.exif_transpose(eight_bits(file)).convert("RGB" if channels == 3 else "L")
-                image = ImageOps.fit(image, (width, height))
-        except (OSError, SyntaxError, ValueError) as error:
+                with _one_large if pixels > LARGE else nullcontext():
+                    image = ImageOps.exif_transpose(eight_bits(file)).convert("RGB" if channels == 3 else "L")
+                    image = ImageOps.fit(image, (width, height))
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise ValueError(f"{self.paths[row]} cannot be read as an image ({error}); repair or delete it") from error
         return torch.from_numpy(np.array(image)).view(height, width, channels).permute(2, 0, 1).contiguous()
 

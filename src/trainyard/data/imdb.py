@@ -8,12 +8,15 @@ from filelock import FileLock
 
 from trainyard.data.loading.download import data_root, fetch, unpack
 from trainyard.data.text import Text
+from trainyard.files import read_small
 
 URL = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+SIZE = 84_125_825
 SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fefe7008e91d46ef5ad4b3d"
 FOLDER = "aclImdb"
 CLASSES = ("neg", "pos")
 REVIEWS = 12_500  # of a class in a split
+MAX_TEXT = 1 << 26  # bytes
 
 
 class IMDB(Text):
@@ -40,7 +43,7 @@ class IMDB(Text):
             self.root.mkdir(parents=True, exist_ok=True)
             with FileLock(self.root / f".{FOLDER}.lock"):
                 if not (self.root / FOLDER).is_dir():
-                    unpack(fetch(URL, archive, SHA256), FOLDER)
+                    unpack(fetch(URL, archive, SHA256, SIZE), FOLDER)
         except ConnectionError as error:
             raise FileNotFoundError(
                 f"IMDB is not in {self.root}, and {error}. Put {archive.name} from {URL}, or its unpacked folder "
@@ -72,7 +75,9 @@ class IMDB(Text):
 def read_text(path: Path) -> str:
     """A text file's content; ValueError naming one that is empty or is not UTF-8."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_small(path, MAX_TEXT).decode("utf-8")
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read as a text: {error}") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 (byte {error.start}); convert it") from error
     if not text.strip():

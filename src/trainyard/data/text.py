@@ -15,10 +15,28 @@ from torch import Tensor
 from trainyard.data.base import DataModule, Samples
 from trainyard.data.loading.download import data_root
 from trainyard.data.loading.hashing import stable_hash
-from trainyard.data.loading.tokens import KINDS, SPECIAL, Documents, train_tokenizer, write_documents
+from trainyard.data.loading.tokens import (
+    KINDS,
+    SPECIAL,
+    Documents,
+    read_tokenizer,
+    train_tokenizer,
+    write_documents,
+)  # fmt: skip
+from trainyard.files import read_small
 
+MAX_TOKENIZER = 1 << 26  # bytes of a tokenizer.json
 SIDES = ("left", "right")
 SPLITS = ("train", "val", "test")
+
+
+def cache_beside(root: Path) -> str:
+    """The cache in the folder of the user's own data, root/.tokens; ValueError if that leads elsewhere."""
+    cache = root / ".tokens"
+    for link in (cache, cache / "tokens"):
+        if link.is_symlink():
+            raise ValueError(f"{link} links to {link.readlink()}; delete the link, or set data.cache=FOLDER")
+    return str(cache)
 
 
 class Text(DataModule):
@@ -127,24 +145,18 @@ class Text(DataModule):
 
     def tokenizer_json(self) -> str:
         """The tokenizer in the format in which it is saved with a run."""
-        path = self.tokenizer_path()
-        if not path.is_file():  # a pipe would block
-            raise ValueError(f"{path} is not a regular file")
-        return path.read_text()
+        return read_small(self.tokenizer_path(), MAX_TOKENIZER).decode("utf-8")
 
     def tokenizer_path(self) -> Path:
         """The tokenizer's file: in the run that is reopened, else beside the tokens."""
         return self.tokenizer_file or self.folder / "tokenizer.json"
 
     def saved_tokenizer(self) -> Tokenizer:
-        """The tokenizer of the run, or of the data; ValueError for a file that is not a tokenizer."""
+        """The tokenizer of the run, or of the data; ValueError for a file that is none of ours."""
         try:
-            tokenizer = Tokenizer.from_str(self.tokenizer_json())
-            tokenizer.no_padding()
-            tokenizer.no_truncation()
-            return tokenizer
-        except Exception as error:  # the library raises just that
-            raise ValueError(f"{self.tokenizer_path()} is not a tokenizer: {error}") from error
+            return read_tokenizer(self.tokenizer_json())
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{self.tokenizer_path()} is not a tokenizer of Trainyard: {error}") from error
 
     def encode(self, texts: Sequence[str]) -> Tensor:  # B texts -> (B, T) int64
         """The tokens of new texts, truncated and padded as in training; ValueError for a text without a word."""

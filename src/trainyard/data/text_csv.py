@@ -1,10 +1,14 @@
 """The user's own texts in tables: root/train.csv, root/test.csv and optionally root/val.csv."""
 
 import csv
+import io
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from trainyard.data.text import Text
+from trainyard.data.imdb import MAX_TEXT
+from trainyard.data.text import Text, cache_beside
+from trainyard.files import open_regular
 
 
 class TextCSV(Text):
@@ -14,7 +18,7 @@ class TextCSV(Text):
         self, root: str, text_column: str = "text", label_column: str = "label", cache: str | None = None, **text: Any
     ) -> None:
         self.root, self.columns = Path(root).expanduser(), (text_column, label_column)
-        super().__init__(cache=cache or str(self.root / ".tokens"), **text)
+        super().__init__(cache=cache or cache_beside(self.root), **text)
 
     def has_val(self) -> bool:
         return (self.root / "val.csv").is_file()
@@ -33,8 +37,10 @@ class TextCSV(Text):
     def texts(self, split: str) -> tuple[list[str], list[int]]:
         file = self.root / f"{split}.csv"
         texts, labels = [], []
+        csv.field_size_limit(MAX_TEXT)
+        start = line = 0  # the lines before the latest row, and after it
         try:
-            with file.open(encoding="utf-8", newline="") as lines:
+            with self.open(file) as lines:
                 reader = csv.DictReader(lines)
                 if not reader.fieldnames:
                     raise ValueError(f"{file} is empty; it needs a row with the headings {' and '.join(self.columns)}")
@@ -42,11 +48,31 @@ class TextCSV(Text):
                 if missing:
                     raise ValueError(f"{file} has no column {missing[0]}; it has {', '.join(reader.fieldnames or [])}")
                 for row in reader:
-                    texts.append(self.text_of(row, file, reader.line_num))
-                    labels.append(self.label_of(row, file, reader.line_num))
+                    start, line = line, reader.line_num
+                    texts.append(self.text_of(row, file, line))
+                    labels.append(self.label_of(row, file, line))
         except UnicodeDecodeError as error:
             raise ValueError(f"{file} is not UTF-8 (byte {error.start}); convert it") from error
+        except csv.Error as error:
+            raise ValueError(f"{file}, line {line + 1}: {error}") from error
+        except ValueError:
+            self.check_closed(file, start)
+            raise
+        self.check_closed(file, start)
         return texts, labels
+
+    def open(self, file: Path) -> io.TextIOWrapper:
+        """A table opened for reading, without the byte order mark that Excel writes."""
+        return io.TextIOWrapper(open_regular(file), encoding="utf-8-sig", newline="")
+
+    def check_closed(self, file: Path, start: int) -> None:
+        """Raise ValueError if the row after `start` lines has a quote that is not closed, so that it never ends."""
+        with self.open(file) as lines:
+            try:
+                next(csv.reader(islice(lines, start, None), strict=True), None)
+            except csv.Error as error:
+                if "unexpected end of data" in str(error):
+                    raise ValueError(f"{file}, line {start + 1}: a quote is not closed") from error
 
     def text_of(self, row: dict[str, str], file: Path, line: int) -> str:
         """The text of a row; ValueError for an empty one."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from trainyard.data.imdb import read_text
-from trainyard.data.text import Text
+from trainyard.data.text import Text, cache_beside
 
 
 class TextFolder(Text):
@@ -12,7 +12,7 @@ class TextFolder(Text):
 
     def __init__(self, root: str, cache: str | None = None, **text: Any) -> None:
         self.root = Path(root).expanduser()
-        super().__init__(cache=cache or str(self.root / ".tokens"), **text)
+        super().__init__(cache=cache or cache_beside(self.root), **text)
 
     def has_val(self) -> bool:
         return (self.root / "val").is_dir()

@@ -7,6 +7,7 @@ from traceback import format_exception
 import torch
 
 from trainyard.errors import UserError, causes
+from trainyard.files import write_durably
 
 OUT_OF_MEMORY = (
     "out of memory: halve data.batch_size and double trainer.accumulate_grad_batches (the same effective batch size), "
@@ -31,7 +32,8 @@ def suggest_fix(error: BaseException) -> str:
 def write_crash_report(error: Exception, path: Path) -> None:
     """Write the traceback to crash.txt, and add to the error what is printed below it."""
     with suppress(OSError):  # a full disk
-        (path / "crash.txt").write_text("".join(format_exception(error)))
+        text = "".join(format_exception(error)).encode()
+        write_durably(path / "crash.txt", lambda file: file.write(text))
     fix = next(filter(None, map(suggest_fix, causes(error))), "")  # a logger may have wrapped a worker's death
     notes = [fix, "" if isinstance(error, UserError) else f"traceback: {path / 'crash.txt'}"]
     for note in filter(None, [*notes, f"continue with: python train.py resume={path}"]):

@@ -1,6 +1,7 @@
 """metrics.csv: the lines of metrics.jsonl as a table, for spreadsheets."""
 
 import csv
+import io
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
+from trainyard.files import write_durably
 from trainyard.loggers.metrics_lines import read_metrics
 
 
@@ -45,9 +47,8 @@ class CSVFile(Logger):
     def write(self) -> None:
         """Write one row per line, one column per name."""
         rows = read_metrics(self.folder)
-        part = self.folder / ".metrics.csv.part"
-        with part.open("w", newline="") as file:
-            table = csv.DictWriter(file, dict.fromkeys(name for row in rows for name in row))
-            table.writeheader()
-            table.writerows(rows)
-        part.replace(self.folder / "metrics.csv")
+        stream = io.StringIO(newline="")
+        table = csv.DictWriter(stream, dict.fromkeys(name for row in rows for name in row))
+        table.writeheader()
+        table.writerows(rows)
+        write_durably(self.folder / "metrics.csv", lambda file: file.write(stream.getvalue().encode()))

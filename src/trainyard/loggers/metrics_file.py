@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,6 +32,13 @@ class MetricsFile(Logger):
         values = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
         with self.path.open("a") as file:
             file.write(json.dumps({"step": step, "time": round(time.time(), 3), **values}) + "\n")
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Flush the lines to the disk: a resume point must not be newer than what was logged before it."""
+        if self.path.exists():
+            with self.path.open("rb") as file:
+                os.fsync(file.fileno())
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
         """Does nothing: the run directory contains the whole config already."""

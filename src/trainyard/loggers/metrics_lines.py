@@ -4,20 +4,29 @@ import json
 from pathlib import Path
 from typing import Any
 
+from trainyard.files import read_small, write_durably
 
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a run's metrics.jsonl, the oldest first."""
+
+def read_metrics(folder: Path, most: int = 1 << 40) -> list[dict[str, Any]]:
+    """The lines of a run's metrics.jsonl, the oldest first; OSError for more than `most` bytes.
+
+    A line that is no JSON object is left out: a killed process leaves an incomplete one, a power failure one of NULs.
+    """
     file = folder / "metrics.jsonl"
-    if not file.is_file():
+    if not file.exists():
         return []
-    *lines, _half = file.read_text().split("\n")  # a killed process may leave an incomplete line
-    return [json.loads(line) for line in lines]
+    rows = []
+    for line in read_small(file, most).split(b"\n")[:-1]:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(row, dict):
+            rows.append(row)
+    return rows
 
 
 def truncate_metrics(folder: Path, step: int) -> None:
     """Remove what was logged from `step` on: a run that resumes there logs it again."""
-    lines = [json.dumps(row) + "\n" for row in read_metrics(folder) if (row["step"] or 0) < step]
-    file = folder / "metrics.jsonl"
-    part = file.with_suffix(".part")
-    part.write_text("".join(lines))
-    part.replace(file)
+    lines = [json.dumps(row) + "\n" for row in read_metrics(folder) if (row.get("step") or 0) < step]
+    write_durably(folder / "metrics.jsonl", lambda file: file.write("".join(lines).encode()))

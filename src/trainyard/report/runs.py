@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from trainyard.config_keys import changes_numbers, flatten
 from trainyard.errors import UserError, printable
 from trainyard.files import read_small
 from trainyard.loggers.metrics_lines import read_metrics
-from trainyard.trust.safe_yaml import read_config
+from trainyard.trust.safe_yaml import read_config, read_yaml
 
 GROUPS = ("model", "data", "task", "optimizer", "scheduler", "trainer")  # of the config, on which the scores depend
+MAX_METRICS = 1 << 27  # bytes of a metrics.jsonl: half a million lines
 GROUPED_OVER = ("seed", "data.seed", "data.fold")  # runs that differ in these alone are one row
 
 
@@ -66,7 +65,7 @@ def read_run(folder: Path) -> Finished:
 def _read(folder: Path) -> Finished:
     cfg = read_config(folder / "config.resolved.yaml")
     summary, environment = (json.loads(read_small(folder / name)) for name in ("summary.json", "environment.json"))
-    typed = [printable(word, 1000) for word in yaml.safe_load(read_small(folder / "overrides.yaml")) or []]
+    typed = [printable(word, 1000) for word in read_yaml(folder / "overrides.yaml") or []]
     metric = summary["monitor"].rpartition("/")[2]
     scores = {**summary["best"], **summary["test"]}
     metric = "perplexity" if "val/perplexity" in scores else metric
@@ -118,5 +117,5 @@ def _portable(word: str) -> str:
 
 def _train_score(folder: Path, name: str, epoch: int | None) -> float | None:
     """The score on the training split in the epoch whose weights were tested."""
-    found = [row[name] for row in read_metrics(folder) if name in row and row.get("epoch") == epoch]
+    found = [row[name] for row in read_metrics(folder, MAX_METRICS) if name in row and row.get("epoch") == epoch]
     return found[-1] if found else None

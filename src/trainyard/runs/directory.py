@@ -40,9 +40,10 @@ def create(path: Path, composed: Composed, cfg: DictConfig) -> None:
     if (path / RESOLVED).exists():
         raise UserError(f"{path} contains a run already; choose another run.dir, or none for a new directory")
     (path / "checkpoints").mkdir(exist_ok=True)
-    (path / "environment.json").write_text(json.dumps(environment(), indent=2) + "\n")
+    facts = json.dumps(environment(), indent=2).encode() + b"\n"
+    write_durably(path / "environment.json", lambda file: file.write(facts))
     if diff := git("diff", "HEAD"):
-        (path / "diff.patch").write_bytes(diff)
+        write_durably(path / "diff.patch", lambda file: file.write(diff))
     write_config(path, composed, cfg)
 
 

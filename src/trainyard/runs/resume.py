@@ -4,7 +4,6 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from trainyard.config.composition import Composed
@@ -14,7 +13,7 @@ from trainyard.errors import UserError
 from trainyard.files import read_small
 from trainyard.runs.directory import CHOICES, COMPOSED, OVERRIDES, RESOLVED, SUMMARY
 from trainyard.runs.run import Run
-from trainyard.trust.safe_yaml import read_config
+from trainyard.trust.safe_yaml import read_config, read_yaml
 from trainyard.trust.signature import SIGNED_FILES, read_signed
 
 log = logging.getLogger(__name__)
@@ -46,7 +45,7 @@ def load_stored_config(requested: Composed) -> Composed:
         OmegaConf.update(cfg, key, OmegaConf.select(requested.cfg, key))
     cfg.hardware.precision = read_config(path / RESOLVED, files[RESOLVED])["hardware"]["precision"]  # not `auto` here
     cfg.run.dir, cfg.resume = str(path), None
-    typed, choices = (yaml.safe_load(files[name]) or [] for name in (OVERRIDES, CHOICES))
+    typed, choices = (read_yaml(path / name, files[name]) or [] for name in (OVERRIDES, CHOICES))
     keys = {word.partition("=")[0] for word in words}
     typed = [word for word in typed if word.partition("=")[0] not in keys]
     return replace(requested, cfg=cfg, choices=choices or {}, overrides=[*typed, *words], job_dir=None)
@@ -64,11 +63,19 @@ def latest_unfinished(root: Path, trust: bool) -> Path:
     raise UserError(f"resume=latest: there is no unfinished run below {root} (of {len(own)}){note}")
 
 
-def check_links(path: Path) -> None:
-    """Raise UserError if someone else's run directory would make this run write elsewhere."""
-    link = next((file for file in path.rglob("*") if file.is_symlink()), None)
-    if link and read_signed(path) is None:
-        raise UserError(f"{path} was not made by you, and {link} links to {link.readlink()}; choose another run.dir")
+def check_links(path: Path, trust: bool) -> None:
+    """Raise UserError if a link in the run directory would make this run write elsewhere, unless `trust`.
+
+    (The signature of a run says who wrote its config, and nothing about its other files.)
+    """
+    is_run = (path / RESOLVED).exists()
+    files = path.rglob("*") if is_run else (path / name for name in ("run.log", "metrics.jsonl", "checkpoints"))
+    link = next((file for file in files if file.is_symlink()), None)
+    if link and not trust:
+        raise UserError(
+            f"{link} links to {link.readlink()}, which this run would write to; delete the link, choose another "
+            "run.dir, or add trust=true"
+        )
 
 
 def finished_run(path: Path, cfg: DictConfig) -> Run | None:

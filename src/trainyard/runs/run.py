@@ -23,7 +23,7 @@ from trainyard.inference.predict import predict
 from trainyard.runs.directory import RESOLVED, SUMMARY, TOKENIZER
 from trainyard.tasks.base import Task
 from trainyard.trust.allowlist import restrict
-from trainyard.trust.checkpoint_files import check_same_weights, load_checkpoint, plain_tensors
+from trainyard.trust.checkpoint_files import check_same_weights, load_checkpoint, plain_tensors, size_limit
 from trainyard.trust.safe_yaml import read_config
 from trainyard.trust.signature import read_signed
 
@@ -75,11 +75,13 @@ class Run:
         file = self.path / "checkpoints" / f"{checkpoint}.ckpt"
         if not file.is_file():
             raise UserError(f"{self.path} has no checkpoints/{checkpoint}.ckpt")
-        weights = plain_tensors(load_checkpoint(file).get("state_dict"), file)
         with self.explain_errors():
-            if self.is_foreign:  # before its config takes more memory than its weights do
-                with torch.device("meta"):
-                    check_same_weights(instantiate_task(self.cfg), weights, file)
+            with torch.device("meta"):  # before its weights, or its config, take more memory than they should
+                outline = instantiate_task(self.cfg) if self.is_foreign else None
+            most = size_limit(outline) if outline else None
+            weights = plain_tensors(load_checkpoint(file, most).get("state_dict"), file)
+            if outline:
+                check_same_weights(outline, weights, file)
             task = instantiate_task(self.cfg)
             check_same_weights(task, weights, file)
             task.load_state_dict(weights)

@@ -16,12 +16,12 @@ from optuna.trial import FrozenTrial, TrialState
 from trainyard.config.compose import compose
 from trainyard.config_keys import changes_numbers, flatten
 from trainyard.errors import UserError
-from trainyard.files import read_small, write_durably
+from trainyard.files import write_durably
 from trainyard.runs.directory import CHOICES, COMPOSED
 from trainyard.sweep.options import Options
 from trainyard.sweep.trial_queue import REASON, best_trial, counted_trials
 from trainyard.sweep.trial_run import TrialRuns
-from trainyard.trust.safe_yaml import read_config
+from trainyard.trust.safe_yaml import read_config, read_yaml
 
 PLOTS = ("optimization_history", "param_importances", "slice", "parallel_coordinate", "intermediate_values", "timeline")
 MAX_LEGEND = 10  # entries
@@ -65,7 +65,7 @@ def trials_csv(trials: list[FrozenTrial], options: Options, runs: TrialRuns) -> 
 def best_experiment(trial: FrozenTrial, options: Options, runs: TrialRuns) -> str:
     """The best trial's whole config as an experiment: choices of groups, and the values that differ from theirs."""
     folder = runs.folder(trial)
-    chosen = yaml.safe_load(read_small(folder / CHOICES)) or {}
+    chosen = read_yaml(folder / CHOICES) or {}
     usual = compose([])
     left_out = ("experiment", "sweep")
     groups = {
@@ -76,7 +76,7 @@ def best_experiment(trial: FrozenTrial, options: Options, runs: TrialRuns) -> st
     there = flatten(read_config(folder / COMPOSED))
     body = OmegaConf.create()
     for key, value in there.items():
-        if base.get(key) != value and (changes_numbers(key) or key.startswith("data.")):
+        if base.get(key) != value and (changes_numbers(key) or key.startswith("data.")) and key != "data.cache":
             OmegaConf.update(body, key, value)
     scores = ", ".join(f"{name} {value:.4f}" for name, value in zip(options.objectives, trial.values, strict=True))
     defaults = {"defaults": [{f"override /{group}": choice} for group, choice in groups.items()]} if groups else {}

@@ -67,8 +67,8 @@ def check_values(trial: FrozenTrial, space: Space, options: Options) -> None:
         if name not in space.parameters or not space.parameters[name].contains(value):
             raise UserError(
                 f"the study {options.study} in {options.folder} has a trial {trial.number} with "
-                f"{printable(name)}={printable(value)}, which is outside the search space. Someone has changed it; give "
-                "this one another name: hydra.sweeper.study=..."
+                f"{printable(name)}={printable(value)}, which is outside the search space: someone has changed it. "
+                "Give this study another name: hydra.sweeper.study=..."
             )
 
 

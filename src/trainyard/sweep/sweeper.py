@@ -26,7 +26,7 @@ from trainyard.sweep.fork_server import start_server
 from trainyard.sweep.heartbeat import Heartbeat
 from trainyard.sweep.options import Options, read_options
 from trainyard.sweep.refit import refit
-from trainyard.sweep.space import read_space
+from trainyard.sweep.space import Space, read_space
 from trainyard.sweep.study import open_study
 from trainyard.sweep.trial_queue import TrialQueue, best_trial, counted_trials, enqueue_baseline
 from trainyard.sweep.trial_run import TrialRuns
@@ -42,10 +42,7 @@ def sweep(arguments: list[str], context: HydraContext, config: DictConfig) -> fl
     warnings.simplefilter("ignore", ExperimentalWarning)
     options = read_options(config)
     space = read_space(options.params, arguments)
-    baseline = {name: config_value(config, name) for name in space.parameters} if options.baseline else None
-    for name, value in (baseline or {}).items():
-        if not space.parameters[name].contains(value):
-            raise UserError(f"hydra.sweeper.baseline: {name}={value} of the config is outside the search space")
+    baseline = baseline_values(config, space) if options.baseline else None
     study = open_study(options, config, space)
     if baseline:
         enqueue_baseline(study, baseline)
@@ -75,6 +72,15 @@ def sweep(arguments: list[str], context: HydraContext, config: DictConfig) -> fl
     elif options.refit:
         print_table(group_runs(find_runs(refit(best, options, runs, config.seed))[0]))
     return best.value
+
+
+def baseline_values(config: DictConfig, space: Space) -> dict[str, Any]:
+    """The config's own values of all parameters; UserError for one that is outside the search space."""
+    values = {name: config_value(config, name) for name in space.parameters}
+    for name, value in values.items():
+        if not space.parameters[name].contains(value):
+            raise UserError(f"hydra.sweeper.baseline: {name}={value} of the config is outside the search space")
+    return values
 
 
 def config_value(config: DictConfig, name: str) -> Any:

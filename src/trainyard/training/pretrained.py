@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from trainyard.config.validate import check_pretrained_data
 from trainyard.data.base import DataModule
+from trainyard.data.text import MAX_TOKENIZER
 from trainyard.errors import UserError
+from trainyard.files import read_small
 from trainyard.tasks.base import Task
-from trainyard.trust.checkpoint_files import load_checkpoint, plain_tensors
+from trainyard.trust.checkpoint_files import load_checkpoint, plain_tensors, size_limit
 from trainyard.trust.safe_yaml import read_config
 
 Weights = Mapping[str, Tensor]
@@ -60,8 +62,9 @@ def check_tokenizer(path: str, data: DataModule) -> None:
     file, tokenizer = Path(path).expanduser() / "tokenizer.json", getattr(data, "tokenizer_json", None)
     ours = tokenizer() if tokenizer else None
     try:
-        differs = ours is not None and file.is_file() and json.loads(file.read_text()) != json.loads(ours)
-    except (ValueError, RecursionError) as error:
+        theirs = read_small(file, MAX_TOKENIZER) if ours is not None and file.exists() else None
+        differs = theirs is not None and json.loads(theirs) != json.loads(ours or "")
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"pretrained={path}: {file} is not a tokenizer ({error})") from error
     if differs:
         raise UserError(
@@ -91,7 +94,7 @@ def read_weights(net: nn.Module, path: str) -> tuple[Weights, dict[str, Any]]:
         check_groups(resolved, config)
     if not file.is_file():
         raise UserError(f"pretrained={path} is neither a run directory nor a weights file")
-    state = load_checkpoint(file)
+    state = load_checkpoint(file, size_limit(net))
     state = plain_tensors(state.get("state_dict", state), file)
     if any(name.startswith("net.") for name in state):
         state = {name.removeprefix("net."): value for name, value in state.items() if name.startswith("net.")}

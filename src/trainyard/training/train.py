@@ -20,6 +20,7 @@ from trainyard.durability.crash_report import write_crash_report
 from trainyard.durability.resume_points import ResumePoints, first_step_to_log, newest_intact
 from trainyard.durability.run_lock import RunLock
 from trainyard.durability.signals import Stopped, kill_data_workers
+from trainyard.files import unshare, write_durably
 from trainyard.loggers.metrics_lines import read_metrics, truncate_metrics
 from trainyard.logs import log_to_file
 from trainyard.runs.directory import RESOLVED, TOKENIZER, create, name_run, write_config
@@ -42,8 +43,8 @@ def run_training(requested: Composed) -> Run | None:
     composed = load_stored_config(requested) if requested.cfg.resume else requested
     cfg, path = resolve_run(composed)
     resumes = (path / RESOLVED).exists() and not cfg.check
-    if resumes:
-        check_links(path)
+    if not cfg.check:
+        check_links(path, requested.cfg.trust)
     validate(composed, cfg, started=read_config(path / RESOLVED) if resumes else None)
     if resumes and (run := finished_run(path, cfg)):
         return run
@@ -64,11 +65,13 @@ def run_training(requested: Composed) -> Run | None:
     with RunLock(path) as lock, report_crashes(path):
         if resumes:
             truncate_metrics(path, first_step_to_log(point) if point else 0)
+            unshare(path / "run.log")
             write_config(path, composed, cfg)
         else:
             create(path, composed, cfg)
         if isinstance(data, Text):
-            (path / TOKENIZER).write_text(data.tokenizer_json())
+            tokenizer = data.tokenizer_json().encode()
+            write_durably(path / TOKENIZER, lambda file: file.write(tokenizer))
         with log_to_file(path / "run.log"):
             lock.write_status("running")
             log.info("run: %s%s", path, f", resumed from {point.name}" if point else ", restarted" if resumes else "")

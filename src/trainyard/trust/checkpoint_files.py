@@ -21,6 +21,8 @@ def integrity_error(path: Path) -> str | None:
 
     (torch.load checks no sums: it would load a flipped bit without a word.)
     """
+    if not path.is_file():  # a pipe would block
+        return "it is not a regular file"
     try:
         with zipfile.ZipFile(path) as archive:
             records = archive.infolist()
@@ -39,13 +41,20 @@ def integrity_error(path: Path) -> str | None:
         return str(error) or type(error).__name__
 
 
-def load_checkpoint(path: Path, **options: Any) -> dict[str, Any]:
+def size_limit(module: nn.Module) -> int:
+    """The bytes that a checkpoint of the module may have: weights, their average, an optimizer's state, and more."""
+    return 16 * sum(value.numel() * value.element_size() for value in module.state_dict().values()) + (64 << 20)
+
+
+def load_checkpoint(path: Path, most: int | None = None, **options: Any) -> dict[str, Any]:
     """The content of a checkpoint, on the CPU unless `options` (of torch.load) say otherwise.
 
-    UserError unless it is a whole file of plain data.
+    UserError unless it is a whole file of plain data, of at most `most` bytes.
     """
     if not path.is_file():
         raise UserError(f"{path} is not a file")
+    if most is not None and path.stat().st_size > most:
+        raise UserError(f"{path} has {path.stat().st_size:,} bytes, and this network's checkpoint at most {most:,}")
     if reason := integrity_error(path):
         raise UserError(f"{path} cannot be read: {reason}")
     try:

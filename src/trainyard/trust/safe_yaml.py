@@ -22,12 +22,17 @@ class PlainLoader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def read_config(file: Path, content: bytes | None = None) -> dict[str, Any]:
-    """A config file (or its `content`) as plain values, under today's names; UserError for anything else."""
+def read_yaml(file: Path, content: bytes | None = None) -> Any:
+    """A YAML file (or its `content`) as plain values; UserError for tags, aliases, or what is no YAML."""
     try:
-        config = yaml.load((read_small(file) if content is None else content).decode("utf-8"), PlainLoader)
-        if not isinstance(config, dict):
-            raise ValueError("it contains no mapping")
-        return upgrade(config)
+        return yaml.load((read_small(file) if content is None else content).decode("utf-8"), PlainLoader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"{file} is not a run's config: {printable(' '.join(str(error).split()), 300)}") from error
+
+
+def read_config(file: Path, content: bytes | None = None) -> dict[str, Any]:
+    """A config file (or its `content`) as plain values, under today's names; UserError for anything else."""
+    config = read_yaml(file, content)
+    if not isinstance(config, dict):
+        raise UserError(f"{file} is not a run's config: it contains no mapping")
+    return upgrade(config)

@@ -50,48 +50,54 @@ def server() -> Iterator[SimpleNamespace]:
 
 def test_a_file_is_fetched_once(server: SimpleNamespace, tmp_path: Path) -> None:
     for _ in range(2):
-        assert fetch(server.url, tmp_path / "data.bin", SHA256).read_bytes() == CONTENT
+        assert fetch(server.url, tmp_path / "data.bin", SHA256, len(CONTENT)).read_bytes() == CONTENT
     assert server.requests == [0]
 
 
 def test_a_broken_connection_is_continued(server: SimpleNamespace, tmp_path: Path) -> None:
     server.breaks = 2
-    assert fetch(server.url, tmp_path / "data.bin", SHA256, pause=0).read_bytes() == CONTENT
+    assert fetch(server.url, tmp_path / "data.bin", SHA256, len(CONTENT), pause=0).read_bytes() == CONTENT
     assert server.requests == [0, 512_000, 768_000]
 
 
 def test_an_earlier_runs_part_is_continued(server: SimpleNamespace, tmp_path: Path) -> None:
     (tmp_path / "data.bin.part").write_bytes(CONTENT[:1000])
-    assert fetch(server.url, tmp_path / "data.bin", SHA256).read_bytes() == CONTENT
+    assert fetch(server.url, tmp_path / "data.bin", SHA256, len(CONTENT)).read_bytes() == CONTENT
     assert server.requests == [1000]
 
 
 def test_a_part_that_is_whole_needs_no_more(server: SimpleNamespace, tmp_path: Path) -> None:
     (tmp_path / "data.bin.part").write_bytes(CONTENT)
-    assert fetch(server.url, tmp_path / "data.bin", SHA256).read_bytes() == CONTENT
+    assert fetch(server.url, tmp_path / "data.bin", SHA256, len(CONTENT)).read_bytes() == CONTENT
 
 
 def test_a_server_without_ranges_starts_over(server: SimpleNamespace, tmp_path: Path) -> None:
     server.breaks, server.ranges = 1, False
-    assert fetch(server.url, tmp_path / "data.bin", SHA256, pause=0).read_bytes() == CONTENT
+    assert fetch(server.url, tmp_path / "data.bin", SHA256, len(CONTENT), pause=0).read_bytes() == CONTENT
 
 
 def test_a_wrong_checksum_is_refused(server: SimpleNamespace, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"has the SHA-256 {SHA256}, not the published 00; delete it"):
-        fetch(server.url, tmp_path / "data.bin", "00")
+        fetch(server.url, tmp_path / "data.bin", "00", len(CONTENT))
+
+
+def test_a_download_without_end_is_cut_off(server: SimpleNamespace, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is longer than the published 1,000 bytes"):
+        fetch(server.url, tmp_path / "data.bin", SHA256, 1000)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_not_there_is_not_asked_for_twice(server: SimpleNamespace, tmp_path: Path) -> None:
     server.status = 404
     with pytest.raises(ConnectionError, match="could not be downloaded .*404"):
-        fetch(server.url, tmp_path / "data.bin", SHA256)
+        fetch(server.url, tmp_path / "data.bin", SHA256, len(CONTENT))
     assert len(server.requests) == 1
 
 
 def test_a_server_in_trouble_is_asked_again(server: SimpleNamespace, tmp_path: Path) -> None:
     server.status = 503
     with pytest.raises(ConnectionError, match="could not be downloaded .*503"):
-        fetch(server.url, tmp_path / "data.bin", SHA256, tries=3, pause=0)
+        fetch(server.url, tmp_path / "data.bin", SHA256, len(CONTENT), tries=3, pause=0)
     assert len(server.requests) == 3
 
 

@@ -19,17 +19,17 @@ def data_root(root: str | None) -> Path:
     return Path(root).expanduser() if root else user_cache_path("trainyard")
 
 
-def fetch(url: str, target: Path, sha256: str, tries: int = 4, pause: float = 0.5) -> Path:
-    """Download `url` to `target`, continuing a broken attempt, also one of an earlier run.
+def fetch(url: str, target: Path, sha256: str, size: int, tries: int = 4, pause: float = 0.5) -> Path:
+    """Download `url`, of `size` bytes, to `target`, continuing a broken attempt, also one of an earlier run.
 
-    ConnectionError if `tries` attempts have failed, ValueError for a wrong checksum.
+    ConnectionError if `tries` attempts have failed, ValueError for another size or checksum.
     """
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(target.name + ".part")
         for attempt in range(tries):
             try:
-                _continue(url, part)
+                _continue(url, part, size)
                 break
             except (OSError, EOFError) as error:
                 refused = isinstance(error, urllib.error.HTTPError) and error.code < 500
@@ -43,8 +43,8 @@ def fetch(url: str, target: Path, sha256: str, tries: int = 4, pause: float = 0.
     return target
 
 
-def _continue(url: str, part: Path) -> None:
-    """Append the missing bytes to `part`; EOFError if the connection ends early."""
+def _continue(url: str, part: Path, size: int) -> None:
+    """Append the missing bytes to `part`; EOFError if the connection ends early, ValueError after `size` bytes."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
@@ -64,6 +64,9 @@ def _continue(url: str, part: Path) -> None:
                 file.write(chunk)
                 progress.update(bar, advance=len(chunk))
                 have += len(chunk)
+                if have > size:
+                    part.unlink()
+                    raise ValueError(f"{url} is longer than the published {size:,} bytes")
     if have < total:
         raise EOFError(f"the connection ended after {have} of {total} bytes")
 

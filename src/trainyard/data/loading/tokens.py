@@ -1,7 +1,9 @@
 """From texts to integers: tokenizers that are trained here, and documents stored on disk as one array."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,22 +22,54 @@ def train_tokenizer(kind: str, texts: Sequence[str], vocab_size: int) -> Tokeniz
     `word`: the most frequent words and punctuation marks in lower case; anything else is [UNK]. `bpe`: byte pair
     encoding (Sennrich et al., 2016) of bytes, so that no text is unknown and every text can be decoded.
     """
+    options = {"vocab_size": vocab_size, "special_tokens": SPECIAL, "show_progress": False}
+    if kind == "word":
+        trainer: Any = trainers.WordLevelTrainer(**options)
+    else:
+        trainer = trainers.BpeTrainer(initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), **options)
+    tokenizer = _untrained(kind)
+    tokenizer.train_from_iterator(texts, trainer, length=len(texts))
+    return tokenizer
+
+
+def _untrained(kind: str) -> Tokenizer:
+    """A tokenizer without a vocabulary."""
     if kind == "word":
         tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))
         tokenizer.normalizer = normalizers.Sequence([normalizers.Replace("<br />", " "), normalizers.Lowercase()])
         tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"\w+(?:'\w+)?|[^\w\s]"), "removed", invert=True)
-        trainer = trainers.WordLevelTrainer(vocab_size=vocab_size, special_tokens=SPECIAL, show_progress=False)
     else:
         tokenizer = Tokenizer(models.BPE())
         tokenizer.normalizer = normalizers.Replace("<br />", "\n")
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.decoder = decoders.ByteLevel()
-        alphabet = pre_tokenizers.ByteLevel.alphabet()
-        trainer = trainers.BpeTrainer(
-            vocab_size=vocab_size, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
-        )
-    tokenizer.train_from_iterator(texts, trainer, length=len(texts))
     return tokenizer
+
+
+def read_tokenizer(text: str) -> Tokenizer:
+    """A tokenizer from its JSON; ValueError unless it is one of `train_tokenizer`, up to its vocabulary.
+
+    (The format allows others whose normalizers would let a text grow without bounds.)
+    """
+    try:
+        tokenizer = Tokenizer.from_str(text)
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        found = _components(tokenizer)
+    except BaseException as error:  # the library raises Exception, and a PanicException that is none
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        raise ValueError(str(error)) from error
+    if found not in (_components(_untrained(kind)) for kind in KINDS):
+        raise ValueError("its normalizer, pre-tokenizer, model or decoder is not that of tokenizer=word or bpe")
+    return tokenizer
+
+
+def _components(tokenizer: Tokenizer) -> dict[str, Any]:
+    """What a tokenizer is made of, without its vocabulary."""
+    content = json.loads(tokenizer.to_str())
+    model = {name: value for name, value in content.pop("model").items() if name not in ("vocab", "merges")}
+    return {**content, "added_tokens": None, "model": model}
 
 
 def write_documents(tokenizer: Tokenizer, texts: Sequence[str], labels: Sequence[int], folder: Path) -> None:
