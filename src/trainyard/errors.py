@@ -1,10 +1,13 @@
 """Errors that a user can fix, and how they are shown."""
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
+
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # what a terminal would obey
 
 
 class UserError(Exception):
@@ -23,7 +26,7 @@ def exit_on_error(debug: bool) -> Iterator[None]:
         if debug:
             raise
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", []))
-        sys.exit(f"error: {describe_error(error)}{notes}\n(debug=true shows the traceback)")
+        sys.exit(without_control(f"error: {describe_error(error)}{notes}\n(debug=true shows the traceback)"))
 
 
 def describe_error(error: Exception) -> str:
@@ -56,6 +59,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     near = near or [siblings[key] for key in get_close_matches(tail, siblings, n=3)]
     near = near or get_close_matches(word, known, n=3, cutoff=0.75)
     return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
+def without_control(text: str) -> str:
+    """A text for the terminal: every control character but line feeds and tabs is replaced by a question mark.
+
+    Everything that is printed passes through here, because names and messages may come from someone else's files.
+    """
+    return CONTROL.sub("?", text)
 
 
 def printable(value: Any, most: int = 80) -> str:

@@ -7,6 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from traceback import format_exc
+from typing import TYPE_CHECKING
+
+from trainyard.errors import without_control
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 # Warnings of Lightning and torch about what is intended here.
 IGNORED_WARNINGS = (
@@ -19,6 +25,14 @@ IGNORED_WARNINGS = (
     ".*`srun` command is available.*",  # one process needs none
     ".*lr_scheduler.step.*before.*optimizer.step.*",
 )
+
+
+class CleanFormatter(logging.Formatter):
+    """Leave out control characters, which a terminal would obey."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The text of the record."""
+        return without_control(super().format(record))
 
 
 class Printer(logging.Handler):
@@ -36,13 +50,13 @@ def log_to_console() -> None:
     own = logging.getLogger("trainyard")
     if not own.handlers:
         printer = Printer()
-        printer.setFormatter(logging.Formatter("%(message)s"))
+        printer.setFormatter(CleanFormatter("%(message)s"))
         own.addHandler(printer)
         own.setLevel(logging.INFO)
     root = logging.getLogger()
     if not root.handlers:  # a program or notebook that has set up its own logging keeps it
         others = logging.StreamHandler(sys.stderr)
-        others.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        others.setFormatter(CleanFormatter("%(levelname)s %(name)s: %(message)s"))
         others.setLevel(logging.WARNING)
         others.addFilter(lambda record: not record.name.startswith("trainyard"))
         root.addHandler(others)
@@ -51,11 +65,21 @@ def log_to_console() -> None:
         logging.getLogger(name).propagate = True
 
 
+def render(table: "RenderableType") -> str:
+    """A table as plain text of the terminal's width."""
+    from rich.console import Console  # deferred: not every command prints a table
+
+    console = Console(highlight=False, force_terminal=False, color_system=None)
+    with console.capture() as capture:
+        console.print(table)
+    return without_control(capture.get().rstrip())
+
+
 @contextmanager
 def log_to_file(file: Path) -> Iterator[None]:
     """Append everything that is logged, and every warning, to `file`."""
     handler = logging.FileHandler(file)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(CleanFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
     logging.captureWarnings(True)

@@ -1,5 +1,6 @@
 """A run directory from someone else is data: nothing in it runs, and what is wrong with it is said in a sentence."""
 
+import logging
 import os
 import shutil
 import subprocess
@@ -119,6 +120,17 @@ def test_a_truncated_key_signs_nothing(run: trainyard.Run, tmp_path: Path, monke
     (tmp_path / "trainyard").mkdir()
     (tmp_path / "trainyard" / "key").touch()
     assert Run(run.path).is_foreign
+
+
+def test_where_no_key_can_be_kept_the_run_says_that_it_is_not_signed(
+    short: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "no folder").touch()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "no folder"))
+    words = ["model=mlp", "data=shapes", "data.size=200", "data.test_size=100", f"run.dir={tmp_path}/here"]
+    monkeypatch.setattr(logging.getLogger("trainyard"), "propagate", True)
+    trainyard.train([*short, *words])
+    assert f"{tmp_path}/here cannot be signed as yours" in caplog.text and "trust=true" in caplog.text
 
 
 def test_a_run_is_its_users_own_at_every_instant_of_being_written(run: trainyard.Run, tmp_path: Path) -> None:

@@ -3,9 +3,10 @@
 import logging
 
 from lightning import Callback, LightningModule, Trainer
-from rich.console import Console
 from rich.table import Table
 from torch import nn
+
+from trainyard.logs import render
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +31,7 @@ def network_table(net: nn.Module) -> str:
         for label, part in [(f"{name}.{k}", v) for k, v in parts] or [(name, child)]:
             count = count_parameters(part)
             table.add_row(label, type(part).__name__, f"{count:,}" if count else "")
-    console = Console(highlight=False)
-    with console.capture() as capture:
-        console.print(table)
-    return capture.get().rstrip()
+    return render(table)
 
 
 def count_parameters(module: nn.Module) -> int:

@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from trainyard.cli.parser import examples
+from trainyard.errors import without_control
 
 
 def add_parser(commands: Any) -> None:
@@ -36,4 +37,4 @@ def run(options: argparse.Namespace) -> None:
         options.prompt, options.tokens, options.count, options.seed,
         temperature=options.temperature, top_k=options.top_k, top_p=options.top_p,
     )  # fmt: skip
-    print("\n\n".join(texts))
+    print(without_control("\n\n".join(texts)))

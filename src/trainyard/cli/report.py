@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from trainyard.cli.parser import examples
+from trainyard.errors import without_control
 
 
 def add_parser(commands: Any) -> None:
@@ -32,7 +33,7 @@ def run(options: argparse.Namespace) -> None:
     groups = group_runs(done)
     print_table(groups)
     if unfinished:
-        print(f"{len(unfinished)} unfinished: {', '.join(map(str, unfinished))}")
+        print(without_control(f"{len(unfinished)} unfinished: {', '.join(map(str, unfinished))}"))
     if options.into:
         write_into(options.into, markdown(groups))
     for file, text in ((options.csv, as_csv), (options.latex, latex)):

@@ -155,7 +155,7 @@ class Text(DataModule):
         """The tokenizer of the run, or of the data; ValueError for a file that is none of ours."""
         try:
             return read_tokenizer(self.tokenizer_json())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ValueError(f"{self.tokenizer_path()} is not a tokenizer of Trainyard: {error}") from error
 
     def encode(self, texts: Sequence[str]) -> Tensor:  # B texts -> (B, T) int64

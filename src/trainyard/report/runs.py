@@ -58,7 +58,7 @@ def read_run(folder: Path) -> Finished:
         raise
     except Exception as error:  # its files may contain anything
         raise UserError(
-            f"{folder} is not a run that can be read ({type(error).__name__}: {printable(error)})"
+            f"{folder} is not a run that can be read ({type(error).__name__}: {printable(error, 300)})"
         ) from error
 
 

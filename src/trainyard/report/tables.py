@@ -1,16 +1,18 @@
 """The groups as a table: on the terminal, in Markdown, CSV and LaTeX."""
 
 import csv
+import html
 import io
 from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
 
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from trainyard.errors import without_control
+from trainyard.logs import render
 from trainyard.report.bootstrap import Comparison, compare
 from trainyard.report.groups import Group, differences
 
@@ -22,6 +24,10 @@ COLUMNS = (
 ON_TERMINAL = 7  # columns; speed, machine and command are in the files alone
 FEW_PAIRS = 5  # with fewer, the comparison is unreliable
 SPLITS = ("test", "validation", "train")
+LATEX = str.maketrans({
+    **{character: f"\\{character}" for character in "%_&#${}"}, "±": r"$\pm$", "\n": " ",
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+})  # fmt: skip
 
 
 def cells(each: Group) -> tuple[str, ...]:
@@ -69,10 +75,9 @@ def print_table(groups: Sequence[Group]) -> None:
     words = differences(groups)
     for difference, row in zip(words, rows, strict=True):
         table.add_row(escape(difference), *map(escape, row[: len(names)]))
-    console = Console(highlight=False)
-    console.print(table)
+    print(render(table))
     for found in compare(groups):
-        console.print(escape(sentence(found, groups, words)), soft_wrap=True)
+        print(without_control(sentence(found, groups, words)))
 
 
 def sentence(found: Comparison, groups: Sequence[Group], words: Sequence[str]) -> str:
@@ -91,16 +96,20 @@ def sentence(found: Comparison, groups: Sequence[Group], words: Sequence[str]) -
 def markdown(groups: Sequence[Group]) -> str:
     """The rows as a Markdown table."""
     headings, rows = nonempty_columns(groups)
-    lines = [headings, ("---",) * len(headings), *((*row[:-1], f"`{row[-1]}`") for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    texts = [[without_control(cell).replace("\n", " ").replace("|", "\\|") for cell in row] for row in rows]
+    shown = [
+        (*(html.escape(cell, quote=False) for cell in row[:-1]), f"`{row[-1].replace('`', chr(39))}`") for row in texts
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in [headings, ("---",) * len(headings), *shown])
 
 
 def latex(groups: Sequence[Group]) -> str:
     """The rows as a booktabs table, without machine and command."""
     headings, rows = nonempty_columns(groups)
     count = sum(name in COLUMNS[:ON_TERMINAL] for name in headings)
-    escapes = str.maketrans({"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "±": r"$\pm$"})
-    body = [" & ".join(cell.translate(escapes) for cell in row[:count]) + r" \\" for row in [headings, *rows]]
+    body = [
+        " & ".join(without_control(cell).translate(LATEX) for cell in row[:count]) + r" \\" for row in [headings, *rows]
+    ]
     begin = [rf"\begin{{tabular}}{{ll{'r' * (count - 2)}}}", r"\toprule", body[0], r"\midrule"]
     return "\n".join([*begin, *body[1:], r"\bottomrule", r"\end{tabular}"]) + "\n"
 
@@ -115,10 +124,15 @@ def as_csv(groups: Sequence[Group]) -> str:
         first, found = each.first, [each.statistics(split) for split in SPLITS]
         scores = [cell for some in found for cell in (astuple(some) if some else ("",) * 4)]
         speed = (each.average("minutes"), each.average("speed"))
-        table.writerow(
-            [first.network, first.data, first.metric, *scores, first.parameters, *speed, first.machine, each.command]
-        )
+        row = [first.network, first.data, first.metric, *scores, first.parameters, *speed, first.machine, each.command]
+        table.writerow([no_formula(cell) if isinstance(cell, str) else cell for cell in row])
     return stream.getvalue()
+
+
+def no_formula(text: str) -> str:
+    """A text that a spreadsheet shows instead of computing it."""
+    text = without_control(text)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
 
 
 def write_into(file: Path, table: str) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 from lightning import Trainer
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 
 from trainyard.files import write_durably
+from trainyard.logs import render
 from trainyard.runs.directory import SUMMARY
 
 log = logging.getLogger(__name__)
@@ -54,13 +54,10 @@ def print_summary(summary: dict[str, Any], path: Path, root: Path) -> None:
     for name in dict.fromkeys(key.split("/", 1)[1] for key in (*summary["best"], *summary["test"])):
         values = (summary["best"].get(f"val/{name}"), summary["test"].get(f"test/{name}"))
         table.add_row(name, *("" if value is None else f"{value:.4f}" for value in values))
-    console = Console(highlight=False)
-    with console.capture() as capture:
-        console.print(table)
     speed = summary["samples_per_second"]
     log.info(
-        "%s%s epochs, best %s, %.1f s%s\nrun:    %s\ncurves: tensorboard --logdir %s",
-        capture.get(),
+        "%s\n%s epochs, best %s, %.1f s%s\nrun:    %s\ncurves: tensorboard --logdir %s",
+        render(table),
         summary["epochs"],
         "none" if summary["best_epoch"] is None else int(summary["best_epoch"]) + 1,
         summary["seconds"],

@@ -15,6 +15,8 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from trainyard.errors import without_control
+from trainyard.logs import render
 from trainyard.sweep.options import Options
 from trainyard.sweep.outcome import Outcome
 from trainyard.sweep.storage import without_password
@@ -69,7 +71,7 @@ class Display:
             f"trial {trial.number}: {STATE_NAMES[outcome.state]} {scores}{reason}  {values}  "
             f"[{self.progress()}; {self.time_left()}]"
         )
-        (self.live.console.print(escape(line)) if self.live else log.info(line))
+        (self.live.console.print(escape(without_control(line))) if self.live else log.info(line))
 
     def progress(self) -> str:
         """How many trials have ended, and the best of them."""
@@ -124,11 +126,9 @@ def print_results(study: optuna.Study, options: Options) -> None:
     lower = next(iter(options.objectives.values())) == "min"
     ranked = sorted(done, key=lambda trial: (trial.values or [0])[0] * (1 if lower else -1))
     ranked = study.best_trials if len(options.objectives) > 1 and done else ranked[:5]
-    console = Console(highlight=False)
-    with console.capture() as capture:
-        console.print(make_table(ranked, options, best_trial(study)))
+    table = render(make_table(ranked, options, best_trial(study)))
     states = Counter(STATE_NAMES[trial.state] for trial in trials)
-    log.info("%s%s", capture.get(), ", ".join(f"{count} {state}" for state, count in states.items()))
+    log.info("%s\n\n%s", table, ", ".join(f"{count} {state}" for state, count in states.items()))
     reasons = Counter(
         trial.user_attrs.get(REASON, "") for trial in trials
         if trial.state == TrialState.FAIL or "pruned" not in trial.user_attrs.get(REASON, "pruned")
@@ -146,7 +146,7 @@ def print_results(study: optuna.Study, options: Options) -> None:
 
 def short(value: Any) -> str:
     """A value in a few digits."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else without_control(str(value))
 
 
 def duration(seconds: float) -> str:

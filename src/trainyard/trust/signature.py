@@ -1,6 +1,7 @@
 """Whose run it is: a run directory carries a signature that only its maker's key can have made."""
 
 import hmac
+import logging
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,6 +14,7 @@ from trainyard.files import read_small, write_durably
 SIGNATURE, SIGNATURE_0_1 = ".signature", ".seal"  # the file, and its name in runs of version 0.1
 SIGNED_FILES = ("config.yaml", "choices.yaml", "overrides.yaml", "config.resolved.yaml")  # they name the code that runs
 LENGTH = 32  # bytes of a key
+log = logging.getLogger(__name__)
 
 
 def sign(folder: Path, contents: Mapping[str, bytes]) -> None:
@@ -20,10 +22,15 @@ def sign(folder: Path, contents: Mapping[str, bytes]) -> None:
 
     So a run is its user's own at every instant. Without a home folder to keep a key in, it stays unsigned.
     """
-    with suppress(OSError):
+    try:
         present = (read_signed(folder) or {}).items()
         lines = [_digest(name, content) for name, content in (*present, *contents.items())]
         write_durably(folder / SIGNATURE, lambda file: file.write(b"\n".join(dict.fromkeys(lines)) + b"\n"))
+    except OSError as error:
+        log.warning(
+            "%s cannot be signed as yours (%s): other commands will read it as data, and resume=%s will need "
+            "trust=true; XDG_DATA_HOME names another folder for the key", folder, error, folder,
+        )  # fmt: skip
 
 
 def read_signed(folder: Path) -> dict[str, bytes] | None:

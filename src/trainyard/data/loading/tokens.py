@@ -1,7 +1,7 @@
 """From texts to integers: tokenizers that are trained here, and documents stored on disk as one array."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ PAD, UNK, CLS, SEP, MASK = range(5)
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 KINDS = ("word", "bpe")
 CHUNK = 1000  # texts encoded at a time
+TYPES = {"WordLevel", "BPE", "Sequence", "Replace", "Lowercase", "Split", "ByteLevel"}  # what ours are made of
 
 
 def train_tokenizer(kind: str, texts: Sequence[str], vocab_size: int) -> Tokenizer:
@@ -51,6 +52,9 @@ def read_tokenizer(text: str) -> Tokenizer:
 
     (The format allows others whose normalizers would let a text grow without bounds.)
     """
+    types = {part["type"] for part in _parts(json.loads(text))}
+    if types - TYPES:  # some others make the parser panic, which prints a traceback
+        raise ValueError(f"it has a part of the type {', '.join(map(str, types - TYPES))}")
     try:
         tokenizer = Tokenizer.from_str(text)
         tokenizer.no_padding()
@@ -63,6 +67,17 @@ def read_tokenizer(text: str) -> Tokenizer:
     if found not in (_components(_untrained(kind)) for kind in KINDS):
         raise ValueError("its normalizer, pre-tokenizer, model or decoder is not that of tokenizer=word or bpe")
     return tokenizer
+
+
+def _parts(node: Any) -> Iterator[dict[str, Any]]:
+    """The mappings with a type, at any depth."""
+    if isinstance(node, dict):
+        if isinstance(node.get("type"), str):
+            yield node
+        node = [child for name, child in node.items() if name not in ("vocab", "merges")]
+    if isinstance(node, list):
+        for child in node:
+            yield from _parts(child)
 
 
 def _components(tokenizer: Tokenizer) -> dict[str, Any]:
