@@ -8,6 +8,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 
 from trainyard.files import write_durably
 from trainyard.trust.checkpoint_files import load_checkpoint
+from trainyard.trust.plain_state import to_plain
 
 
 class DurableIO(TorchCheckpointIO):
@@ -17,8 +18,9 @@ class DurableIO(TorchCheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        content = {name: to_plain(value, name) for name, value in checkpoint.items()}
         try:
-            write_durably(path, lambda file: torch.save(checkpoint, file))
+            write_durably(path, lambda file: torch.save(content, file))
         except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError on a full disk
             raise CheckpointError(
                 f"{path} cannot be written: {_reason(error)}. The file that was there before is intact"

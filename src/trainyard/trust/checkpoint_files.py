@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from trainyard.errors import UserError
+from trainyard.trust.plain_state import from_plain
 
 DTYPES = (
     torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool,
@@ -58,7 +59,7 @@ def load_checkpoint(path: Path, most: int | None = None, **options: Any) -> dict
     if reason := integrity_error(path):
         raise UserError(f"{path} cannot be read: {reason}")
     try:
-        content = torch.load(path, weights_only=True, **{"map_location": "cpu", **options})
+        content = from_plain(torch.load(path, weights_only=True, **{"map_location": "cpu", **options}))
     except Exception as error:  # whatever the unpickler raises for what is not plain data
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(f"{path} contains more than plain data, and is not read ({reason[0][:200]})") from error
