@@ -16,4 +16,4 @@ class UserConfSearchPath(SearchPathPlugin):
         if module is None or main is None or main.removeprefix("file://") != str(module.package_conf()):
             return
         if own := module.user_conf():
-            search_path.prepend("own conf", f"file://{own}", anchor="main")
+            search_path.prepend("user conf", f"file://{own}", anchor="main")

@@ -70,12 +70,16 @@ def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def upgrade(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config of an earlier version under today's names: RENAMED keys, MOVED targets; the argument is left alone."""
+    """A config of an earlier version under today's names: RENAMED keys, MOVED targets; the argument is left alone.
+
+    (A user's own class may well have an argument of a name that one of Trainyard's had.)
+    """
 
     def renamed(node: Any, prefix: str = "") -> Any:
         if isinstance(node, Mapping):
+            names = RENAMED if str(node.get("_target_")).startswith("trainyard.") else {}
             return {
-                RENAMED.get(f"{prefix}{key}", key).removeprefix(prefix) if isinstance(key, str) else key: renamed(
+                names.get(f"{prefix}{key}", key).removeprefix(prefix) if isinstance(key, str) else key: renamed(
                     child, f"{prefix}{key}."
                 )
                 for key, child in node.items()

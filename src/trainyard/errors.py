@@ -44,8 +44,10 @@ def describe_error(error: Exception) -> str:
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, the error that it came from, and so on."""
-    while error is not None:
+    """The error, the error that it came from, and so on; each once, as one may be its own cause."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
 

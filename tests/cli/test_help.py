@@ -1,6 +1,7 @@
 """The help of every command, and what mistyped words are answered, without waiting for torch."""
 
 import re
+import shlex
 import subprocess
 import sys
 
@@ -27,6 +28,24 @@ def test_every_command_explains_itself(words: list[str], capsys: pytest.CaptureF
     assert len(words) > 1 or f"examples:\n  trainyard {words[0]} " in text
 
 
+@pytest.mark.parametrize("command", [name for name in NAMES if name != "train"])
+def test_every_example_parses(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also with its key=value after the options."""
+    text = next(iter(make_parser()._subparsers._group_actions)).choices[command].epilog  # pyright: ignore
+    lines = re.findall(r"^  trainyard (.*)$", text, re.MULTILINE)
+    assert lines
+    ran = []
+    module = next(each for each in COMMANDS if each.__name__.endswith(command))
+    monkeypatch.setattr(module, "run", ran.append)
+    for line in lines:
+        words = shlex.split(line)
+        run_command(words)
+        if command == "evaluate":
+            run_command([words[0], words[1], "--split", "val", "a.b=1"])
+            assert ran[-1].overrides == ["a.b=1"] and ran[-1].split == "val"
+    assert len(ran) >= len(lines)
+
+
 def test_help_and_mistakes_do_not_wait_for_torch() -> None:
     program = """
 import sys
@@ -51,7 +70,10 @@ sys.exit("torch" in sys.modules)
         (["evalute"], "trainyard: evalute is unknown. Did you mean evaluate?"),
         (["plot", "activation"], "trainyard plot: activation is unknown. Did you mean activations?"),
         (["plot"], "trainyard plot: the following arguments are required: FIGURE; see trainyard plot --help"),
-        (["evaluate"], "trainyard evaluate: the following arguments are required: RUN"),
+        (["evaluate"], "trainyard evaluate: the following arguments are required: RUN; see"),
+        (["evaluate", "x", "y"], "trainyard evaluate scores one run, and y is not a key=value"),
+        (["evaluate", "x", "--splt", "val"], "trainyard: unrecognized arguments: --splt"),
+        (["report", "x", "a=b", "--nto", "c"], "trainyard: unrecognized arguments: --nto"),
         (["generate", "x", "--tokens", "many"], "argument --tokens: invalid int value: 'many'"),
         (["plot", "activations", "data=xor"], "plot activations takes no argument but out=FILE.png, not data=xor"),
     ],

@@ -11,6 +11,7 @@ from test_signals import started
 import trainyard
 from trainyard.data.base import print_unless_main_ended
 from trainyard.durability.crash_report import write_crash_report
+from trainyard.errors import causes
 from trainyard.models.mlp import MLP
 
 
@@ -61,3 +62,10 @@ def test_a_data_worker_that_dies_is_reported_with_the_usual_fix(tmp_path: Path) 
         in errors
     )
     assert "continue with: python train.py resume=here" in errors
+
+
+def test_an_error_that_is_its_own_cause_ends() -> None:
+    """TensorBoard's writer raises again what Lightning raised because of it."""
+    one, other = OSError("full"), RuntimeError("again")
+    one.__context__, other.__context__ = other, one
+    assert list(causes(one)) == [one, other]

@@ -41,3 +41,34 @@ def test_the_first_layer_that_is_not_finite_is_named() -> None:
     assert finite.origin(Module()) == "the output of second (Linear)"
     finite.batch = torch.tensor([[1.0, float("nan")]])
     assert finite.origin(Module()).startswith("the data: the latest batch contains NaN")
+
+
+class SpoilGradient(torch.optim.SGD):
+    """Gradients become NaN in the last step of all, after which no loss is computed."""
+
+    steps = 0
+
+    def step(self, closure=None):
+        loss = closure() if closure else None
+        SpoilGradient.steps += 1
+        if SpoilGradient.steps == LAST_STEP:
+            for group in self.param_groups:
+                for weight in group["params"]:
+                    weight.grad.fill_(float("nan"))
+        super().step()
+        return loss
+
+
+LAST_STEP = 18 * 4
+
+
+def test_a_gradient_that_is_not_finite_in_the_last_step_is_found_before_the_weights_are_saved(tmp_path: Path) -> None:
+    words = ["optimizer=sgd", "~optimizer.momentum", "~optimizer.nesterov", "~optimizer.weight_decay",
+             "optimizer._target_=test_non_finite.SpoilGradient", f"run.dir={tmp_path}/here"]  # fmt: skip
+    with pytest.raises(NonFiniteLossError, match="the weights are not finite after step") as caught:
+        trainyard.train([*WORDS, *words])
+    assert "resumed run would take the same steps" in str(caught.value)
+    assert not any("continue with" in note for note in getattr(caught.value, "__notes__", []))
+    for file in (tmp_path / "here" / "checkpoints").glob("*.ckpt"):
+        state = torch.load(file, weights_only=True)["state_dict"]
+        assert all(torch.isfinite(value).all() for value in state.values()), file

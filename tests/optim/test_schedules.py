@@ -54,6 +54,11 @@ def test_one_cycle_is_torchs_with_a_peak_of_its_own_for_each_group() -> None:
     assert max(expected) == pytest.approx(0.5, rel=0.01)
 
 
+def test_one_cycle_may_rise_in_a_single_step() -> None:
+    seen = rates(one_cycle(sgd(), total_steps=10, pct_start=0.1), 10)  # torch's own divides by zero
+    assert seen[0] < 0.1 and max(seen) == pytest.approx(1, abs=0.05) and seen[-1] < 0.01
+
+
 def test_values_out_of_range_are_refused() -> None:
     with pytest.raises(ValueError, match="warmup=1.5 must be in"):
         cosine(sgd(), 10, warmup=1.5)

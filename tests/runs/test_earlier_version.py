@@ -8,6 +8,7 @@ import torch
 
 import trainyard
 from trainyard.config_keys import upgrade
+from trainyard.errors import UserError
 from trainyard.training.evaluate import evaluate
 from trainyard.trust.signature import SIGNATURE, SIGNATURE_0_1, SIGNED_FILES, read_signed, sign
 
@@ -50,7 +51,52 @@ def test_it_continues_and_ends_as_a_run_of_today(earlier: Path, tmp_path: Path) 
 
 
 def test_renaming_leaves_everything_else_alone() -> None:
-    config = {"task": {"base_lr": 0.1}, "base_lr": 2, "data": {"memory": 5, "x": [{"memory": 1}]}, 3: {"task": None}}
-    expected = {"task": {"backbone_lr_scale": 0.1}, "base_lr": 2, "data": {"in_memory_bytes": 5, "x": [{"memory": 1}]},
-                3: {"task": None}}  # fmt: skip
+    task, data = {"_target_": "trainyard.tasks.x.X"}, {"_target_": "trainyard.data.x.X"}
+    config = {"task": {**task, "base_lr": 0.1}, "base_lr": 2, "data": {**data, "memory": 5, "x": [{"memory": 1}]}}
+    expected = {"task": {**task, "backbone_lr_scale": 0.1}, "base_lr": 2,
+                "data": {**data, "in_memory_bytes": 5, "x": [{"memory": 1}]}}  # fmt: skip
     assert upgrade(config) == expected
+    own = {"task": {"_target_": "mine.Task", "base_lr": 0.1}, 3: {"task": None}, "data": {"memory": 5}}
+    assert upgrade(own) == own
+
+
+OWN_DATA = """
+import torch
+from trainyard.data.base import DataModule, Samples
+
+class Mem(DataModule):
+    def __init__(self, memory, shape, num_classes, **loading):
+        super().__init__(**loading)
+        self.memory, self.num_classes = memory, num_classes
+
+    def read(self, split):
+        return Samples(torch.arange(40.0).view(20, 2) / self.memory, torch.arange(20) % 2)
+"""
+
+
+def test_a_class_of_ones_own_keeps_an_argument_of_a_renamed_key(
+    short: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`data.memory` was a key of image_folder; the user's own dataset may have an argument of that name."""
+    (tmp_path / "own_mem.py").write_text(OWN_DATA)
+    (tmp_path / "conf" / "data").mkdir(parents=True)
+    keys = "defaults: [/base/loading@_here_]\n_target_: own_mem.Mem\nmemory: 10\nshape: [2]\nnum_classes: 2\n"
+    (tmp_path / "conf" / "data" / "mem.yaml").write_text(keys)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    words = [*short, "model=mlp", "data=mem", "scheduler=constant", "run.dir=here"]
+    run = trainyard.train(words)
+    assert evaluate(trainyard.Run("here")) == pytest.approx(run.summary["test"])
+    assert trainyard.train(words).summary == run.summary  # the same command: it is finished
+    assert trainyard.train(["resume=here", "trainer.max_epochs=3"]).summary["epochs"] == 3
+
+
+@pytest.mark.parametrize(("key", "name"), [("task.base_lr", "task.backbone_lr_scale"), ("data.memory", "data.in_mem")])
+def test_an_experiment_file_with_an_old_key_is_told_the_new_one(
+    key: str, name: str, tmp_path: Path, image_root: Path
+) -> None:
+    group, _, last = key.partition(".")
+    (tmp_path / "old.yaml").write_text(f"# @package _global_\n{group}: {{{last}: 1}}\n")
+    words = ["data=image_folder", f"data.root={image_root}", "model=cnn"] if group == "data" else ["model=mlp"]
+    with pytest.raises(UserError, match=f"takes no argument {last}. It is now called {name}"):
+        trainyard.train([*words, f"experiment={tmp_path}/old.yaml"])

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import processes
 import pytest
 from interrupt import cut_off
 
 import trainyard
+from trainyard.durability.run_lock import RunLock
 from trainyard.errors import UserError
 from trainyard.loggers.metrics_lines import read_metrics
 from trainyard.machine import ACCELERATORS
@@ -78,3 +80,36 @@ def test_latest_is_the_newest_that_is_not_done(done: trainyard.Run, short: list[
     cut_off([*short, *WORDS], tmp_path / "cut", after=1)
     run = trainyard.train(["resume=latest", f"run.root={tmp_path}"])
     assert run.path == tmp_path / "cut" and run.summary["epochs"] == 2
+
+
+def test_an_experiment_file_that_is_gone_is_named(short: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("# @package _global_\nseed: 3\n")
+    trainyard.train([*short, *WORDS, f"experiment={file}", f"run.dir={tmp_path}/here"])
+    file.unlink()
+    done = processes.run(processes.train, f"resume={tmp_path}/here", "trainer.max_epochs=3", folder=tmp_path)
+    assert "mine.yaml: there is no such file, and none in conf/experiment" in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_what_to_continue_is_decided_under_the_lock(short: list[str], tmp_path: Path, caplog) -> None:
+    """Another process works in the directory: nothing of it is read, built or truncated."""
+    cut_off([*short, *WORDS, "callbacks.resume.every_n_steps=1"], tmp_path / "cut", after=3)
+    before = (tmp_path / "cut" / "metrics.jsonl").read_bytes()
+    for point in (tmp_path / "cut" / "checkpoints").glob("resume-*.ckpt"):
+        point.with_name("resume-000000999.ckpt").write_bytes(point.read_bytes()[:-100])
+    with RunLock(tmp_path / "cut"), pytest.raises(UserError, match="is in use by"):
+        trainyard.train([f"resume={tmp_path}/cut"])
+    assert (tmp_path / "cut" / "metrics.jsonl").read_bytes() == before and "is damaged" not in caplog.text
+    assert trainyard.train([f"resume={tmp_path}/cut"]).summary["epochs"] == 2
+    assert "is damaged" in caplog.text
+
+
+def test_a_schedule_of_the_users_own_that_needs_the_length_cannot_be_extended(short: list[str], tmp_path: Path) -> None:
+    words = [*short, *WORDS, "scheduler=onecycle", "scheduler._target_=trainyard.optim.schedules.one_cycle"]
+    trainyard.train([*words, f"run.dir={tmp_path}/here"])
+    with pytest.raises(UserError, match="the schedule one_cycle was planned for 2 epochs"):
+        trainyard.train([f"resume={tmp_path}/here", "trainer.max_epochs=3"])
+    with pytest.raises(UserError, match="the schedule one_cycle needs the length of the training; set one of the two"):
+        trainyard.train([*words, "trainer.max_epochs=-1", f"run.dir={tmp_path}/other"])
+    assert not (tmp_path / "other").exists()

@@ -157,3 +157,10 @@ def test_a_refusal_leaves_no_directory(short: list[str], tmp_path: Path) -> None
         with pytest.raises(UserError):
             trainyard.train([*short, *WORDS, f"run.root={tmp_path}", word])
     assert not list(tmp_path.iterdir())
+
+
+def test_longer_texts_than_a_trained_network_reads_are_refused(short: list[str], tmp_path: Path) -> None:
+    words = ["model=transformer", "data=reviews", "data.size=200", "data.test_size=100", "data.max_length=8"]
+    run = trainyard.train([*short, *words, "model.dim=8", "model.depth=1", f"run.dir={tmp_path}/here"])
+    with pytest.raises(UserError, match=r"data.max_length=9 is greater than model.max_length=8; lower the first, as"):
+        trainyard.Run(run.path, ["data.max_length=9"]).task()

@@ -291,6 +291,7 @@ def test_several_objectives_end_in_a_front(tmp_path: Path) -> None:
         (["check=true"], "check=true and resume=... are for one training"),
         (["hydra.sweeper.n_trials=many"], "hydra.sweeper.n_trials=many is not a number"),
         (["hydra.sweeper.baseline=true"], "model.widths=[512,256] of the config is outside"),
+        (["+task.base_lr=choice(0.1,1)"], "task.base_lr is now called task.backbone_lr_scale"),
         (["hydra/sweeper/sampler=tpa"], "hydra/sweeper/sampler=tpa is not an option. Did you mean tpe"),
         (
             ["hydra.sweeper.n_trails=3"],

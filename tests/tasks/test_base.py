@@ -50,7 +50,7 @@ def test_values_out_of_range_are_refused_at_construction(word: str) -> None:
 
 def test_a_schedule_without_an_end_is_refused(short: list[str]) -> None:
     words = ["model=mlp", "data=xor", "scheduler=cosine", "trainer.max_epochs=-1"]
-    with pytest.raises(ValueError, match="needs the length of the run: set trainer.max_epochs"):
+    with pytest.raises(UserError, match="the schedule cosine needs the length of the training; set one of the two"):
         trainyard.train([*(word for word in short if "max_epochs" not in word), *words])
 
 

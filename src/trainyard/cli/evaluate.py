@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from trainyard.cli.parser import examples
+from trainyard.errors import UserError
 
 
 def add_parser(commands: Any) -> None:
@@ -14,11 +15,13 @@ def add_parser(commands: Any) -> None:
         description="Score a run's best weights on one of its splits.",
         epilog=examples(
             "trainyard evaluate outputs/quickstart/...",
-            "trainyard evaluate outputs/quickstart/... --split val data.root=/data",
+            "trainyard evaluate outputs/imdb_gru/... data.root=/data --split val",
         ),
     )
     parser.add_argument("path", metavar="RUN", help="a run directory, outputs/...")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="changes to the run's config: data.root=...")
+    parser.add_argument(
+        "overrides", nargs="*", default=[], metavar="key=value", help="changes to the run's config: data.root=..."
+    )
     parser.add_argument("--split", choices=("test", "val"), default="test", help="default: test")
     parser.add_argument("--config-dir", help="your conf folder; modules next to it can be imported")
     parser.add_argument("--trust", action="store_true", help="run the code that someone else's run names")
@@ -29,6 +32,8 @@ def run(options: argparse.Namespace) -> None:
     """Print each score on a line."""
     import logging
 
+    if wrong := [word for word in options.overrides if "=" not in word]:
+        raise UserError(f"trainyard evaluate scores one run, and {wrong[0]} is not a key=value")
     from trainyard.config.user_conf import set_user_conf
     from trainyard.logs import log_to_console
     from trainyard.runs.run import Run

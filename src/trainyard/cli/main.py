@@ -23,7 +23,12 @@ def main(argv: list[str] | None = None) -> None:
 
 def run_command(words: list[str]) -> None:
     """Run any command but train; UserError for a mistake."""
-    options = make_parser().parse_args(words)
+    parser = make_parser()
+    options, rest = parser.parse_known_args(words)
+    if not hasattr(options, "overrides") or any("=" not in word or word.startswith("-") for word in rest):
+        options = parser.parse_args(words)  # names what is wrong
+    else:
+        options.overrides += rest  # argparse takes no key=value after an option
     options.run(options)
 
 

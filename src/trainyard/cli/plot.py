@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from trainyard.cli.parser import examples
+from trainyard.errors import UserError
 
 
 def add_parser(commands: Any) -> None:
@@ -36,12 +37,11 @@ def run(options: argparse.Namespace) -> None:
 
 def activations(words: list[str], out: str) -> None:
     """Save every activation function, with its derivative."""
-    from trainyard.errors import UserError
+    if words:
+        raise UserError(f"plot activations takes no argument but out=FILE.png, not {' '.join(words)}")
     from trainyard.figures.activations import curves
     from trainyard.models.layers.activations import ACTIVATIONS, activation
 
-    if words:
-        raise UserError(f"plot activations takes no argument but out=FILE.png, not {' '.join(words)}")
     curves({name: activation(name) for name in ACTIVATIONS}).savefig(out, dpi=120)
 
 
@@ -55,7 +55,6 @@ def augment(words: list[str], out: str) -> None:
     from trainyard.config.resolve import resolve
     from trainyard.data.images import Images
     from trainyard.data.loading.hashing import sample_keys
-    from trainyard.errors import UserError
     from trainyard.figures.augment import augmented
 
     composed = compose(words)

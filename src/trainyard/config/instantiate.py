@@ -10,6 +10,7 @@ import hydra.utils
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
+from trainyard.config_keys import RENAMED
 from trainyard.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
@@ -68,5 +69,19 @@ def _wrong_argument(node: DictConfig, cause: TypeError) -> str:
         return text
     word = text.split("'")[-2]
     module, _, name = node["_target_"].rpartition(".")
-    known = [key for key in signature(getattr(import_module(module), name)).parameters if key != "self"]
-    return f"{name} takes no argument {word}.{did_you_mean(word, known)} It takes {', '.join(known)}."
+    known = _arguments(getattr(import_module(module), name))
+    new = {old.rpartition(".")[2]: key for old, key in RENAMED.items() if key.rpartition(".")[2] in known}.get(word)
+    hint = f" It is now called {new}." if new else did_you_mean(word, known)
+    return f"{name} takes no argument {word}.{hint} It takes {', '.join(known)}."
+
+
+def _arguments(function: Any) -> list[str]:
+    """The names of what a function or class takes; of a class also what it passes on to its base classes."""
+    makers = [part.__init__ for part in function.__mro__[:-1]] if isinstance(function, type) else [function]
+    names: list[str] = []
+    for maker in makers:
+        parameters = signature(maker).parameters.values()
+        names += [each.name for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
+        if not any(each.kind == each.VAR_KEYWORD for each in parameters):
+            break
+    return [name for name in dict.fromkeys(names) if name != "self"]

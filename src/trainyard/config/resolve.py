@@ -23,7 +23,7 @@ def resolve(composed: Composed, decided: Mapping[str, Any] | None = None) -> Dic
     try:
         return DictConfig(OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True))
     except InterpolationKeyError as error:
-        raise UserError(_missing_fact(error, composed)) from error
+        raise UserError(_missing_key(error, composed)) from error
     except (MissingMandatoryValue, InterpolationResolutionError) as error:
         for cause in causes(error):
             if isinstance(cause, UserError):  # from a resolver of ours
@@ -34,7 +34,7 @@ def resolve(composed: Composed, decided: Mapping[str, Any] | None = None) -> Dic
         raise UserError(f"{missing[1]} is required: set {missing[1]}=...") from error
 
 
-def _missing_fact(error: InterpolationKeyError, composed: Composed) -> str:
+def _missing_key(error: InterpolationKeyError, composed: Composed) -> str:
     fact = re.search(r"Interpolation key '([^']+)'", str(error))
     group = str(error.full_key).split(".")[0]
     choices = composed.choices

@@ -5,11 +5,14 @@ built, which is also before a run directory exists.
 """
 
 from collections.abc import Iterable, Mapping
+from inspect import signature
 from typing import Any
 
+from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
-from trainyard.config.composition import Composed, compose_overrides
+from trainyard.config.compose import compose
+from trainyard.config.composition import Composed
 from trainyard.config_keys import flatten, may_change_on_resume
 from trainyard.errors import UserError, did_you_mean
 from trainyard.machine import ACCELERATORS
@@ -17,7 +20,6 @@ from trainyard.machine import ACCELERATORS
 MATMUL = ("highest", "high", "medium")
 MEMORY_FORMATS = ("contiguous", "channels_last")
 LOWER_IS_BETTER = ("loss", "perplexity", "error")  # words in the name of a score
-PLANNED = ("cosine", "one_cycle", "OneCycleLR")  # schedules whose every value depends on the run's length
 
 
 def validate(composed: Composed, cfg: DictConfig, started: Mapping[str, Any] | None = None) -> None:
@@ -31,6 +33,7 @@ def validate(composed: Composed, cfg: DictConfig, started: Mapping[str, Any] | N
     check_devices(cfg)
     check_hardware(cfg.hardware)
     check_context_length(cfg, composed.choices)
+    check_length(cfg)
     if cfg.trainer.overfit_batches:
         raise UserError("trainer.overfit_batches would disable shuffling; use data.fraction=... instead")
     if started is not None:
@@ -40,7 +43,7 @@ def validate(composed: Composed, cfg: DictConfig, started: Mapping[str, Any] | N
 def check_override_types(composed: Composed) -> None:
     """Raise UserError for an override of another type than its default: a word for a number, a number for a list."""
     chosen = [word for word in composed.overrides if word.partition("=")[0] in composed.choices]
-    defaults = compose_overrides(chosen).cfg
+    defaults = compose(chosen).cfg
     for word in composed.overrides:
         key = word.partition("=")[0]
         value, default = (OmegaConf.select(cfg, key, default=None) for cfg in (composed.cfg, defaults))
@@ -87,14 +90,32 @@ def check_hardware(hardware: DictConfig) -> None:
             raise UserError(f"hardware.{key}={hardware[key]} must be one of {', '.join(allowed)}")
 
 
-def check_context_length(cfg: DictConfig, choices: Mapping[str, str]) -> None:
-    """Raise UserError if data.max_length exceeds the network's maximum length."""
+def check_context_length(cfg: DictConfig, choices: Mapping[str, str] | None = None) -> None:
+    """Raise UserError if data.max_length exceeds the network's maximum length; without choices, of trained weights."""
     context, length = cfg.model.get("max_length"), cfg.data.get("max_length")
-    if context is not None and length is not None and context < length:
+    if context is None or length is None or context >= length:
+        return
+    parts = f"model={choices.get('model')} with data={choices.get('data')}: " if choices else ""
+    raise UserError(
+        f"{parts}data.max_length={length} is greater than model.max_length={context}; lower the first"
+        f"{' or raise the second' if choices else ', as the network was trained for no more'}"
+    )
+
+
+def check_length(cfg: DictConfig) -> None:
+    """Raise UserError if a schedule needs the number of steps, and nothing says where the training ends."""
+    target = str(cfg.scheduler.get("_target_"))
+    endless = cfg.trainer.max_epochs in (None, -1) and cfg.trainer.max_steps in (None, -1)
+    if endless and needs_total_steps(target):
         raise UserError(
-            f"model={choices.get('model')} with data={choices.get('data')}: data.max_length={length} is greater than "
-            f"model.max_length={context}; lower the first or raise the second"
+            f"trainer.max_epochs={cfg.trainer.max_epochs} and trainer.max_steps={cfg.trainer.max_steps}: the schedule "
+            f"{target.rpartition('.')[2]} needs the length of the training; set one of the two, or scheduler=constant"
         )
+
+
+def needs_total_steps(target: str) -> bool:
+    """Whether every value of a schedule depends on the run's length: its signature has `total_steps`."""
+    return "total_steps" in signature(get_object(target)).parameters
 
 
 def check_same_run(started: Mapping[str, Any], cfg: DictConfig) -> None:
@@ -134,11 +155,12 @@ def check_max_epochs(path: str, there: Mapping[str, Any], here: Mapping[str, Any
     change = f"{path} was started with trainer.max_epochs={old}, and here it is {new}"
     if old is None or new is None or not new > old >= 0:
         raise UserError(f"{change}: it can only be increased; leave it out (Ctrl-C ends a run early)")
-    scheduler = str(here.get("scheduler._target_")).rpartition(".")[2]
-    if scheduler in PLANNED:
+    scheduler = str(here.get("scheduler._target_"))
+    if needs_total_steps(scheduler):
+        name = scheduler.rpartition(".")[2]
         raise UserError(
-            f"{change}: the schedule {scheduler} was planned for {old} epochs and has lowered the learning rate by "
-            f"then. Leave it out, or start a new run of {new} epochs, with pretrained={path} to use these weights"
+            f"{change}: the schedule {name} was planned for {old} epochs and has lowered the learning rate by then. "
+            f"Leave it out, or start a new run of {new} epochs, with pretrained={path} to use these weights"
         )
 
 

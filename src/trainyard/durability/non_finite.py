@@ -43,19 +43,31 @@ class NonFiniteGuard(Callback):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         self.check_loss(trainer, pl_module)
+        if trainer.state.fn == "fit":
+            self.check_weights(trainer, pl_module)
+
+    def check_weights(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Raise NonFiniteLossError if a weight is not finite: a loss can be, and its gradient not."""
+        values = [value for value in pl_module.state_dict().values() if value.is_floating_point()]
+        if values and not torch.stack([torch.isfinite(value).all() for value in values]).all():
+            raise self.error(trainer, pl_module, f"the weights are not finite after step {trainer.global_step}")
 
     def check_loss(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Raise NonFiniteLossError if the loss of a step was not finite."""
         if self.first_step is None or int(self.first_step) == NEVER:
             return
+        found = f"the loss has not been finite since optimizer step {int(self.first_step)}"
+        raise self.error(trainer, pl_module, found)
+
+    def error(self, trainer: Trainer, pl_module: LightningModule, found: str) -> NonFiniteLossError:
+        """The error, with the origin and the usual fixes."""
         lr = trainer.optimizers[0].param_groups[0]["lr"]
-        raise NonFiniteLossError(
-            f"the loss has not been finite since optimizer step {int(self.first_step)} (epoch "
-            f"{trainer.current_epoch}, learning rate {lr:.3g}, precision {trainer.precision}).\n"
+        return NonFiniteLossError(
+            f"{found} (epoch {trainer.current_epoch}, learning rate {lr:.3g}, precision {trainer.precision}).\n"
             f"  origin: {self.origin(pl_module)}\n"
             "  usual fixes: a lower optimizer.lr, scheduler=onecycle (a warm-up), trainer.gradient_clip_val=1.0, "
             "bf16-mixed instead of 16-mixed\n"
-            "  the checkpoints are from before that step"
+            "  the checkpoints are from before that step; a resumed run would take the same steps to it again"
         )
 
     def origin(self, module: LightningModule) -> str:
@@ -65,7 +77,7 @@ class NonFiniteGuard(Callback):
             return "the data: the latest batch contains NaN or infinite values"
         for name, weight in module.named_parameters():
             if not torch.isfinite(weight).all():
-                return f"the weights: {name} contains NaN or infinite values, so an update was too large"
+                return f"the weights: {name} contains NaN or infinite values: an update was too large or not finite"
         return first_non_finite_layer(module, self.batch) or "the loss itself: every layer's output is finite"
 
 

@@ -1,6 +1,7 @@
 """Resume points: checkpoints from which a run continues as if nothing had happened."""
 
 import logging
+import re
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,20 +11,36 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from trainyard.durability.best import Best, delete_kept
 from trainyard.durability.lightning_private import rewind_to_batch_start, rewind_to_epoch_start, steps_logged
 from trainyard.durability.signals import StopSignal
+from trainyard.errors import UserError
 from trainyard.files import remove_parts
 from trainyard.trust.checkpoint_files import integrity_error, load_checkpoint
 
 LAST = "last.ckpt"
+NAME = re.compile(r"resume-(\d+)\.ckpt")
 WRITE_SHARE = 1 / 20  # of the time, at most, is spent writing resume points
 log = logging.getLogger(__name__)
 
 
 def resume_points(folder: Path) -> list[Path]:
-    """The resume points in a folder of checkpoints, the newest first; the end of a training is one."""
+    """The resume points in a folder of checkpoints, the one after most steps first; the end of a training is one.
+
+    (Not the newest by the clock, which may have been set back.)
+    """
     found = [*folder.glob("resume-*.ckpt"), *folder.glob(LAST)]
-    return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
+    return sorted(found, key=lambda path: (step_of(path), path.name == LAST), reverse=True)
+
+
+def step_of(path: Path) -> int:
+    """The optimizer steps before a checkpoint; -1 for a file that is damaged."""
+    if match := NAME.fullmatch(path.name):
+        return int(match[1])
+    try:
+        return int(load_checkpoint(path, mmap=True)["global_step"])
+    except (UserError, KeyError, TypeError, ValueError):
+        return -1
 
 
 def newest_intact(folder: Path) -> Path | None:
@@ -96,6 +113,8 @@ class ResumePoints(Callback):
         if self.had_stopped:
             trainer.should_stop = True
         self.stop.listen()  # after Lightning's own handlers, which end a run without a checkpoint
+        if trainer.is_global_zero:  # damaged points, and those that come after the one from which the run resumes
+            self.delete(point for point in resume_points(self.folder) if not 0 <= step_of(point) <= trainer.global_step)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.has_validated = True
@@ -124,7 +143,8 @@ class ResumePoints(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.save(trainer, trainer.current_epoch, LAST)
         if trainer.is_global_zero:
-            _delete(self.folder.glob("resume-*.ckpt"))
+            self.delete(self.folder.glob("resume-*.ckpt"))
+            self.folder.joinpath(f"best-{LAST}").unlink(missing_ok=True)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.stop.release()
@@ -144,23 +164,27 @@ class ResumePoints(Callback):
         started = time.monotonic()
         for logger in trainer.loggers:
             logger.save()  # what a resumed run will not log again
+        file = self.folder / (name or f"resume-{trainer.global_step:09d}.ckpt")
+        for callback in trainer.checkpoint_callbacks:
+            if isinstance(callback, Best) and trainer.is_global_zero:
+                callback.keep_for(file)
         self.is_saving, self.epochs = True, epochs
         try:
-            file = self.folder / (name or f"resume-{trainer.global_step:09d}.ckpt")
             trainer.save_checkpoint(file, weights_only=False)  # the whole state; without the argument Lightning warns
         finally:
             self.is_saving = False
         self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
         self.write_seconds = self.saved_at - started
         if trainer.is_global_zero:
-            _delete(resume_points(self.folder)[self.keep :])
+            self.delete(resume_points(self.folder)[self.keep :])
+
+    def delete(self, points: Iterable[Path]) -> None:
+        """Delete resume points, and what was kept for them."""
+        for point in points:
+            point.unlink(missing_ok=True)
+        delete_kept(self.folder)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         if self.is_saving:
             checkpoint["logged_step"] = steps_logged(trainer)
             rewind_to_batch_start(checkpoint) if self.epochs is None else rewind_to_epoch_start(checkpoint, self.epochs)
-
-
-def _delete(paths: Iterable[Path]) -> None:
-    for path in paths:
-        path.unlink(missing_ok=True)

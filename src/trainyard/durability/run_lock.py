@@ -1,8 +1,11 @@
 """Lock a run directory, so that one process at a time works in it, and keep its state in status.json."""
 
 import json
+import logging
 import os
 import socket
+import struct
+import sys
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -14,8 +17,9 @@ from trainyard.files import read_small, write_durably
 
 STATUS, LOCK = "status.json", ".lock"
 NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # nor a pipe, which would block
-STATES = ("running", "done", "failed", "preempted", "interrupted")
+FLOCK = {"linux": ("@hhqqi", 0, 4), "darwin": ("@qqihh", 3, 2)}  # struct flock: layout, places of l_type and l_pid
 _held: set[Path] = set()  # by this process
+log = logging.getLogger(__name__)
 
 
 def read_status(folder: Path) -> dict[str, Any]:
@@ -33,7 +37,7 @@ def is_locked(folder: Path) -> bool:
         return True  # to open the file and close it again would release this process's lock
     try:
         with os.fdopen(os.open(folder / LOCK, os.O_RDONLY | NO_LINK)) as file:
-            return not try_lock(file, shared=True)
+            return holder(file) is not None
     except OSError:
         return False
 
@@ -76,7 +80,8 @@ class RunLock:
         write_durably(self.path / STATUS, lambda file: file.write(text.encode()))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        if error is not None and read_status(self.path).get("state") == "running":
+        status = read_status(self.path)
+        if error is not None and (status.get("state"), status.get("pid")) == ("running", os.getpid()):
             code = getattr(error, "code", None)
             state = {PREEMPTED: "preempted", INTERRUPTED: "interrupted"}.get(code, "failed")  # pyright: ignore
             state = "interrupted" if isinstance(error, KeyboardInterrupt) else state
@@ -87,14 +92,29 @@ class RunLock:
             self.file.close()  # and with it the lock
 
 
-def try_lock(file: IO[str], shared: bool = False) -> bool:
-    """Lock an open file; False if another process holds it. A `shared` lock is enough to see whether one does."""
+def try_lock(file: IO[str]) -> bool:
+    """Lock an open file; False if another process holds it. Where there are no locks, a warning says so."""
     try:
         import fcntl
-    except ImportError:  # Windows: run directories are not locked
+    except ImportError:  # Windows
         return True
     try:
-        fcntl.lockf(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except OSError:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
         return False
+    except OSError as error:  # a network file system without locks
+        log.warning("%s cannot be locked (%s): see that no other process uses this run", file.name, error)
     return True
+
+
+def holder(file: IO[str]) -> int | None:
+    """The process that holds the lock of an open file, None if none does. (Asking takes no lock, not even briefly.)"""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    layout, kind, pid = FLOCK.get(sys.platform, FLOCK["darwin"])
+    fields = [0] * 5
+    fields[kind] = fcntl.F_WRLCK
+    found = struct.unpack(layout, fcntl.fcntl(file, fcntl.F_GETLK, struct.pack(layout, *fields)))
+    return None if found[kind] == fcntl.F_UNLCK else found[pid]

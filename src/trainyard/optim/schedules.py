@@ -35,8 +35,9 @@ def one_cycle(
     Smith & Topin (2017). Stepped every batch; the optimizer's momentum or first beta goes from 0.95 to 0.85 and back.
     """
     peaks = [group["lr"] for group in optimizer.param_groups]
+    rise = pct_start + (1e-6 if pct_start * total_steps == 1 else 0)  # of exactly one step, torch divides by zero
     return OneCycleLR(
-        optimizer, peaks, total_steps, pct_start=pct_start, div_factor=div_factor, final_div_factor=final_div_factor
+        optimizer, peaks, total_steps, pct_start=rise, div_factor=div_factor, final_div_factor=final_div_factor
     )
 
 

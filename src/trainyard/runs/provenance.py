@@ -33,7 +33,7 @@ def environment() -> dict[str, Any]:
 @cache
 def packages() -> dict[str, str]:
     """The version of every installed package by name."""
-    found = (dist.metadata for dist in distributions())  # parsed anew at each access
+    found = (dist.metadata for dist in distributions())  # parsed again at each access
     return dict(sorted((each["Name"], each["Version"]) for each in found if each["Name"]))
 
 

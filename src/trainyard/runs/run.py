@@ -14,6 +14,7 @@ from torch import Tensor
 
 from trainyard.config.instantiate import instantiate, instantiate_task
 from trainyard.config.user_conf import add_user_modules
+from trainyard.config.validate import check_context_length
 from trainyard.data.base import DataModule
 from trainyard.data.text import Text
 from trainyard.errors import UserError, printable
@@ -76,6 +77,7 @@ class Run:
         if not file.is_file():
             raise UserError(f"{self.path} has no checkpoints/{checkpoint}.ckpt")
         with self.explain_errors():
+            check_context_length(self.cfg)
             with torch.device("meta"):  # before its weights, or its config, take more memory than they should
                 outline = instantiate_task(self.cfg) if self.is_foreign else None
             most = size_limit(outline) if outline else None

@@ -36,8 +36,8 @@ def write_artifacts(study: optuna.Study, options: Options, runs: TrialRuns, plot
     best = best_trial(study)
     if best:
         try:
-            recipe = best_experiment(best, options, runs)
-            write_durably(options.folder / "best.yaml", lambda file: file.write(recipe.encode()))
+            experiment = best_experiment(best, options, runs)
+            write_durably(options.folder / "best.yaml", lambda file: file.write(experiment.encode()))
         except (OSError, UserError) as error:  # another machine's run, or one that was deleted
             log.warning("no best.yaml: %s", error)
     if plots and counted_trials(study, TrialState.COMPLETE):

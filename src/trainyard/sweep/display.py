@@ -135,11 +135,11 @@ def print_results(study: optuna.Study, options: Options) -> None:
     )  # fmt: skip
     for reason, count in reasons.most_common():
         log.info("  %d x %s", count, reason)
-    recipe = options.folder / "best.yaml"
+    experiment = options.folder / "best.yaml"
     log.info(
         "table:  %s\n%scurves: tensorboard --logdir %s\nstudy:  optuna-dashboard %s",
         options.folder / "trials.csv",
-        f"best:   python train.py {shlex.quote(f'experiment={recipe}')}\n" if recipe.is_file() else "",
+        f"best:   python train.py {shlex.quote(f'experiment={experiment}')}\n" if experiment.is_file() else "",
         options.folder, without_password(options.location),
     )  # fmt: skip
 

@@ -121,8 +121,10 @@ def fixed_config(config: DictConfig, swept: list[str]) -> dict[str, Any]:
 
 def upgrade_config(values: dict[str, Any]) -> dict[str, Any]:
     """What `fixed_config` of version 0.1 returned, under today's names."""
+    groups = [name for name in ("data", "task") if str(values.get(f"{name}._target_")).startswith("trainyard.")]
+    names = {old: new for old, new in RENAMED.items() if old.partition(".")[0] in groups}
     return {
-        RENAMED.get(key, key): MOVED.get(value, value) if isinstance(value, str) else value
+        names.get(key, key): MOVED.get(value, value) if isinstance(value, str) else value
         for key, value in values.items()
         if changes_numbers(key) or key.startswith("hydra.")
     }

@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState
 
+from trainyard.config_keys import RENAMED
 from trainyard.durability.signals import Stopped
 from trainyard.errors import UserError, describe_error
 from trainyard.logs import log_to_console
@@ -42,6 +43,7 @@ def sweep(arguments: list[str], context: HydraContext, config: DictConfig) -> fl
     warnings.simplefilter("ignore", ExperimentalWarning)
     options = read_options(config)
     space = read_space(options.params, arguments)
+    check_names(config, space)
     baseline = baseline_values(config, space) if options.baseline else None
     study = open_study(options, config, space)
     if baseline:
@@ -72,6 +74,16 @@ def sweep(arguments: list[str], context: HydraContext, config: DictConfig) -> fl
     elif options.refit:
         print_table(group_runs(find_runs(refit(best, options, runs, config.seed))[0]))
     return best.value
+
+
+def check_names(config: DictConfig, space: Space) -> None:
+    """Raise UserError for a parameter under a name that it had in an earlier version."""
+    for old, new in RENAMED.items():
+        if old in space.parameters and OmegaConf.select(config, old) is None:
+            raise UserError(
+                f"{old} is now called {new}. (A study of version 0.1 over {old} cannot be continued; start a new one: "
+                "hydra.sweeper.study=...)"
+            )
 
 
 def baseline_values(config: DictConfig, space: Space) -> dict[str, Any]:

@@ -38,8 +38,11 @@ def make_task_and_data(cfg: DictConfig, choices: dict[str, str], with_weights: b
     return task, data
 
 
-def make_run_trainer(cfg: DictConfig, path: Path, task: Task, first_step: int) -> Trainer:
-    """The Trainer of a run with its callbacks and loggers. TensorBoard drops what was logged from `first_step` on."""
+def make_run_trainer(cfg: DictConfig, path: Path, task: Task, first_step: int | None) -> Trainer:
+    """The Trainer of a run with its callbacks and loggers. A resumed one logs from `first_step` on.
+
+    TensorBoard drops what was logged from there on before.
+    """
     callbacks = make_group(cfg, "callbacks")
     for callback in callbacks:
         if isinstance(callback, Finetune):
@@ -50,7 +53,7 @@ def make_run_trainer(cfg: DictConfig, path: Path, task: Task, first_step: int) -
     rest = [callback for callback in callbacks if callback not in first]
     cfg = deepcopy(cfg)
     for node in (cfg.get("logger") or {}).values():
-        if first_step and node is not None and str(node.get("_target_")).endswith(".TensorBoardLogger"):
+        if first_step is not None and node is not None and str(node.get("_target_")).endswith(".TensorBoardLogger"):
             node["purge_step"] = first_step
     loggers = [MetricsFile(path), *make_group(cfg, "logger")]
     if not any(isinstance(callback, ProgressBar) for callback in callbacks):

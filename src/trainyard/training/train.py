@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from trainyard.durability.crash_report import write_crash_report
 from trainyard.durability.resume_points import ResumePoints, first_step_to_log, newest_intact
 from trainyard.durability.run_lock import RunLock
 from trainyard.durability.signals import Stopped, kill_data_workers
-from trainyard.files import unshare, write_durably
+from trainyard.files import remove_parts, unshare, write_durably
 from trainyard.loggers.metrics_lines import read_metrics, truncate_metrics
 from trainyard.logs import log_to_file
 from trainyard.runs.directory import RESOLVED, TOKENIZER, create, name_run, write_config
@@ -46,40 +46,61 @@ def run_training(requested: Composed) -> Run | None:
     if not cfg.check:
         check_links(path, requested.cfg.trust)
     validate(composed, cfg, started=read_config(path / RESOLVED) if resumes else None)
-    if resumes and (run := finished_run(path, cfg)):
-        return run
     configure_torch(cfg.hardware)
+    if cfg.check:
+        task, data, _ = build(composed, cfg, path, None, None)
+        dry_run(task, data, make_trainer(cfg, [], [], fast_dev_run=True, enable_progress_bar=False))
+        return None
+    with ExitStack() as held:
+        lock = RunLock(path)
+        if resumes:  # before it is decided from where: another process may just be writing the newest point
+            held.enter_context(lock)
+            if run := finished_run(path, cfg):
+                return run
+        point = newest_intact(path / "checkpoints") if resumes else None
+        first_step = (first_step_to_log(point) if point else 0) if resumes else None
+        task, data, trainer = build(composed, cfg, path, point, first_step)
+        if not resumes:  # this makes the directory, which a refusal above does not leave behind
+            held.enter_context(lock)
+        held.enter_context(report_crashes(path))
+        write_directory(composed, cfg, path, data, first_step)
+        held.enter_context(log_to_file(path / "run.log"))
+        lock.write_status("running")
+        log.info("run: %s%s", path, f", resumed from {point.name}" if point else ", restarted" if resumes else "")
+        summary = train_and_test(cfg, trainer, task, data, path, point)
+        log_hparams(hyperparameters(cfg, composed.choices, composed.overrides), summary, trainer.loggers)
+        print_summary(summary, path, Path(cfg.run.root))
+        lock.write_status("done", score=summary["score"])
+    return Run(path)
+
+
+def build(
+    composed: Composed, cfg: DictConfig, path: Path, point: Path | None, first_step: int | None
+) -> tuple[Task, DataModule, Trainer]:
+    """The parts of a training, its data read; `point` and `first_step` are those from which a run is resumed."""
     log.info("hardware: %s", describe(cfg.hardware))
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
-
-    point = newest_intact(path / "checkpoints") if resumes else None
     task, data = make_task_and_data(cfg, composed.choices, with_weights=point is None)
-    trainer = make_run_trainer(cfg, path, task, first_step=first_step_to_log(point) if point else 0)
+    trainer = make_run_trainer(cfg, path, task, first_step)
     data.prepare_data()
     data.setup("fit")
     if cfg.pretrained:
         check_tokenizer(cfg.pretrained, data)
-    if cfg.check:
-        dry_run(task, data, make_trainer(cfg, [], [], fast_dev_run=True, enable_progress_bar=False))
-        return None
-    with RunLock(path) as lock, report_crashes(path):
-        if resumes:
-            truncate_metrics(path, first_step_to_log(point) if point else 0)
-            unshare(path / "run.log")
-            write_config(path, composed, cfg)
-        else:
-            create(path, composed, cfg)
-        if isinstance(data, Text):
-            tokenizer = data.tokenizer_json().encode()
-            write_durably(path / TOKENIZER, lambda file: file.write(tokenizer))
-        with log_to_file(path / "run.log"):
-            lock.write_status("running")
-            log.info("run: %s%s", path, f", resumed from {point.name}" if point else ", restarted" if resumes else "")
-            summary = train_and_test(cfg, trainer, task, data, path, point)
-            log_hparams(hyperparameters(cfg, composed.choices, composed.overrides), summary, trainer.loggers)
-            print_summary(summary, path, Path(cfg.run.root))
-        lock.write_status("done", score=summary["score"])
-    return Run(path)
+    return task, data, trainer
+
+
+def write_directory(composed: Composed, cfg: DictConfig, path: Path, data: DataModule, first_step: int | None) -> None:
+    """Write what is going to run; in the directory of a run that resumes, remove what was logged from there on."""
+    if first_step is None:
+        create(path, composed, cfg)
+    else:
+        remove_parts(path)
+        truncate_metrics(path, first_step)
+        unshare(path / "run.log")
+        write_config(path, composed, cfg)
+    if isinstance(data, Text):
+        tokenizer = data.tokenizer_json().encode()
+        write_durably(path / TOKENIZER, lambda file: file.write(tokenizer))
 
 
 def resolve_run(composed: Composed) -> tuple[DictConfig, Path]:

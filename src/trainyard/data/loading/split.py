@@ -27,7 +27,7 @@ def split_stratified(labels: Tensor, rows: Tensor, fraction: float, *seed: objec
 def split_fold(labels: Tensor, rows: Tensor, folds: int, number: int, *seed: object) -> tuple[Tensor, Tensor]:
     """Move part `number` of `folds` stratified parts of equal size to the second part; shapes as above."""
     kept, chosen = [], []
-    dealt = 0  # samples so far: starting anew with each class would make the first folds larger
+    dealt = 0  # samples so far: starting again with each class would make the first folds larger
     for members in _shuffled_classes(labels, rows, *seed):
         if len(members) < folds:
             raise ValueError(f"folds={folds} needs that many samples of each class, but one has {len(members)}")

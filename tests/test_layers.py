@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 SRC = Path(__file__).parents[1] / "src" / "trainyard"
-GROUND = ("config_keys", "errors", "files", "machine")
-FLOORS: dict[str, set[str]] = {  # a package: what it may import, besides itself
-    **{floor: set() for floor in (*GROUND, "models", "optim", "figures")},
+BOTTOM = ("config_keys", "errors", "files", "machine")
+ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besides itself
+    **{package: set() for package in (*BOTTOM, "models", "optim", "figures")},
     "logs": {"errors"},
     "data": {"files"},
     "loggers": {"files"},
@@ -34,8 +34,8 @@ FLOORS: dict[str, set[str]] = {  # a package: what it may import, besides itself
     "__main__": {"cli"},
     "__init__": {"cli", "runs", "training"},
 }  # fmt: skip
-KNOW_HYDRA = {"config", "sweep"}
-KNOW_OMEGACONF = {"config", "runs", "sweep", "training"}
+MAY_IMPORT_HYDRA = {"config", "sweep"}
+MAY_IMPORT_OMEGACONF = {"config", "runs", "sweep", "training"}
 WITHOUT_TORCH = (
     "cli.main", "config.compose", "report.tables", "sweep.fork_server", "sweep.sweeper", "training.launch",
 )  # fmt: skip
@@ -54,29 +54,29 @@ def imported(file: Path) -> list[str]:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SRC)))
 def test_imports_go_down(file: Path) -> None:
-    floor = file.relative_to(SRC).parts[0].removesuffix(".py")
+    package = file.relative_to(SRC).parts[0].removesuffix(".py")
     for name in imported(file):
         top, *rest = name.split(".")
-        assert top != "hydra" or floor in KNOW_HYDRA, f"{file} imports {name}"
-        assert top != "omegaconf" or floor in KNOW_OMEGACONF, f"{file} imports {name}"
-        if top == "trainyard" and rest and rest[0] != floor:
-            assert rest[0] in FLOORS[floor], f"{file} imports {name}"
+        assert top != "hydra" or package in MAY_IMPORT_HYDRA, f"{file} imports {name}"
+        assert top != "omegaconf" or package in MAY_IMPORT_OMEGACONF, f"{file} imports {name}"
+        if top == "trainyard" and rest and rest[0] != package:
+            assert rest[0] in ALLOWED_IMPORTS[package], f"{file} imports {name}"
 
 
-@pytest.mark.parametrize("floor", FLOORS)
-def test_a_package_imports_what_its_row_allows(floor: str) -> None:
+@pytest.mark.parametrize("package", ALLOWED_IMPORTS)
+def test_a_package_imports_what_its_row_allows(package: str) -> None:
     """A row that allows more than is used would hide the next import that should not be there."""
-    files = [SRC / f"{floor}.py"] if (SRC / f"{floor}.py").is_file() else sorted((SRC / floor).rglob("*.py"))
+    files = [SRC / f"{package}.py"] if (SRC / f"{package}.py").is_file() else sorted((SRC / package).rglob("*.py"))
     names = {name.split(".")[1] for file in files for name in imported(file) if name.startswith("trainyard.")}
-    assert FLOORS[floor] <= names, f"{floor} does not import {FLOORS[floor] - names}"
+    assert ALLOWED_IMPORTS[package] <= names, f"{package} does not import {ALLOWED_IMPORTS[package] - names}"
 
 
 def test_there_is_no_circle_between_packages() -> None:
     below: dict[str, set[str]] = {}
-    while len(below) < len(FLOORS):
-        free = {floor for floor in FLOORS if floor not in below and FLOORS[floor] <= below.keys()}
-        assert free, f"a circle among {FLOORS.keys() - below.keys()}"
-        below |= {floor: FLOORS[floor] for floor in free}
+    while rest := {package: names for package, names in ALLOWED_IMPORTS.items() if package not in below}:
+        free = {package: names for package, names in rest.items() if names <= below.keys()}
+        assert free, f"a circle among {rest.keys()}"
+        below |= free
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SRC)))
