@@ -5,6 +5,7 @@ From Python: `run = trainyard.train(["model=mlp", "data=xor"])`, `trainyard.Run(
 
 import os
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if "OMP_WAIT_POLICY" not in os.environ:
 
 __all__ = ["Run", "main", "train"]
 _MODULES = {"Run": "trainyard.runs.run", "main": "trainyard.cli.main", "train": "trainyard.training.launch"}
+__version__ = version("trainyard")
 
 
 def __getattr__(name: str) -> Any:
@@ -26,3 +28,8 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'trainyard' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    """The public names, also those that are not imported yet."""
+    return sorted({*globals(), *_MODULES})

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # what a terminal would obey
@@ -12,6 +13,11 @@ CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]") 
 
 class UserError(Exception):
     """A mistake that the user can fix, in a sentence or two: what is wrong, both values, the way out."""
+
+
+def train_command() -> str:
+    """The command with which this process's user trains: `python train.py`, or `trainyard train` in any folder."""
+    return f"python {sys.argv[0]}" if Path(sys.argv[0]).name == "train.py" else "trainyard train"
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What a run prints: short lines on the console, everything in its run.log."""
 
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -39,12 +40,37 @@ class Printer(logging.Handler):
     """Print to the current sys.stdout: a progress bar replaces it, so that lines appear above the bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print the record."""
-        print(self.format(record), flush=True)
+        """Print the record. Output that cannot be written (to a closed pipe, a full disk) does not end a training."""
+        try:
+            print(self.format(record), flush=True)
+        except (OSError, ValueError):
+            discard_output()
+
+
+def discard_output() -> None:
+    """Send what is printed from now on nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number, stream in ((1, "stdout"), (2, "stderr")):
+        if number == 1 or not _is_writable(number):
+            os.dup2(nowhere, number)  # also what is buffered, which would be written at the end
+            if getattr(sys, stream) is None:
+                setattr(sys, stream, os.fdopen(os.dup(number), "w"))
+    os.close(nowhere)
+
+
+def _is_writable(number: int) -> bool:
+    """Whether a file descriptor is open."""
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
 
 
 def log_to_console() -> None:
     """Show Trainyard's own lines on stdout, and the warnings of other packages on stderr. Idempotent."""
+    if sys.stdout is None or sys.stderr is None:  # closed by the caller
+        discard_output()
     for message in IGNORED_WARNINGS:
         warnings.filterwarnings("ignore", message=message)
     own = logging.getLogger("trainyard")

@@ -155,7 +155,7 @@ def test_ctrl_c_ends_a_training_at_once(tmp_path: Path) -> None:
     output, errors = process.communicate()
     assert process.returncode == 130
     assert errors.strip().startswith("SIGINT: writing a resume point") and "Traceback" not in errors
-    assert "stopped; continue with: python train.py resume=" in output
+    assert "stopped; continue with: trainyard train resume=" in output
     assert not (tmp_path / "here" / "summary.json").exists()
 
 

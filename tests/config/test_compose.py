@@ -7,6 +7,7 @@ from pathlib import Path
 import hydra
 import pytest
 
+import trainyard
 from trainyard.config.compose import compose
 from trainyard.config.resolve import resolve
 from trainyard.config.validate import check_override_types
@@ -126,3 +127,18 @@ def test_the_old_name_of_a_key_is_answered() -> None:
     for old, new in RENAMED.items():
         with pytest.raises(UserError, match=f"{old} is now called {new}"):
             compose(["data=image_folder", f"{old}=1"])
+
+
+@pytest.mark.parametrize("word", ["test=no", "data.download=no", "hardware.compile=off", "hardware.deterministic=0"])
+def test_a_switch_is_true_or_false(word: str, short: list[str]) -> None:
+    words = ["data=cifar10"] if "download" in word else ["data=xor"]
+    with pytest.raises(UserError, match=f"{word} must be true or false, like its default (true|false)"):
+        trainyard.train([*short, "model=mlp", *words, word])
+
+
+def test_a_number_from_the_environment_needs_decoding(short: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MYLR", "0.1")
+    with pytest.raises(UserError, match=r"is the text 0.1; optimizer.lr='\$\{oc.decode:\$\{oc.env:NAME\}\}' reads"):
+        trainyard.train([*short, "model=mlp", "data=xor", "optimizer.lr=${oc.env:MYLR}"])
+    run = trainyard.train([*short, "model=mlp", "data=xor", "optimizer.lr='${oc.decode:${oc.env:MYLR}}'"])
+    assert run.cfg.optimizer.lr == 0.1

@@ -108,6 +108,11 @@ def test_a_recipe_may_write_within_the_run_directory_and_the_command_line_anywhe
     assert compose([f"experiment={file}", "callbacks.best.dirpath=/tmp"]).cfg.callbacks.best.dirpath == "/tmp"
 
 
+def test_a_key_that_is_null_sets_nothing(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("# @package _global_\nresume: null\nseed: 3\n")
+    assert compose([f"experiment={tmp_path}/mine.yaml"]).cfg.seed == 3
+
+
 def test_a_file_that_does_not_exist_is_named() -> None:
     with pytest.raises(
         UserError, match="experiment=nowhere/best.yaml: there is no such file, and none in conf/experiment"

@@ -28,7 +28,7 @@ def test_lack_of_memory_names_the_fix_and_how_to_continue(tmp_path: Path) -> Non
         trainyard.train([*words, "model._target_=test_crash_report.Glutton", f"run.dir={tmp_path}/here"])
     notes = caught.value.__notes__
     assert notes[0].startswith("out of memory: halve data.batch_size and double trainer.accumulate_grad")
-    assert f"continue with: python train.py resume={tmp_path}/here" in notes
+    assert f"continue with: trainyard train resume={tmp_path}/here" in notes
     assert "can't allocate memory" in (tmp_path / "here" / "crash.txt").read_text()
 
 
@@ -61,7 +61,7 @@ def test_a_data_worker_that_dies_is_reported_with_the_usual_fix(tmp_path: Path) 
         "a data worker was killed, in most cases by the operating system for lack of memory: lower data.num_workers"
         in errors
     )
-    assert "continue with: python train.py resume=here" in errors
+    assert "continue with: trainyard train resume=here" in errors
 
 
 def test_an_error_that_is_its_own_cause_ends() -> None:

@@ -85,7 +85,7 @@ def test_a_run_whose_disk_fills_up_stops_with_a_sentence_and_continues_when_ther
     done = processes.run(train_on_a_full_disk, f"resume={tmp_path}/cut", folder=tmp_path)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "cannot be written: File too large. The file that was there before is intact" in done.stderr
-    assert f"continue with: python train.py resume={tmp_path}/cut" in done.stderr
+    assert f"continue with: trainyard train resume={tmp_path}/cut" in done.stderr
     assert resume_points(tmp_path / "cut" / "checkpoints") == before and not any(map(integrity_error, before))
     again = trainyard.train([f"resume={tmp_path}/cut"])
     a, b = (run.task("last").state_dict() for run in (whole, again))

@@ -1,7 +1,9 @@
 """Signals, locks and states, with real processes."""
 
 import json
+import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -115,6 +117,89 @@ def test_a_crash_is_one_screen_with_its_traceback_in_a_file(tmp_path: Path) -> N
         trainyard.train([*WORDS, "trainer.max_epochs=2", f"run.dir={tmp_path}/here", cut])
     notes = "\n".join(caught.value.__notes__)
     assert f"traceback: {tmp_path}/here/crash.txt" in notes
-    assert f"continue with: python train.py resume={tmp_path}/here" in notes
+    assert f"continue with: trainyard train resume={tmp_path}/here" in notes
     assert "raise CutError" in (tmp_path / "here" / "crash.txt").read_text()
     assert json.loads((tmp_path / "here" / STATUS).read_text())["state"] == "failed"
+
+
+def broken_output(words: list[str]) -> None:
+    """Train with an output that cannot be written to: a pipe that nobody reads, a full disk, or none at all."""
+    kind, *words = words
+    if kind == "closed":
+        os.close(1)
+    elif kind == "full":
+        os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
+    else:
+        reader, writer = os.pipe()
+        os.close(reader)
+        os.dup2(writer, 1)
+    if kind == "none":
+        sys.stdout = None  # as Python has it after >&-
+    processes.train(words)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "full", "closed", "none"])
+def test_output_that_nobody_can_read_does_not_cost_the_run(kind: str, tmp_path: Path) -> None:
+    words = [*WORDS, "trainer.max_epochs=2", "run.dir=here"]
+    done = processes.run(broken_output, kind, *words, folder=tmp_path)
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    assert read_status(tmp_path / "here")["state"] == "done"
+    assert "epoch 2/2" in (tmp_path / "here" / "run.log").read_text()
+
+
+class Signals(Callback):
+    """Send signals to this process: in the first validation batch of all, after the last one, or in the test."""
+
+    def __init__(self, when: str, number: int, count: int = 1) -> None:
+        self.when, self.number, self.count = when, number, count
+
+    def send(self, when: str) -> None:
+        if when == self.when:
+            for _ in range(self.count):
+                os.kill(os.getpid(), self.number)
+
+    def on_train_end(self, trainer, pl_module) -> None:
+        self.send("at the end")
+
+    def on_test_batch_start(self, trainer, pl_module, *_) -> None:
+        self.send("in the test")
+
+    def on_train_batch_end(self, trainer, pl_module, *_) -> None:
+        self.send("in a batch")
+
+    def on_exception(self, trainer, pl_module, exception) -> None:
+        if self.count > 1:
+            os.kill(os.getpid(), self.number)  # one more while the run ends
+
+
+@pytest.mark.parametrize(
+    ("when", "number", "count", "code", "state"),
+    [
+        ("at the end", signal.SIGTERM, 1, 75, "preempted"),
+        ("in the test", signal.SIGTERM, 1, 75, "preempted"),
+        ("in the test", signal.SIGINT, 1, 130, "interrupted"),
+        ("in a batch", signal.SIGTERM, 3, 75, "preempted"),
+        ("in a batch", signal.SIGHUP, 1, 75, "preempted"),
+    ],
+)
+def test_a_signal_at_any_time_is_obeyed_once(
+    when: str, number: int, count: int, code: int, state: str, tmp_path: Path
+) -> None:
+    values = f"{{_target_: test_signals.Signals, when: {when}, number: {int(number)}, count: {count}}}"
+    words = [*WORDS, "trainer.max_epochs=2", f"run.dir={tmp_path}/here", f"+callbacks.signals={values}"]
+    done = processes.run(processes.train, *words, folder=Path(__file__).parent)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr and read_status(tmp_path / "here")["state"] == state
+    assert "test/accuracy" not in (tmp_path / "here" / "metrics.jsonl").read_text()
+    assert "continue with: trainyard train resume=" in done.stdout
+
+
+def test_a_closed_terminal_ends_no_run_that_was_told_to_ignore_it(tmp_path: Path) -> None:
+    """As nohup tells it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        values = f"{{_target_: test_signals.Signals, when: in a batch, number: {int(signal.SIGHUP)}}}"
+        run = trainyard.train([*WORDS, "trainer.max_epochs=2", f"run.dir={tmp_path}", f"+callbacks.signals={values}"])
+        assert run.summary["epochs"] == 2
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -133,3 +133,14 @@ def test_folds_are_one_row_judged_on_what_they_held_out(short: list[str], tmp_pa
     scores = [100 * run.summary["best"]["val/accuracy"] for run in found]
     assert row[2] == "" and row[3].startswith(f"{sum(scores) / 3:.2f} % ± ") and "(3 folds)" in row[3]
     assert "data.folds=3 data.fold=0,1,2 seed=0" in row[-1]
+
+
+def test_the_order_of_the_words_and_infinite_scores_make_no_other_row(seeds: Path) -> None:
+    typed = seeds / "2" / "overrides.yaml"
+    typed.write_text("".join(reversed(typed.read_text().splitlines(keepends=True))))
+    summary = seeds / "1" / "summary.json"
+    content = json.loads(summary.read_text())
+    content["test"]["test/accuracy"] = float("inf")
+    summary.write_text(json.dumps(content))
+    (row,) = rows(find_runs([seeds])[0])
+    assert row[2] == "inf % (3 seeds)"

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from lightning import Callback
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
 import trainyard
 from trainyard.errors import UserError
 from trainyard.loggers.metrics_lines import read_metrics
+from trainyard.machine import ACCELERATORS
 from trainyard.training.evaluate import evaluate
 
 WORDS = ["model=mlp", "data=shapes", "data.size=200", "data.test_size=100"]
@@ -97,6 +99,23 @@ def test_predict_gives_probabilities(run: trainyard.Run, short: list[str]) -> No
     torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(5))
     gate = trainyard.train([*short, "model=mlp", "data=xor"])
     assert gate.predict(torch.tensor([[0.0, 1.0], [1.0, 1.0]])).shape == (2, 2)
+    torch.testing.assert_close(run.predict(images.numpy()), probabilities)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (torch.rand(2, 3, 32, 32), r"the images are torch.float32, and predict takes uint8 from 0 to 255"),
+        (
+            torch.zeros(2, 1, 32, 32, dtype=torch.uint8),
+            r"the images are \(2, 1, 32, 32\), and predict takes \(N, 3, 32, 32\)",
+        ),
+        (Path("cat.png"), "predict takes a tensor, an array or a list of texts, not PosixPath"),
+    ],
+)
+def test_what_cannot_be_predicted_right_is_refused(inputs, message: str, run: trainyard.Run) -> None:
+    with pytest.raises(UserError, match=message):
+        run.predict(inputs)
 
 
 def test_last_is_the_last_epoch_even_without_a_validation(short: list[str]) -> None:
@@ -164,3 +183,33 @@ def test_longer_texts_than_a_trained_network_reads_are_refused(short: list[str],
     run = trainyard.train([*short, *words, "model.dim=8", "model.depth=1", f"run.dir={tmp_path}/here"])
     with pytest.raises(UserError, match=r"data.max_length=9 is greater than model.max_length=8; lower the first, as"):
         trainyard.Run(run.path, ["data.max_length=9"]).task()
+
+
+def test_without_callbacks_there_is_no_checkpoint_and_without_tensorboard_no_hint_at_curves(
+    short: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = trainyard.train([*short, *WORDS, "callbacks=none", "logger=none", f"run.dir={tmp_path}/here"])
+    assert not list(run.path.rglob("*.ckpt")) and "curves:" not in caplog.text
+
+
+def test_the_first_logger_is_the_one_that_other_callbacks_use(short: list[str], tmp_path: Path) -> None:
+    class Picture(Callback):
+        def on_train_end(self, trainer, pl_module) -> None:
+            trainer.logger.experiment.add_text("x", "y")
+
+    values = "+callbacks.picture={_target_: test_run.Picture}"
+    globals()["Picture"] = Picture
+    assert trainyard.train([*short, *WORDS, values, f"run.dir={tmp_path}/here"]).summary["epochs"] == 2
+
+
+def test_an_accelerator_that_is_asked_for_is_used_or_refused(run: trainyard.Run) -> None:
+    absent = next(name for name, is_here in ACCELERATORS.items() if not is_here())
+    with pytest.raises(UserError, match=f"hardware.accelerator={absent} needs"):
+        evaluate(trainyard.Run(run.path, [f"hardware.accelerator={absent}"]), "val")
+
+
+def test_the_package_shows_its_names(run: trainyard.Run) -> None:
+    assert {"Run", "train", "__version__"} <= set(dir(trainyard))
+    assert repr(run) == f"Run('{run.path}')"
+    with pytest.raises(UserError, match=r"train takes a list of overrides: train\(\['model=mlp'\]\)"):
+        trainyard.train("model=mlp")  # pyright: ignore

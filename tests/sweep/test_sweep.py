@@ -281,6 +281,17 @@ def test_several_objectives_end_in_a_front(tmp_path: Path) -> None:
     assert "hydra.sweeper.objectives: parametres is not in" in said
 
 
+def test_a_rank_in_the_environment_is_the_sweeps_and_not_its_trials(tmp_path: Path) -> None:
+    """As in `srun python train.py -m ...`, where Lightning would take a trial for the second process of two."""
+    rank = {"SLURM_PROCID": "1", "SLURM_NTASKS": "2", "SLURM_JOB_ID": "3", "SLURM_LOCALID": "1", "RANK": "1",
+            "SLURM_NODELIST": "localhost", "SLURM_JOB_NAME": "x"}  # fmt: skip
+    words = ["-m", "sweep=xor", "trainer.max_epochs=40", "hydra.sweeper.n_trials=2", "hydra.sweeper.plots=false"]
+    call = [sys.executable, str(ROOT / "train.py"), *words, "hydra.sweeper.n_jobs=2"]
+    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, **rank})
+    assert done.returncode == 0, done.stderr
+    assert [row["state"] for row in table(tmp_path / "outputs" / "sweeps" / "xor")] == ["complete"] * 2
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

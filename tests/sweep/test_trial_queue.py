@@ -146,7 +146,10 @@ def test_a_trial_that_another_process_finished_is_left_as_it_is(workers: Workers
     slow = workers.queue(WIDE, 2)
     trial = slow.claim()
     assert trial is not None
-    workers.queue(WIDE, 2).finish(trial, Outcome(TrialState.COMPLETE, [1.0]))
+    heir = workers.queue(WIDE, 2)
+    heir.mark(trial, OWNER, heir.heartbeat.name)
+    slow.finish(trial, Outcome(TrialState.FAIL, reason="it is not its trial any more"))
+    heir.finish(trial, Outcome(TrialState.COMPLETE, [1.0]))
     slow.finish(trial, Outcome(TrialState.FAIL, reason="it thinks"))
     slow.release(trial)
     slow.discard(trial, "it thinks")

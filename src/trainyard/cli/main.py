@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 from trainyard.cli import evaluate, generate, plot, report, train
 from trainyard.cli.parser import Parser, examples
+from trainyard.durability.signals import exit_on_signal
 from trainyard.errors import exit_on_error
 
 COMMANDS = (train, evaluate, generate, report, plot)  # modules, each with add_parser
@@ -14,7 +15,7 @@ DEBUG = "debug=true"  # works with every command
 def main(argv: list[str] | None = None) -> None:
     """Run a command. `argv` comes before the words of the command line: train.py calls main(["train"])."""
     words = [*(argv or []), *sys.argv[1:]]
-    with exit_on_error(debug=DEBUG in words):
+    with exit_on_signal(), exit_on_error(debug=DEBUG in words):
         if words[:1] == ["train"]:  # its words are Hydra's, --help among them
             train.run_words(words[1:])
             return

@@ -36,7 +36,7 @@ def _register(file: Path, name: str) -> None:
     """Store the content of the file where Hydra looks for the group's option of that name."""
     config = read_config(file)
     chosen = re.findall(r"/?hydra[\w/]*|[^\s']*(?:\.\.|//)[^\s']*", str(config.get("defaults")))
-    if forbidden := [*(key for key in config if key in FORBIDDEN), *chosen]:
+    if forbidden := [*(key for key in config if key in FORBIDDEN and config[key] is not None), *chosen]:
         raise UserError(f"{file} sets {forbidden[0]}, which only the command line may set")
     _check_names_no_code(config, file)
     _check_writes_inside({name: node for name, node in config.items() if name != "defaults"}, "", file)

@@ -49,9 +49,15 @@ def check_override_types(composed: Composed) -> None:
         value, default = (OmegaConf.select(cfg, key, default=None) for cfg in (composed.cfg, defaults))
         if word in chosen or value is None or default is None:
             continue
+        if isinstance(default, bool) and not isinstance(value, bool) and key not in ("logger", "callbacks"):
+            raise UserError(f"{key}={value} must be true or false, like its default {str(default).lower()}")
         number = isinstance(default, int | float) and not isinstance(default, bool)
         if (number and isinstance(value, str)) or (OmegaConf.is_list(default) and not OmegaConf.is_list(value)):
             shown = OmegaConf.to_container(default) if OmegaConf.is_list(default) else default
+            if "${oc.env:" in word:  # a text, whatever it looks like
+                raise UserError(
+                    f"{word} is the text {value}; {key}='${{oc.decode:${{oc.env:NAME}}}}' reads it as a number"
+                )
             raise UserError(f"{key}={value} must be {'a number' if number else 'a list'}, like its default {shown}")
 
 

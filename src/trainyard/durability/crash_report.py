@@ -7,7 +7,7 @@ from traceback import format_exception
 import torch
 
 from trainyard.durability.non_finite import NonFiniteLossError
-from trainyard.errors import UserError, causes
+from trainyard.errors import UserError, causes, train_command
 from trainyard.files import write_durably
 
 OUT_OF_MEMORY = (
@@ -37,6 +37,6 @@ def write_crash_report(error: Exception, path: Path) -> None:
         write_durably(path / "crash.txt", lambda file: file.write(text))
     fix = next(filter(None, map(suggest_fix, causes(error))), "")  # a logger may have wrapped a worker's death
     notes = [fix, "" if isinstance(error, UserError) else f"traceback: {path / 'crash.txt'}"]
-    again = "" if isinstance(error, NonFiniteLossError) else f"continue with: python train.py resume={path}"
+    again = "" if isinstance(error, NonFiniteLossError) else f"continue with: {train_command()} resume={path}"
     for note in filter(None, [*notes, again]):
         error.add_note(note)

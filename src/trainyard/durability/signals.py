@@ -6,12 +6,14 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
+from contextlib import contextmanager, suppress
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 PREEMPTED, INTERRUPTED = 75, 130  # exit codes: EX_TEMPFAIL of sysexits.h (run again), and the shell's for Ctrl-C
-SIGNALS = (signal.SIGTERM, signal.SIGINT, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else []))
+_NAMES = ("SIGTERM", "SIGINT", "SIGUSR1", "SIGHUP")  # of a scheduler, the keyboard, a terminal that was closed
+SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
+_state = SimpleNamespace(is_stopping=False)  # a signal has asked this process to stop: further ones change nothing
 
 
 class Stopped(SystemExit):
@@ -23,17 +25,33 @@ def exit_on_signal() -> Iterator[None]:
     """Exit immediately with a scheduler's exit code: before and after the training there is nothing to save."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        os.write(2, f"\n{signal.Signals(number).name}: stopping; there is nothing to save\n".encode())
+        if _state.is_stopping:
+            return
+        _state.is_stopping = True
+        _write(f"\n{signal.Signals(number).name}: stopping; there is nothing to save\n")
         raise Stopped(PREEMPTED)
 
     before = {}
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:  # the outermost
+        _state.is_stopping = False
     if threading.current_thread() is threading.main_thread():  # Python allows it nowhere else
-        before = {number: signal.signal(number, stop) for number in SIGNALS if number != signal.SIGINT}
+        before = {number: signal.signal(number, stop) for number in not_ignored() if number != signal.SIGINT}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def not_ignored() -> list[signal.Signals]:
+    """The signals that this process was not told to ignore, as nohup tells it."""
+    return [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+
+
+def _write(text: str) -> None:
+    """Write to stderr, from a signal handler."""
+    with suppress(OSError):  # the terminal was closed
+        os.write(2, text.encode())
 
 
 def kill_data_workers() -> None:
@@ -60,7 +78,7 @@ class StopSignal:
     def listen(self) -> None:
         """Handle the signals from now on; does nothing in another thread than the main one (Python's rule)."""
         try:
-            self.before = {number: signal.signal(number, self.handle) for number in SIGNALS}
+            self.before = {number: signal.signal(number, self.handle) for number in not_ignored()}
         except ValueError:
             self.before = {}
 
@@ -78,10 +96,12 @@ class StopSignal:
             # an exception raised within a logger's queue would leave its lock held, and the exit would wait for it
             kill_data_workers()
             os._exit(INTERRUPTED)
-        self.received = number
+        if self.received is not None:
+            return
+        self.received, _state.is_stopping = number, True
         name = signal.Signals(number).name
         again = " (again: stop at once)" if number == signal.SIGINT else ""
-        os.write(2, f"\n{name}: writing a resume point after this batch, then stopping{again}\n".encode())
+        _write(f"\n{name}: writing a resume point after this batch, then stopping{again}\n")
 
     def error(self) -> Stopped:
         """What to raise once the resume point is written."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from statistics import mean, stdev
 from typing import Any
 
@@ -59,7 +60,8 @@ class Group:
         if not values:
             return None
         best = min(values) if self.lower_is_better else max(values)
-        return Statistics(mean(values), stdev(values) if len(values) > 1 else None, best, len(values))
+        std = stdev(values) if len(values) > 1 and all(map(isfinite, values)) else None
+        return Statistics(mean(values), std, best, len(values))
 
     def average(self, name: str) -> float | None:
         """The mean of a number that every run has, without zeros, which were not measured."""
@@ -89,7 +91,7 @@ def group_runs(runs: Sequence[Finished]) -> list[Group]:
     """Group runs; by data, the best group first. Of two runs with the same seed and fold, the later counts."""
     groups: dict[Any, dict[Key, Finished]] = {}
     for run in runs:
-        same = (run.data, run.network, run.config, run.words, run.machine)
+        same = (run.data, run.network, run.config, tuple(sorted(run.words)), run.machine)
         groups.setdefault(same, {})[run.seed, run.fold] = run
     ordered = [Group(dict(sorted(found.items(), key=lambda item: str(item[0])))) for found in groups.values()]
     return sorted(ordered, key=rank)

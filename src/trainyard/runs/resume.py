@@ -7,6 +7,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from trainyard.config.composition import Composed
+from trainyard.config.validate import needs_total_steps
 from trainyard.config_keys import may_change_on_resume
 from trainyard.durability.run_lock import is_locked, read_status
 from trainyard.errors import UserError
@@ -85,7 +86,9 @@ def finished_run(path: Path, cfg: DictConfig) -> Run | None:
     if not is_done or then != cfg.trainer.max_epochs:
         return None
     run = Run(path)
-    log.info("run: %s is finished (score %s); a larger trainer.max_epochs may extend it", path, run.summary["score"])
+    fixed = needs_total_steps(str(cfg.scheduler.get("_target_")))
+    more = f"pretrained={path} starts a new run with its weights" if fixed else "a larger trainer.max_epochs extends it"
+    log.info("run: %s is finished (score %s); %s", path, run.summary["score"], more)
     return run
 
 

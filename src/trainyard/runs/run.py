@@ -45,6 +45,9 @@ class Run:
         if not self.is_foreign or os.environ.get("TRAINYARD_PACKAGES"):
             add_user_modules()
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
     @cached_property
     def cfg(self) -> DictConfig:
         """The resolved config."""

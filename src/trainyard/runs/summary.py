@@ -45,8 +45,8 @@ def write_summary(path: Path, summary: dict[str, Any]) -> None:
     write_durably(path / SUMMARY, lambda file: file.write((json.dumps(summary, indent=2) + "\n").encode()))
 
 
-def print_summary(summary: dict[str, Any], path: Path, root: Path) -> None:
-    """Print a table of the scores, the run directory and how to see the curves."""
+def print_summary(summary: dict[str, Any], path: Path, root: Path, has_curves: bool) -> None:
+    """Print a table of the scores, the run directory and, if TensorBoard has them, how to see the curves."""
     table = Table(title=summary["name"], title_justify="left", title_style="bold")
     table.add_column("score")
     table.add_column("validation, best epoch", justify="right")
@@ -55,13 +55,14 @@ def print_summary(summary: dict[str, Any], path: Path, root: Path) -> None:
         values = (summary["best"].get(f"val/{name}"), summary["test"].get(f"test/{name}"))
         table.add_row(name, *("" if value is None else f"{value:.4f}" for value in values))
     speed = summary["samples_per_second"]
+    folder = root if path.resolve().is_relative_to(root.resolve()) else path
     log.info(
-        "%s\n%s epochs, best %s, %.1f s%s\nrun:    %s\ncurves: tensorboard --logdir %s",
+        "%s\n%s epochs, best %s, %.1f s%s\nrun:    %s%s",
         render(table),
         summary["epochs"],
         "none" if summary["best_epoch"] is None else int(summary["best_epoch"]) + 1,
         summary["seconds"],
         f", {speed:,.0f} samples/s" if speed else "",
         path,
-        root if path.resolve().is_relative_to(root.resolve()) else path,
+        f"\ncurves: tensorboard --logdir {folder}" if has_curves else "",
     )

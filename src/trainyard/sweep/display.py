@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from trainyard.errors import without_control
+from trainyard.errors import train_command, without_control
 from trainyard.logs import render
 from trainyard.sweep.options import Options
 from trainyard.sweep.outcome import Outcome
@@ -139,7 +139,7 @@ def print_results(study: optuna.Study, options: Options) -> None:
     log.info(
         "table:  %s\n%scurves: tensorboard --logdir %s\nstudy:  optuna-dashboard %s",
         options.folder / "trials.csv",
-        f"best:   python train.py {shlex.quote(f'experiment={experiment}')}\n" if experiment.is_file() else "",
+        f"best:   {train_command()} {shlex.quote(f'experiment={experiment}')}\n" if experiment.is_file() else "",
         options.folder, without_password(options.location),
     )  # fmt: skip
 

@@ -4,10 +4,12 @@ A trial forked from it starts in hundredths of a second instead of the seconds t
 """
 
 import multiprocessing
+import os
 import sys
 from multiprocessing import forkserver
 from typing import Any
 
+RANK = ("RANK", "LOCAL_RANK", "GROUP_RANK", "NODE_RANK", "WORLD_SIZE")  # Lightning reads these, and SLURM_*
 CAN_FORK = sys.platform == "linux"  # elsewhere forking is not safe
 
 
@@ -17,7 +19,12 @@ def context() -> Any:
 
 
 def start_server() -> None:
-    """Start the server, so that it imports while the sweep prepares its study."""
+    """Start the server, so that it imports while the sweep prepares its study.
+
+    Each trial is a training of its own, whatever rank a scheduler gave to the sweep.
+    """
+    for name in [name for name in os.environ if name.startswith("SLURM_") or name in RANK]:
+        del os.environ[name]
     if CAN_FORK:
         context().set_forkserver_preload(["trainyard.training.train"])
         forkserver.ensure_running()

@@ -98,7 +98,10 @@ class TrialQueue:
         self.tell(trial.number, TrialState.FAIL)
 
     def finish(self, trial: FrozenTrial, outcome: Outcome) -> None:
-        """Record what became of a trial of this process."""
+        """Record what became of a trial of this process; nothing if another process has taken it over."""
+        if self.study.trials[trial.number].user_attrs.get(OWNER) != self.heartbeat.name:
+            log.warning("trial %d belongs to another process by now, which will record it", trial.number)
+            return
         if outcome.reason:
             self.mark(trial, REASON, outcome.reason)
         self.tell(trial.number, outcome.state, outcome.values)

@@ -82,12 +82,17 @@ class Task(LightningModule):
         Lightning divides each by their number; `on_before_optimizer_step` turns the sum into the mean over all samples.
         """
         self.weights.append(weight)
-        return loss * (weight / max(1, self.weights[0]))
+        return loss * (weight / self.weight_unit)
+
+    @property
+    def weight_unit(self) -> int:
+        """The weight of the step's first batch, so that the losses stay near 1 (of 0, where it has no target, 1)."""
+        return max(1, self.weights[0])
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         if not self.weights:
             return
-        factor = self.trainer.accumulate_grad_batches * self.weights[0] / max(1, sum(self.weights))
+        factor = self.trainer.accumulate_grad_batches * self.weight_unit / max(1, sum(self.weights))
         self.weights.clear()
         for group in optimizer.param_groups:
             for parameter in group["params"]:

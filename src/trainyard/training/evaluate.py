@@ -12,7 +12,8 @@ def evaluate(run: Run, split: str = "test") -> dict[str, float]:
     """The scores of the best weights on `split` (test or val), by the names that they are logged by."""
     with run.explain_errors():
         cfg = run.cfg
-        cfg.hardware.accelerator = choose_accelerator("auto")
+        asked = any(word.startswith("hardware.accelerator=") for word in run.overrides)
+        cfg.hardware.accelerator = choose_accelerator(cfg.hardware.accelerator if asked else "auto")
         check_hardware(cfg.hardware)
         configure_torch(cfg.hardware)
         task = run.task()

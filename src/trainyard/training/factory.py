@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning import Callback, Trainer
-from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
@@ -55,9 +55,11 @@ def make_run_trainer(cfg: DictConfig, path: Path, task: Task, first_step: int | 
     for node in (cfg.get("logger") or {}).values():
         if first_step is not None and node is not None and str(node.get("_target_")).endswith(".TensorBoardLogger"):
             node["purge_step"] = first_step
-    loggers = [MetricsFile(path), *make_group(cfg, "logger")]
+    loggers = [*make_group(cfg, "logger"), MetricsFile(path)]  # the first is the one that other callbacks use
     if not any(isinstance(callback, ProgressBar) for callback in callbacks):
         cfg.trainer.enable_progress_bar = False  # Lightning would add a bar of its own
+    if not any(isinstance(callback, Checkpoint) for callback in callbacks):
+        cfg.trainer.enable_checkpointing = False  # ... and a checkpoint
     return make_trainer(cfg, [*first, SeedEachBatch(cfg.seed, stable_hash), *rest], loggers)
 
 

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from trainyard.config.compose import compose
 from trainyard.config.composition import Composed, from_hydra
 from trainyard.durability.signals import exit_on_signal
-from trainyard.errors import UserError, exit_on_error
+from trainyard.errors import UserError, exit_on_error, train_command
 from trainyard.logs import log_to_console
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def hydra_job(cfg: DictConfig) -> float | None:
         composed = from_hydra(cfg)
         sweep = composed.choices.get("sweep")
         if sweep not in (None, "null") and not composed.job_dir:
-            raise UserError(f"sweep={sweep} runs many trainings: add -m (python train.py -m sweep={sweep})")
+            raise UserError(f"sweep={sweep} runs many trainings: add -m ({train_command()} -m sweep={sweep})")
         run = launch(composed)
     if run and composed.job_dir:
         finished_jobs.append(run.path)
@@ -50,6 +50,8 @@ def hydra_trial(cfg: DictConfig) -> None:
 
 def train(overrides: list[str]) -> "Run":
     """Train from Python or a notebook: `train(["model=mlp", "data=xor"])`."""
+    if isinstance(overrides, str):
+        raise UserError(f"train takes a list of overrides: train([{overrides!r}])")
     run = launch(compose(overrides))
     if run is None:
         raise UserError("check=true trains nothing; leave it out")

@@ -18,8 +18,8 @@ def keep_freed_memory() -> None:
     """
     if platform.libc_ver()[0] == "glibc":
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_MMAP_THRESHOLD, 1 << 30)
-        mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
+        if mallopt(M_MMAP_THRESHOLD, 1 << 30):  # 0 if refused; the other setting alone would be worse than nothing
+            mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
 def check_channels_last_convolutions(net: nn.Module) -> None:

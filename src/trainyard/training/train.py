@@ -9,6 +9,7 @@ from typing import Any
 
 import lightning
 from lightning import Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import DictConfig
 
 from trainyard.config.composition import Composed
@@ -20,6 +21,7 @@ from trainyard.durability.crash_report import write_crash_report
 from trainyard.durability.resume_points import ResumePoints, first_step_to_log, newest_intact
 from trainyard.durability.run_lock import RunLock
 from trainyard.durability.signals import Stopped, kill_data_workers
+from trainyard.errors import train_command
 from trainyard.files import remove_parts, unshare, write_durably
 from trainyard.loggers.metrics_lines import read_metrics, truncate_metrics
 from trainyard.logs import log_to_file
@@ -69,7 +71,8 @@ def run_training(requested: Composed) -> Run | None:
         log.info("run: %s%s", path, f", resumed from {point.name}" if point else ", restarted" if resumes else "")
         summary = train_and_test(cfg, trainer, task, data, path, point)
         log_hparams(hyperparameters(cfg, composed.choices, composed.overrides), summary, trainer.loggers)
-        print_summary(summary, path, Path(cfg.run.root))
+        has_curves = any(isinstance(logger, TensorBoardLogger) for logger in trainer.loggers)
+        print_summary(summary, path, Path(cfg.run.root), has_curves)
         lock.write_status("done", score=summary["score"])
     return Run(path)
 
@@ -138,14 +141,23 @@ def report_crashes(path: Path) -> Iterator[None]:
 
 
 def fit(trainer: Trainer, task: Task, data: DataModule, point: Path | None) -> None:
-    """Train, from a resume point on if there is one. Ctrl-C, which Lightning turns into an exit, is raised again."""
-    try:
+    """Train, from a resume point on if there is one."""
+    with raise_interrupts(trainer):
         trainer.fit(task, datamodule=data, ckpt_path=point, weights_only=True)
-    except Stopped:
-        log.info("stopped; continue with: python train.py resume=%s", trainer.default_root_dir)
-        raise
+        for callback in trainer.callbacks:  # pyright: ignore
+            if isinstance(callback, ResumePoints) and callback.stop.received is not None:
+                raise callback.stop.error()  # received after the last batch: the test is left to a resumed run
+
+
+@contextmanager
+def raise_interrupts(trainer: Trainer) -> Iterator[None]:
+    """Say how to continue a training or test that was stopped; raise Ctrl-C, which Lightning turns into an exit."""
+    try:
+        yield
     except SystemExit as error:
-        if trainer.interrupted:
+        if isinstance(error, Stopped) or trainer.interrupted:
+            log.info("stopped; continue with: %s resume=%s", train_command(), trainer.default_root_dir)
+        if trainer.interrupted and not isinstance(error, Stopped):
             raise KeyboardInterrupt from error
         raise
 
@@ -157,9 +169,10 @@ def test_best(trainer: Trainer, task: Task, data: DataModule) -> None:
     """
     checkpoint = trainer.checkpoint_callback
     best = getattr(checkpoint, "best_model_path", "")
-    if not best:
-        log.warning("no best weights were kept: the last ones are validated and tested")
-        trainer.validate(task, datamodule=data, verbose=False)
-        if checkpoint is not None:
-            trainer.save_checkpoint(Path(checkpoint.dirpath) / "best.ckpt", weights_only=False)  # pyright: ignore
-    trainer.test(task, datamodule=data, ckpt_path=best or None, verbose=False, weights_only=True)
+    with raise_interrupts(trainer):
+        if not best:
+            log.warning("no best weights were kept: the last ones are validated and tested")
+            trainer.validate(task, datamodule=data, verbose=False)
+            if checkpoint is not None:
+                trainer.save_checkpoint(Path(checkpoint.dirpath) / "best.ckpt", weights_only=False)  # pyright: ignore
+        trainer.test(task, datamodule=data, ckpt_path=best or None, verbose=False, weights_only=True)
