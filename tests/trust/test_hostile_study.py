@@ -61,8 +61,8 @@ def test_a_study_of_another_user_takes_trust(tmp_path: Path) -> None:
     done = sweep(tmp_path, "hydra.sweeper.n_trials=2")
     assert done.returncode == 1 and "was started by another user or on another machine" in done.stderr
     assert "trust=true" in done.stderr and "hydra.sweeper.study=" in done.stderr
-    assert sweep(tmp_path, "hydra.sweeper.n_trials=2", "trust=true").returncode == 0
-    assert sweep(tmp_path, "hydra.sweeper.n_trials=2").returncode == 0  # this user's as well, from now on
+    assert sweep(tmp_path, "hydra.sweeper.n_trials=1", "trust=true").returncode == 0
+    assert sweep(tmp_path, "hydra.sweeper.n_trials=1").returncode == 0  # this user's as well, from now on
 
 
 @pytest.mark.parametrize("value", [{"_target_": "os.system"}, ["relu"], "gelu", 3, None])

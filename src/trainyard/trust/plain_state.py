@@ -1,7 +1,7 @@
 """The state of callbacks in a checkpoint as plain data: what torch reads back without running code."""
 
 import io
-from collections import defaultdict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import Any
@@ -41,6 +41,8 @@ def to_plain(value: Any, where: str) -> Any:
                 for key, child in value.items()}  # fmt: skip
     if type(value) in (list, tuple):
         return type(value)(to_plain(child, f"{where}[{i}]") for i, child in enumerate(value))
+    if type(value) is OrderedDict and all(type(child) in PLAIN for child in value.values()):
+        return value  # the weights
     if type(value) not in PLAIN and not is_readable(value):
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
         raise UserError(
