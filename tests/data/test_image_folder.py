@@ -125,3 +125,12 @@ def test_what_would_block_or_fill_the_memory_is_refused(kind: str, image_root: P
         Image.new("1", (13_000, 13_000)).save(file)
     with pytest.raises(ValueError, match="x.png cannot be read as an image .*(regular file|67,108,864 pixels)"):
         folder(image_root).setup("fit")
+
+
+def test_workers_decode_a_large_split_though_another_one_is_in_memory(image_root: Path) -> None:
+    shutil.copytree(image_root / "test", image_root / "val")
+    for i in range(5):
+        shutil.copy(image_root / "train" / "dark" / "1.png", image_root / "train" / "dark" / f"more-{i}.png")
+    data = folder(image_root, "data.num_workers=2", f"data.in_memory_bytes={22 * 3 * 16 * 16}")
+    data.setup("fit")
+    assert data.train_dataloader().num_workers == 2 and data.val_dataloader().num_workers == 0

@@ -14,6 +14,7 @@ import trainyard
 from trainyard.errors import UserError
 from trainyard.loggers.metrics_lines import read_metrics
 from trainyard.machine import ACCELERATORS
+from trainyard.runs.provenance import changes
 from trainyard.training.evaluate import evaluate
 
 WORDS = ["model=mlp", "data=shapes", "data.size=200", "data.test_size=100"]
@@ -161,6 +162,16 @@ def test_a_monitor_that_is_better_when_lower_needs_min(short: list[str]) -> None
         trainyard.train([*short, *WORDS, "monitor=val/loss"])
 
 
+def test_a_score_of_ones_own_has_the_direction_that_one_says_and_the_test_set_is_not_watched(short: list[str]) -> None:
+    for mode in ("min", "max"):
+        with pytest.raises(UserError, match="monitor=val/mae is not a score of this task"):
+            trainyard.train([*short, *WORDS, "monitor=val/mae", f"mode={mode}"])
+    with pytest.raises(
+        UserError, match="monitor=test/accuracy: the test set is read once, at the end; monitor a score"
+    ):
+        trainyard.train([*short, *WORDS, "monitor=test/accuracy"])
+
+
 @pytest.mark.parametrize(
     "words", [["monitor=val/acuracy"], ["callbacks=early_stopping", "callbacks.early_stopping.monitor=x"]]
 )
@@ -213,3 +224,22 @@ def test_the_package_shows_its_names(run: trainyard.Run) -> None:
     assert repr(run) == f"Run('{run.path}')"
     with pytest.raises(UserError, match=r"train takes a list of overrides: train\(\['model=mlp'\]\)"):
         trainyard.train("model=mlp")  # pyright: ignore
+
+
+def test_untracked_source_files_are_part_of_the_diff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a checkout that nobody has committed yet, but not the files of runs."""
+    monkeypatch.chdir(tmp_path)
+    for words in (
+        ["init", "-q"],
+        ["-c", "user.name=x", "-c", "user.email=x", "commit", "-q", "--allow-empty", "-m", "x"],
+    ):
+        subprocess.run(["git", *words], check=True)
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "new_net.py").write_text("width = 7\n")
+    (tmp_path / "notes.txt").write_text("not code\n")
+    (tmp_path / "outputs").mkdir()
+    for name in ("config.yaml", "config.resolved.yaml"):
+        (tmp_path / "outputs" / name).write_text("seed: 0\n")
+    monkeypatch.chdir(tmp_path / "lib")
+    text = changes().decode()
+    assert "+++ b/lib/new_net.py" in text and "+width = 7" in text and "notes" not in text and "outputs" not in text

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 from lightning import Callback
@@ -100,3 +102,9 @@ def test_the_length_of_a_run_is_lightnings(words: list[str], tmp_path) -> None:
     trainer = make_trainer(cfg, [compare], [], enable_progress_bar=False, enable_checkpointing=False)
     trainer.fit(instantiate_task(cfg, composed.choices), datamodule=instantiate(cfg.data, "data"))
     assert compare.lengths[0] == compare.lengths[1]
+
+
+def test_a_language_model_may_watch_its_bits_per_character(short: list[str], small_imdb: Path) -> None:
+    words = ["model=gpt", "data=imdb_lm", "model.dim=8", "model.depth=1", "model.heads=2", "data.max_length=16"]
+    run = trainyard.train([*short, *words, "data.vocab_size=300", "monitor=val/bits_per_character", "mode=min"])
+    assert run.summary["score"] == run.summary["best"]["val/bits_per_character"]

@@ -19,7 +19,9 @@ from trainyard.machine import ACCELERATORS
 
 MATMUL = ("highest", "high", "medium")
 MEMORY_FORMATS = ("contiguous", "channels_last")
-LOWER_IS_BETTER = ("loss", "perplexity", "error")  # words in the name of a score
+DIRECTIONS = {  # words in the name of a score; any other is believed
+    "min": ("loss", "perplexity", "error", "bits_per_character"), "max": ("accuracy", "f1"),
+}  # fmt: skip
 
 
 def validate(composed: Composed, cfg: DictConfig, started: Mapping[str, Any] | None = None) -> None:
@@ -65,8 +67,13 @@ def check_monitor_mode(cfg: DictConfig) -> None:
     """Raise UserError for a mode that is unknown, or that would keep the worst weights."""
     if cfg.mode not in ("min", "max"):
         raise UserError(f"mode={cfg.mode} must be min or max")
-    mode = "min" if any(word in cfg.monitor for word in LOWER_IS_BETTER) else "max"
-    if mode != cfg.mode:
+    if str(cfg.monitor).startswith("test/"):
+        raise UserError(
+            f"monitor={cfg.monitor}: the test set is read once, at the end; monitor a score of val/ or train/"
+        )
+    known = [mode for mode, words in DIRECTIONS.items() if any(word in str(cfg.monitor) for word in words)]
+    if known and cfg.mode not in known:
+        mode = known[0]
         raise UserError(f"monitor={cfg.monitor} with mode={cfg.mode} would keep the worst weights; set mode={mode}")
 
 

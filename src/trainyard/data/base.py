@@ -131,6 +131,10 @@ class DataModule(LightningDataModule):
             return split_fold(labels, rows, self.folds, self.fold, "folds", self.split_seed)
         return split_stratified(labels, rows, self.val_fraction, "val", self.split_seed)
 
+    def workers(self, split: str) -> int:
+        """How many processes read the batches of a split."""
+        return self.num_workers
+
     def loader(self, split: str, shuffle: bool = False) -> DataLoader:
         """The batches of a split; each rank gets its part of every batch."""
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
@@ -144,9 +148,9 @@ class DataModule(LightningDataModule):
             self.splits[split],
             batch_size=None,  # the order yields whole batches
             sampler=order,
-            num_workers=self.num_workers,
+            num_workers=self.workers(split),
             worker_init_fn=ignore_signals,
-            persistent_workers=self.num_workers > 0,
+            persistent_workers=self.workers(split) > 0,
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
             generator=torch.Generator(),  # else each pass would draw a number from the generator that dropout uses
         )

@@ -67,8 +67,10 @@ class ImageFolder(Images):
         files, labels = self.find(split)
         if len(labels) * int(np.prod(self.shape)) > self.in_memory_bytes:
             return Samples(files, labels)
-        self.num_workers = 0  # nothing is left to decode
         return Samples(files[torch.arange(len(labels))], labels)
+
+    def workers(self, split: str) -> int:
+        return self.num_workers if isinstance(self.splits[split].inputs, Files) else 0  # nothing is left to decode
 
     def read_val(self) -> Samples | None:
         return self.read("val") if (self.root / "val").is_dir() else None

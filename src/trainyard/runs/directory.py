@@ -34,7 +34,7 @@ def name_run(composed: Composed) -> tuple[str, Path]:
 
 def create(path: Path, composed: Composed, cfg: DictConfig) -> None:
     """Make the directory and write what is going to run; UserError if it contains a run already."""
-    from trainyard.runs.provenance import environment, git  # deferred: it imports torch
+    from trainyard.runs.provenance import changes, environment  # deferred: it imports torch
 
     path.mkdir(parents=True, exist_ok=True)
     if (path / RESOLVED).exists():
@@ -42,7 +42,7 @@ def create(path: Path, composed: Composed, cfg: DictConfig) -> None:
     (path / "checkpoints").mkdir(exist_ok=True)
     facts = json.dumps(environment(), indent=2).encode() + b"\n"
     write_durably(path / "environment.json", lambda file: file.write(facts))
-    if diff := git("diff", "HEAD"):
+    if diff := changes():
         write_durably(path / "diff.patch", lambda file: file.write(diff))
     write_config(path, composed, cfg)
 

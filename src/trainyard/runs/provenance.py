@@ -6,11 +6,15 @@ import subprocess
 import sys
 from functools import cache
 from importlib.metadata import distributions
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from trainyard.machine import cpu_name
+
+SOURCES = (".py", ".yaml", ".yml", ".toml", ".sh")  # untracked files of these kinds belong to the code that ran
+MAX_SOURCE, MAX_NEW = 1 << 18, 50  # bytes of a file, and files
 
 
 def environment() -> dict[str, Any]:
@@ -30,6 +34,21 @@ def environment() -> dict[str, Any]:
     }
 
 
+def changes() -> bytes:
+    """What differs from the commit: the diff of tracked files, and the untracked source files as new ones."""
+    listed = git("ls-files", "--others", "--exclude-standard", "-z", "--full-name", ":/").decode(errors="replace")
+    top = Path(git("rev-parse", "--show-toplevel").decode().strip() or ".")
+    new = [name for name in listed.split("\0") if name.endswith(SOURCES) and is_source(top / name)][:MAX_NEW]
+    patches = [git("-C", str(top), "diff", "--no-index", "--", os.devnull, name, ok=(0, 1)) for name in new]
+    return b"".join([git("diff", "HEAD"), *patches])
+
+
+def is_source(file: Path) -> bool:
+    """Whether a file is small, and not part of a run."""
+    is_small = file.is_file() and not file.is_symlink() and file.stat().st_size < MAX_SOURCE
+    return is_small and not (file.parent / "config.resolved.yaml").exists()
+
+
 @cache
 def packages() -> dict[str, str]:
     """The version of every installed package by name."""
@@ -37,9 +56,10 @@ def packages() -> dict[str, str]:
     return dict(sorted((each["Name"], each["Version"]) for each in found if each["Name"]))
 
 
-def git(*words: str) -> bytes:
-    """What git prints in the working directory; empty outside a checkout and without git."""
+def git(*words: str, ok: tuple[int, ...] = (0,)) -> bytes:
+    """What git prints in the working directory; empty outside a checkout, without git, and for other exit codes."""
     try:
-        return subprocess.run(["git", *words], capture_output=True, timeout=30, check=True).stdout
+        done = subprocess.run(["git", *words], capture_output=True, timeout=30)
     except (OSError, subprocess.SubprocessError):
         return b""
+    return done.stdout if done.returncode in ok else b""

@@ -2,6 +2,7 @@
 
 import logging
 import shlex
+import shutil
 import sys
 import time
 from collections import Counter
@@ -137,10 +138,11 @@ def print_results(study: optuna.Study, options: Options) -> None:
         log.info("  %d x %s", count, reason)
     experiment = options.folder / "best.yaml"
     log.info(
-        "table:  %s\n%scurves: tensorboard --logdir %s\nstudy:  optuna-dashboard %s",
+        "table:  %s\n%scurves: tensorboard --logdir %s\nstudy:  optuna-dashboard %s%s",
         options.folder / "trials.csv",
         f"best:   {train_command()} {shlex.quote(f'experiment={experiment}')}\n" if experiment.is_file() else "",
         options.folder, without_password(options.location),
+        "" if shutil.which("optuna-dashboard") else "  (pip install optuna-dashboard)",
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from math import log
 
+from trainyard.tasks.base import STAGES
 from trainyard.tasks.language import LanguageModel
 
 
@@ -12,6 +13,9 @@ class CausalLM(LanguageModel):
     """
 
     causal = True
+
+    def scores(self) -> list[str]:
+        return [*super().scores(), *(f"{stage}/bits_per_character" for stage in STAGES)]
 
     def log_metrics(self, stage: str) -> None:
         loss = self.stage_meters(stage)["loss"].compute()
