@@ -1,14 +1,19 @@
 """The kinds of training that are cut off and resumed, and what it takes for two runs to be the same."""
 
+import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 import trainyard
+from trainyard.data.base import Samples
 from trainyard.data.loading.text_blocks import CausalBlocks, MaskedBlocks
 from trainyard.data.reviews import Reviews
+from trainyard.data.shapes import Shapes
 from trainyard.loggers.metrics_lines import read_metrics
+from trainyard.models.mlp import MLP
 
 
 class Embedded(Reviews):
@@ -26,8 +31,38 @@ class Continued(CausalBlocks, Embedded):
     pass
 
 
+class NoisyFiles:
+    """Images that are read with noise of numpy's and Python's generators, as a transform of one's own would add."""
+
+    def __init__(self, images: torch.Tensor) -> None:
+        self.images = images
+
+    def __getitem__(self, rows: torch.Tensor) -> torch.Tensor:
+        noise = np.random.randint(0, 40, self.images[rows].shape, dtype=np.uint8)
+        return self.images[rows] // 2 + torch.from_numpy(noise) + random.randrange(20)
+
+
+class NoisyShapes(Shapes):
+    """The generators of torch, numpy and Python are used as each batch is read and transformed."""
+
+    def read(self, split: str) -> Samples:
+        samples = super().read(split)
+        return Samples(NoisyFiles(samples.inputs), samples.all_labels)
+
+    def transform(self, inputs, keys):
+        return super().transform(inputs, keys) + 0.1 * torch.randn(1)
+
+
+class NoisyMLP(MLP):
+    """Its evaluation is random too."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x + 0.1 * torch.rand_like(x))
+
+
 IMAGES = ["data=shapes", "data.size=112", "data.test_size=100", "data.batch_size=10", "data.eval_batch_size=20"]
 NET = [*IMAGES, "model=mlp", "model.widths=[8]"]
+NOISY = ["data._target_=variants.NoisyShapes", "model._target_=variants.NoisyMLP"]
 TEXT = ["data=reviews", "data.size=500", "data.test_size=100", "data.batch_size=50", "model=gru", "model.dim=8",
         "model.layers=[8]", "model.dropout=0.5"]  # fmt: skip
 BLOCKS = ["data.vocab_size=80", "data.max_length=8", "data.batch_size=20", "model.depth=1", "model.heads=2",
@@ -39,6 +74,9 @@ VARIANTS: dict[str, list[str]] = {
     "batch norm, sgd, mixup": [*IMAGES, "model=resnet18", "model.width=4", "optimizer=sgd", "data.mix=both"],
     "stochastic depth": [*IMAGES, "model=resnet18", "model.width=4", "model.stochastic_depth=0.5"],
     "workers": [*NET, "data.num_workers=2"],
+    "own randomness": [*NET, *NOISY],
+    "own randomness, workers, validation within epochs": [
+        *NET, *NOISY, "data.num_workers=2", "trainer.val_check_interval=4"],
     "bf16": [*NET, "model.dropout=0.5", "hardware.precision=bf16-mixed"],
     "accumulation": [*NET, "trainer.accumulate_grad_batches=3", "trainer.gradient_clip_val=0.1"],
     "validation within epochs": [*NET, "trainer.val_check_interval=4"],

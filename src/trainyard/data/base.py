@@ -10,6 +10,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from trainyard.data.loading.hashing import seeded
 from trainyard.data.loading.order import BatchIndices, BatchOrder
 from trainyard.data.loading.split import split_fold, split_stratified
 
@@ -34,7 +35,10 @@ class Samples(Dataset):
 
     def __getitem__(self, batch: BatchIndices) -> tuple[Any, Tensor, Tensor]:
         rows = self.rows[batch.index]
-        return self.inputs[rows], self.all_labels[rows], batch.keys
+        if isinstance(self.inputs, Tensor):
+            return self.inputs[rows], self.all_labels[rows], batch.keys
+        with seeded(int(batch.keys[0]) if len(batch.keys) else 0):  # what reading draws depends on epoch and batch
+            return self.inputs[rows], self.all_labels[rows], batch.keys
 
     def select(self, index: Tensor) -> "Samples":
         """The samples of `index` alone, without a copy."""

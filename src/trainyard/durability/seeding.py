@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,10 @@ def seed_generators(seed: int) -> None:
 
 
 class SeedEachBatch(Callback):
-    """Seed dropout, and whatever else a step draws, batch by batch; `stable_hash` turns its arguments into a seed."""
+    """Seed dropout, and whatever else a step draws, batch by batch; `stable_hash` turns its arguments into a seed.
+
+    A batch is transformed before its hooks start, so that the seed for that is set as the batch before it ends.
+    """
 
     def __init__(self, seed: int, stable_hash: Callable[..., int]) -> None:
         self.seed, self.stable_hash = seed, stable_hash
@@ -31,10 +35,30 @@ class SeedEachBatch(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not batches_completed(trainer):
             start_with_an_epoch(trainer)
+        self.set(trainer, "transform", batches_completed(trainer))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         seed_generators(self.stable_hash(self.seed, "epoch", trainer.current_epoch, trainer.global_rank))
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Tensor, batch_idx: int) -> None:
         clear_restarting_flag(trainer)
-        seed_generators(self.stable_hash(self.seed, "batch", trainer.current_epoch, batch_idx, trainer.global_rank))
+        self.set(trainer, "batch", batch_idx)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self.set(trainer, "transform", batch_idx + 1)
+
+    def on_validation_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        self.set(trainer, "val", batch_idx)
+
+    def on_test_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        self.set(trainer, "test", batch_idx)
+
+    def set(self, trainer: Trainer, name: str, batch_idx: int) -> None:
+        """Seed the generators for what is done with a batch."""
+        seed_generators(self.stable_hash(self.seed, name, trainer.current_epoch, batch_idx, trainer.global_rank))

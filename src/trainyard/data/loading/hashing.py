@@ -5,7 +5,11 @@ device or on what ran before.
 """
 
 import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -37,3 +41,18 @@ def uniform(keys: Tensor, name: str, low: float = 0.0, high: float = 1.0) -> Ten
     """A draw from [low, high) for each key; draws of different names are independent."""
     bits = shift_right(splitmix64(keys + stable_hash(name)), 40)  # the upper 24 bits: float32 represents no more
     return low + (high - low) * bits.to(torch.float32) / 2**24
+
+
+@contextmanager
+def seeded(key: int) -> Iterator[None]:
+    """Seed Python's, numpy's and torch's generators (on the CPU) within `with`, and leave them as they were."""
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    random.seed(key)
+    np.random.seed(key & 0xFFFFFFFF)
+    torch.default_generator.manual_seed(key)
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
