@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train test results chaos lint format tensorboard clean
+.PHONY: help train test test-slow results chaos lint format tensorboard clean
 
 help:  ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,8 +23,11 @@ $(READY): pyproject.toml constraints.txt
 train: $(READY)  ## train:  make train ARGS="model=resnet18 data=cifar10"
 	@$(BIN)/python train.py $(ARGS)
 
-test: $(READY)  ## run every test that takes seconds
-	@$(BIN)/python -m pytest -m "not results" -n 2 --dist worksteal
+test: $(READY)  ## run the tests, but for the slow ones
+	@$(BIN)/python -m pytest -m "not results and not slow" -n 2 --dist worksteal
+
+test-slow: $(READY)  ## run the slow tests: further kinds of resumed runs, sweeps in databases, the wheel
+	@$(BIN)/python -m pytest -m slow -n 2 --dist worksteal
 
 results: $(READY)  ## check the stated results again: minutes; those on real data need TRAINYARD_DATA
 	@$(BIN)/python -m pytest -m results

@@ -33,6 +33,7 @@ def flipped(tmp_path: Path) -> dict[str, Any]:
         "data.download": False, "data.in_memory_bytes": 0, "callbacks.resume.every_seconds": 0,
         "callbacks.resume.every_n_steps": 1, "callbacks.resume.keep": 5, "callbacks.resume.folder": place / "points",
         "callbacks.best.dirpath": place / "points", "callbacks.finite.every": 1, "callbacks.epoch_lines.most": 1,
+        "callbacks.epoch_lines.seconds": 0,
         "callbacks.throughput.warmup": 0, "logger.tensorboard.name": "a", "logger.tensorboard.version": "b",
         "logger.tensorboard.default_hp_metric": True, "logger.tensorboard.save_dir": place / "curves",
     }  # fmt: skip

@@ -56,6 +56,7 @@ def test_a_conf_folder_elsewhere_can_be_named(example: Path, tmp_path_factory: p
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_the_wheel_brings_the_same_config_and_the_users_own(example: Path, tmp_path_factory) -> None:
     """Built, installed into a folder of its own, used from another."""
     place = tmp_path_factory.mktemp("wheel")

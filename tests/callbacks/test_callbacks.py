@@ -1,4 +1,5 @@
 import logging
+import re
 from itertools import count
 from types import SimpleNamespace
 
@@ -46,6 +47,15 @@ def test_a_long_training_prints_a_line_now_and_then(short: list[str], caplog: py
     lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("epoch ")]
     assert [line.split()[1] for line in lines] == ["1/20", "4/20", "8/20", "12/20", "16/20", "20/20"]
     assert "train/loss" in lines[0] and "val/accuracy" in lines[0]
+
+
+def test_without_a_terminal_a_line_now_and_then_says_how_far_an_epoch_is(short: list[str], caplog) -> None:
+    caplog.set_level(logging.INFO, logger="trainyard")
+    trainyard.train([*short, *WORDS, "trainer.limit_train_batches=4", "callbacks.epoch_lines.seconds=0"])
+    lines = [record.getMessage() for record in caplog.records if ", step " in record.getMessage()]
+    pattern = r"epoch \d, step \d  loss \d\.\d{4}  \S+ steps/s  about 0 s left"
+    assert [line.split()[3] for line in lines] == ["1", "2", "3", "4", "5", "6", "7", "8"]
+    assert all(re.fullmatch(pattern, line) for line in lines)
 
 
 def test_an_epoch_without_validation_shows_no_score_of_an_earlier_one(short: list[str], caplog) -> None:

@@ -10,8 +10,20 @@ from variants import ALWAYS, NET, VARIANTS, end
 
 import trainyard
 
+FAST = (
+    "dropout", "batch norm, sgd, mixup", "bf16", "every second epoch", "onecycle", "early stopping", "max_steps",
+    "text", "masked language model", "ema, bf16, workers", "accumulation, plateau, validation within epochs",
+    "finetune", "own randomness, workers, validation within epochs",
+)  # fmt: skip
 
-@pytest.mark.parametrize("words", VARIANTS.values(), ids=VARIANTS.keys())
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(words, id=name, marks=[] if name in FAST else [pytest.mark.slow])
+        for name, words in VARIANTS.items()
+    ],
+)
 def test_resumed_is_uninterrupted_to_the_bit(words: list[str], tmp_path: Path) -> None:
     """From the first batch of all, the last one of an epoch, between two epochs, after a validation within one."""
     whole, moments = archived([*words, *ALWAYS], tmp_path / "whole")

@@ -41,9 +41,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> trainyard.Run:
 
 @pytest.mark.parametrize(
     ("number", "code", "state", "workers"),
-    [(signal.SIGTERM, 75, "preempted", 2), (signal.SIGUSR1, 75, "preempted", 0), (signal.SIGINT, 130, "interrupted", 0),
-     (signal.SIGKILL, -9, "running", 0)],
-)  # fmt: skip
+    [
+        (signal.SIGTERM, 75, "preempted", 2),
+        pytest.param(signal.SIGUSR1, 75, "preempted", 0, marks=pytest.mark.slow),
+        (signal.SIGINT, 130, "interrupted", 0),
+        (signal.SIGKILL, -9, "running", 0),
+    ],
+)
 def test_a_signal_ends_a_run_that_continues_to_the_bit(
     number: int, code: int, state: str, workers: int, tmp_path: Path, whole: trainyard.Run
 ) -> None:

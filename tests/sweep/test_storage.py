@@ -91,6 +91,7 @@ def postgresql() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 def test_a_study_in_postgresql_is_shared_by_workers_to_the_trial(tmp_path: Path, postgresql: str) -> None:
     name = f"test-{uuid.uuid4().hex}"
     words = [

@@ -128,7 +128,14 @@ def test_trials_are_pruned_and_the_same_command_again_runs_nothing(whole: Path) 
     assert "5 of them exist already" in said and outcome(whole) == before
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 75), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGKILL, -9),
+        pytest.param(signal.SIGTERM, 75, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
+    ],
+)
 def test_a_sweep_that_was_cut_off_becomes_the_uninterrupted_one(
     number: int, code: int, whole: Path, tmp_path: Path
 ) -> None:
@@ -186,6 +193,7 @@ def test_another_search_under_the_same_name_is_refused(whole: Path) -> None:
     assert "another config: monitor is val/accuracy there, val/loss here; mode is max there, min here" in said
 
 
+@pytest.mark.slow
 def test_workers_share_one_study_in_sqlite_and_one_is_killed_and_started_again(tmp_path: Path) -> None:
     words = [*SEARCH, "hydra.sweeper.n_trials=5", "hydra.sweeper.grace=15", "hydra.sweeper.storage=sqlite:///s.db"]
     folder = tmp_path / "outputs" / "sweeps" / "s"
@@ -222,6 +230,7 @@ def test_slots_run_beside_each_other_each_in_its_environment(tmp_path: Path) -> 
     assert [row["state"] for row in rows] == ["complete"] * 4
 
 
+@pytest.mark.slow
 def test_a_launcher_runs_the_trials_and_prunes_them_too(whole: Path, tmp_path: Path) -> None:
     sweep(tmp_path, *PRUNED, "hydra.sweeper.execution=launcher")
     assert outcome(tmp_path / "outputs" / "sweeps" / "s") == outcome(whole)

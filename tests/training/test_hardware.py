@@ -130,6 +130,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     assert faults < 16_000  # one tensor has 15,625 pages
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.system() != "Linux", reason="GNU's OpenMP, which torch brings on Linux")
 @pytest.mark.parametrize(
     ("given", "spins"), [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "passive"}, "0")]

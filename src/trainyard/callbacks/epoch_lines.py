@@ -1,11 +1,14 @@
 """One line per epoch, on the console and in the run's log."""
 
 import logging
-from math import ceil
+import sys
+from math import ceil, isfinite
 from time import perf_counter
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
+
+from trainyard.logs import duration
 
 log = logging.getLogger(__name__)
 
@@ -13,12 +16,16 @@ log = logging.getLogger(__name__)
 class EpochLines(Callback):
     """Write the scores of each epoch; in a long training no more than `most` lines, evenly spread.
 
+    Where there is no terminal, whose progress bar shows more, a line within an epoch says after every `seconds` how far
+    the training is.
+
     The line is written when all scores are known: as the next epoch starts, or at the end. That of an epoch without a
     validation has only the training scores.
     """
 
-    def __init__(self, most: int = 50) -> None:
+    def __init__(self, most: int = 50, seconds: float | None = 30) -> None:
         self.most, self.validated = most, False
+        self.seconds = None if sys.stdout is not None and sys.stdout.isatty() else seconds
 
     def state_dict(self) -> dict[str, Any]:
         return {"validated": self.validated}
@@ -28,6 +35,21 @@ class EpochLines(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.since, self.ended = perf_counter(), 0
+        self.started = self.said = perf_counter()
+        self.first_step = trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        now = perf_counter()
+        if self.seconds is None or now - self.said < self.seconds or trainer.global_step == self.first_step:
+            return
+        self.said = now
+        step, total = trainer.global_step, trainer.estimated_stepping_batches
+        rate = (step - self.first_step) / (now - self.started)
+        left = f"  about {duration((total - step) / rate)} left" if isfinite(total) else ""
+        loss = float(outputs["loss"] if isinstance(outputs, dict) else outputs)
+        log.info("epoch %d, step %d  loss %.4f  %.3g steps/s%s", trainer.current_epoch + 1, step, loss, rate, left)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.validated = True

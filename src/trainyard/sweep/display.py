@@ -17,7 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from trainyard.errors import train_command, without_control
-from trainyard.logs import render
+from trainyard.logs import duration, render
 from trainyard.sweep.options import Options
 from trainyard.sweep.outcome import Outcome
 from trainyard.sweep.storage import without_password
@@ -149,10 +149,3 @@ def print_results(study: optuna.Study, options: Options) -> None:
 def short(value: Any) -> str:
     """A value in a few digits."""
     return f"{value:.4g}" if isinstance(value, float) else without_control(str(value))
-
-
-def duration(seconds: float) -> str:
-    """A time in seconds, minutes or hours."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
