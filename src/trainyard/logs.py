@@ -48,28 +48,19 @@ class Printer(logging.Handler):
 
 
 def discard_output() -> None:
-    """Send what is printed from now on nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for number, stream in ((1, "stdout"), (2, "stderr")):
-        if number == 1 or not _is_writable(number):
-            os.dup2(nowhere, number)  # also what is buffered, which would be written at the end
-            if getattr(sys, stream) is None:
-                setattr(sys, stream, os.fdopen(os.dup(number), "w"))
-    os.close(nowhere)
-
-
-def _is_writable(number: int) -> bool:
-    """Whether a file descriptor is open."""
-    try:
-        os.fstat(number)
-    except OSError:
-        return False
-    return True
+    """Send what is printed from now on nowhere; also what is buffered, which would be written at the end."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller; another file may have its number by now
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  as long as the process lives
+        elif name == "stdout":
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)
+            os.close(nowhere)
 
 
 def log_to_console() -> None:
     """Show Trainyard's own lines on stdout, and the warnings of other packages on stderr. Idempotent."""
-    if sys.stdout is None or sys.stderr is None:  # closed by the caller
+    if sys.stdout is None:
         discard_output()
     for message in IGNORED_WARNINGS:
         warnings.filterwarnings("ignore", message=message)

@@ -13,7 +13,7 @@ from typing import Any
 PREEMPTED, INTERRUPTED = 75, 130  # exit codes: EX_TEMPFAIL of sysexits.h (run again), and the shell's for Ctrl-C
 _NAMES = ("SIGTERM", "SIGINT", "SIGUSR1", "SIGHUP")  # of a scheduler, the keyboard, a terminal that was closed
 SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
-_state = SimpleNamespace(is_stopping=False)  # a signal has asked this process to stop: further ones change nothing
+_state = SimpleNamespace(depth=0, is_stopping=False)  # is_stopping: further signals change nothing
 
 
 class Stopped(SystemExit):
@@ -32,13 +32,14 @@ def exit_on_signal() -> Iterator[None]:
         raise Stopped(PREEMPTED)
 
     before = {}
-    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:  # the outermost
-        _state.is_stopping = False
+    _state.is_stopping = _state.is_stopping and _state.depth > 0
+    _state.depth += 1
     if threading.current_thread() is threading.main_thread():  # Python allows it nowhere else
         before = {number: signal.signal(number, stop) for number in not_ignored() if number != signal.SIGINT}
     try:
         yield
     finally:
+        _state.depth -= 1
         for number, handler in before.items():
             signal.signal(number, handler)
 
