@@ -41,9 +41,12 @@ class Printer(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the record. Output that cannot be written (to a closed pipe, a full disk) does not end a training."""
+        text = self.format(record)
         try:
-            print(self.format(record), flush=True)
-        except (OSError, ValueError):
+            print(text, flush=True)
+        except UnicodeEncodeError as error:  # a terminal that knows no such letters
+            print(text.encode(error.encoding, "backslashreplace").decode(error.encoding), flush=True)
+        except (OSError, ValueError):  # ValueError: closed by the program
             discard_output()
 
 
@@ -54,13 +57,14 @@ def discard_output() -> None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115  as long as the process lives
         elif name == "stdout":
             nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 1)
-            os.close(nowhere)
+            if nowhere != 1:
+                os.dup2(nowhere, 1)
+                os.close(nowhere)
 
 
 def log_to_console() -> None:
     """Show Trainyard's own lines on stdout, and the warnings of other packages on stderr. Idempotent."""
-    if sys.stdout is None:
+    if sys.stdout is None or sys.stderr is None:
         discard_output()
     for message in IGNORED_WARNINGS:
         warnings.filterwarnings("ignore", message=message)

@@ -73,6 +73,7 @@ sys.exit("torch" in sys.modules)
         (["evaluate"], "trainyard evaluate: the following arguments are required: RUN; see"),
         (["evaluate", "x", "y"], "trainyard evaluate scores one run, and y is not a key=value"),
         (["evaluate", "x", "--splt", "val"], "trainyard: unrecognized arguments: --splt"),
+        (["evaluate", "x", "--split", "val", "a.b=1", "--foo"], "trainyard: unrecognized arguments: --foo; see"),
         (["report", "x", "a=b", "--nto", "c"], "trainyard: unrecognized arguments: --nto"),
         (["generate", "x", "--tokens", "many"], "argument --tokens: invalid int value: 'many'"),
         (["plot", "activations", "data=xor"], "plot activations takes no argument but out=FILE.png, not data=xor"),

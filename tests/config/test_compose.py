@@ -129,7 +129,7 @@ def test_the_old_name_of_a_key_is_answered() -> None:
             compose(["data=image_folder", f"{old}=1"])
 
 
-@pytest.mark.parametrize("word", ["test=no", "data.download=no", "hardware.compile=off", "hardware.deterministic=0"])
+@pytest.mark.parametrize("word", ["test=no", "data.download=no", "hardware.compile=off", "hardware.deterministic=Yes"])
 def test_a_switch_is_true_or_false(word: str, short: list[str]) -> None:
     words = ["data=cifar10"] if "download" in word else ["data=xor"]
     with pytest.raises(UserError, match=f"{word} must be true or false, like its default (true|false)"):

@@ -102,7 +102,8 @@ def test_a_recipe_may_write_within_the_run_directory_and_the_command_line_anywhe
     text = (
         "callbacks: {best: {dirpath: '${run.dir}/best', filename: '{epoch}'}}\nlogger: {tensorboard: {name: curves}}\n"
     )
-    file.write_text(f"# @package _global_\n{text}data: {{seed: 3}}\n")
+    text += "data: {seed: 3, +csv: {file: /data/train.csv}}\nmodel: {+path: /weights}\n".replace("+", "")
+    file.write_text(f"# @package _global_\n{text}")
     cfg = compose([f"experiment={file}", "run.dir=here"]).cfg
     assert cfg.callbacks.best.dirpath == "here/best" and cfg.logger.tensorboard.name == "curves"
     assert compose([f"experiment={file}", "callbacks.best.dirpath=/tmp"]).cfg.callbacks.best.dirpath == "/tmp"

@@ -1,12 +1,14 @@
 """A loss that is no number ends the run before a checkpoint holds it."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 import trainyard
 from trainyard.durability.non_finite import NonFiniteGuard, NonFiniteLossError
+from trainyard.models.mlp import MLP
 
 WORDS = ["data=shapes", "data.size=200", "data.test_size=100", "data.batch_size=10", "model=mlp", "model.widths=[8]",
          "hardware=cpu", "hardware.threads=1", "trainer.max_epochs=4"]  # fmt: skip
@@ -72,3 +74,9 @@ def test_a_gradient_that_is_not_finite_in_the_last_step_is_found_before_the_weig
     for file in (tmp_path / "here" / "checkpoints").glob("*.ckpt"):
         state = torch.load(file, weights_only=True)["state_dict"]
         assert all(torch.isfinite(value).all() for value in state.values()), file
+
+
+def test_a_mask_of_infinite_values_is_no_divergence() -> None:
+    net = MLP([2], 2, [4])
+    net.register_buffer("mask", torch.full((4, 4), -torch.inf).triu(1))
+    NonFiniteGuard().check_weights(SimpleNamespace(global_step=1), net)  # pyright: ignore

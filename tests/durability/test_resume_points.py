@@ -56,15 +56,28 @@ def test_best_weights_of_a_step_that_the_resumed_run_never_takes_are_not_tested(
     path, checkpoints = tmp_path / "cut", tmp_path / "cut" / "checkpoints"
     shutil.copytree(run.path, path, ignore=shutil.ignore_patterns("checkpoints", "*.json", "kept"))
     checkpoints.mkdir()
-    for name in (point.name, f"best-{point.name}"):
+    for name in (point.name, f".best-of-{point.name}"):
         shutil.copy(point.with_name(name), checkpoints / name)
-    best = load_checkpoint(checkpoints / f"best-{point.name}")
+    best = load_checkpoint(checkpoints / f".best-of-{point.name}")
     assert best["global_step"] == 11
     torch.save({**best, "global_step": 10_000}, checkpoints / "best.ckpt")
     monkeypatch.setenv("STOP_NOW", "1")
     trainyard.train([f"resume={path}"])
     assert load_checkpoint(checkpoints / "best.ckpt")["global_step"] == 11
     assert {file.name for file in checkpoints.iterdir()} == {"best.ckpt", "last.ckpt"}
+
+
+def test_a_file_of_the_users_own_naming_is_not_taken_for_one_of_these(tmp_path: Path) -> None:
+    words = [
+        *NET,
+        *ALWAYS,
+        "callbacks.best.filename='best-{epoch}'",
+        "trainer.max_epochs=2",
+        f"run.dir={tmp_path}/here",
+    ]
+    assert "test/accuracy" in trainyard.train(words).summary["test"]
+    (best,) = (tmp_path / "here" / "checkpoints").glob("best-epoch=*.ckpt")
+    assert best.is_file()
 
 
 class KeepAll(Callback):

@@ -151,6 +151,16 @@ def test_output_that_nobody_can_read_does_not_cost_the_run(kind: str, tmp_path: 
     assert "epoch 2/2" in (tmp_path / "here" / "run.log").read_text()
 
 
+def ascii_output(words: list[str]) -> None:
+    sys.stdout = os.fdopen(os.dup(1), "w", encoding="ascii")
+    processes.train(words)
+
+
+def test_a_letter_that_the_terminal_does_not_know_silences_nothing(tmp_path: Path) -> None:
+    done = processes.run(ascii_output, *WORDS, "trainer.max_epochs=2", "run.dir='été'", folder=tmp_path)
+    assert r"run: \xe9t\xe9" in done.stdout and "epoch 2/2" in done.stdout, done
+
+
 class Signals(Callback):
     """Send signals to this process: in the first validation batch of all, after the last one, or in the test."""
 

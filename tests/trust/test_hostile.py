@@ -179,6 +179,16 @@ def test_a_run_directory_that_links_elsewhere_is_not_written_through(
     assert victim.read_text() == "dear"
 
 
+def test_a_link_within_the_run_directory_is_harmless(run: trainyard.Run, tmp_path: Path) -> None:
+    """Weights & Biases makes one."""
+    path = tmp_path / "mine"
+    shutil.copytree(run.path, path)
+    (path / "wandb").mkdir()
+    (path / "wandb" / "latest-run").symlink_to("run-1")
+    (path / "summary.json").unlink()
+    assert trainyard.train([f"resume={path}"]).summary["epochs"] == 2
+
+
 def test_a_listed_package_is_allowed(foreign: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (foreign / "conf").mkdir()
     (foreign / "listed_net.py").write_text("from trainyard.models.mlp import MLP as Base\nclass Net(Base): pass\n")

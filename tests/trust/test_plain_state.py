@@ -29,6 +29,9 @@ STATES: dict[str, Any] = {
     "Python's generator": random.Random(3).getstate(),
     "ordered": OrderedDict(a=1),
     "set": {1, 2},
+    "ordered with a scalar": OrderedDict(a=np.float32(1), b=[2]),
+    "our own tag": {"__plain__": "path", "x": Path("y")},
+    "tuples as keys": {(1, "a"): 2},
     "tensors": {"a": torch.arange(3), "size": torch.Size([2])},
 }
 
@@ -61,6 +64,12 @@ def test_a_state_comes_back_equal_through_a_file(state: Any, tmp_path: Path) -> 
 
 class Strange:
     pass
+
+
+@pytest.mark.parametrize("key", [Path("a.png"), Strange(), (np.int64(1), 2)])
+def test_a_key_that_could_not_be_read_is_named(key: Any) -> None:
+    with pytest.raises(UserError, match=r"callbacks\['Mine'\] has the key .* could be written but never be read"):
+        to_plain({"Mine": {key: 1}}, "callbacks")
 
 
 @pytest.mark.parametrize("value", [Strange(), lambda: 0, defaultdict(lambda: 1), np.array([Strange()]), Strange])

@@ -48,8 +48,9 @@ class EpochLines(Callback):
         step, total = trainer.global_step, trainer.estimated_stepping_batches
         rate = (step - self.first_step) / (now - self.started)
         left = f"  about {duration((total - step) / rate)} left" if isfinite(total) else ""
-        loss = float(outputs["loss"] if isinstance(outputs, dict) else outputs)
-        log.info("epoch %d, step %d  loss %.4f  %.3g steps/s%s", trainer.current_epoch + 1, step, loss, rate, left)
+        loss = f"  loss {float(outputs['loss'] if isinstance(outputs, dict) else outputs):.4f}"
+        loss = loss if trainer.accumulate_grad_batches == 1 else ""  # of several batches it is a part of the step's
+        log.info("epoch %d, step %d%s  %.3g steps/s%s", trainer.current_epoch + 1, step, loss, rate, left)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.validated = True

@@ -26,10 +26,11 @@ def run_command(words: list[str]) -> None:
     """Run any command but train; UserError for a mistake."""
     parser = make_parser()
     options, rest = parser.parse_known_args(words)
-    if not hasattr(options, "overrides") or any("=" not in word or word.startswith("-") for word in rest):
-        options = parser.parse_args(words)  # names what is wrong
-    else:
-        options.overrides += rest  # argparse takes no key=value after an option
+    overrides = [word for word in rest if "=" in word and not word.startswith("-") and hasattr(options, "overrides")]
+    if wrong := [word for word in rest if word not in overrides]:
+        parser.error(f"unrecognized arguments: {' '.join(wrong)}")
+    if overrides:
+        options.overrides += overrides  # argparse takes no key=value after an option
     options.run(options)
 
 

@@ -17,7 +17,11 @@ FORBIDDEN = ("hydra", "resume", "trust", "run")  # keys that only the command li
 REFERENCE = re.compile(r"\$\{(?:[\w.]+|(?:length|product):\$\{[\w.]+\})\}")  # to another key
 WRITERS = ("callbacks", "logger", "trainer", "hardware")  # groups whose parts may write files
 PLACES = ("dirpath", "folder", "save_dir", "default_root_dir", "root_dir", "cache", "path", "file")  # names of keys
-REFERABLE = ("run.dir", "monitor", "mode", "seed", "trainer.", "optimizer.", "model.", "task.", "hardware.")
+REFERABLE = (  # by these groups: keys that contain no path
+    "run.dir", "monitor", "mode", "seed", "trainer.", "hardware.", "optimizer.lr", "data.batch_size",
+    "data.num_classes", "data.max_length", "model.dim", "model.width",
+)  # fmt: skip
+READERS = ("data", "model", "task", "optimizer", "scheduler", "pretrained")  # groups whose paths are read from
 ELSEWHERE = re.compile(r"^(/|~|\\|\w:[/\\])|(^|[/\\])\.\.([/\\]|$)")  # absolute, or a parent folder
 _registered: dict[str, Any] = {}
 
@@ -77,7 +81,7 @@ def _check_writes_inside(node: Any, key: str, file: Path) -> None:
             _check_writes_inside(child, f"{key}.{name}".lstrip("."), file)
         return
     group, place = key.partition(".")[0], key.rpartition(".")[2] in PLACES
-    if not isinstance(node, str) or group == "pretrained" or (group == "data" and not place):
+    if not isinstance(node, str) or (group in READERS and key != "data.cache"):
         return
     below = node.removeprefix("${run.dir}/")  # what the run writes stays in its directory
     outside = ELSEWHERE.search(below) or (place and below == node != "${run.dir}")

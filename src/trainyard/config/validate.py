@@ -51,7 +51,7 @@ def check_override_types(composed: Composed) -> None:
         value, default = (OmegaConf.select(cfg, key, default=None) for cfg in (composed.cfg, defaults))
         if word in chosen or value is None or default is None:
             continue
-        if isinstance(default, bool) and not isinstance(value, bool) and key not in ("logger", "callbacks"):
+        if isinstance(default, bool) and str(value).lower() in ("yes", "no", "on", "off", "y", "n"):
             raise UserError(f"{key}={value} must be true or false, like its default {str(default).lower()}")
         number = isinstance(default, int | float) and not isinstance(default, bool)
         if (number and isinstance(value, str)) or (OmegaConf.is_list(default) and not OmegaConf.is_list(value)):

@@ -8,13 +8,15 @@ from typing import Any
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+KEPT = ".best-of-"  # beginning of the second name of best weights, which ends with that of the resume point
+
 
 class Best(ModelCheckpoint):
     """Lightning's ModelCheckpoint, which a resumed run finds as it was at the resume point.
 
     It keeps its scores when the run directory was moved, and its latest score. The file of each resume point's best
-    weights gets a second name (a hard link, best-<resume point>), because a run that was killed may have replaced it by
-    weights of a later step, which the resumed one need not reach.
+    weights gets a second name (a hard link, .best-of-<resume point>), because a run that was killed may have replaced
+    it by weights of a later step, which the resumed one need not reach.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -27,7 +29,7 @@ class Best(ModelCheckpoint):
 
     def keep_for(self, point: Path) -> None:
         """Give the best weights a second name, before the resume point is written."""
-        self.kept = f"best-{point.name}"
+        self.kept = KEPT + point.name
         if self.best_model_path:
             link(Path(self.best_model_path), Path(self.dirpath or "") / self.kept)
 
@@ -62,6 +64,6 @@ def link(file: Path, name: Path) -> None:
 
 def delete_kept(folder: Path) -> None:
     """Delete the second names of best weights whose resume points are gone."""
-    for file in folder.glob("best-*.ckpt"):
-        if not file.with_name(file.name.removeprefix("best-")).exists():
+    for file in folder.glob(f"{KEPT}*.ckpt"):
+        if not file.with_name(file.name.removeprefix(KEPT)).exists():
             file.unlink(missing_ok=True)

@@ -48,8 +48,9 @@ class NonFiniteGuard(Callback):
 
     def check_weights(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Raise NonFiniteLossError if a weight is not finite: a loss can be, and its gradient not."""
-        values = [value for value in pl_module.state_dict().values() if value.is_floating_point()]
-        if values and not torch.stack([torch.isfinite(value).all() for value in values]).all():
+        weights = [torch.isfinite(weight).all() for weight in pl_module.parameters()]
+        buffers = [~torch.isnan(value).any() for value in pl_module.buffers()]  # a mask may contain infinite values
+        if (found := [*weights, *buffers]) and not torch.stack(found).all():
             raise self.error(trainer, pl_module, f"the weights are not finite after step {trainer.global_step}")
 
     def check_loss(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -11,7 +11,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from trainyard.durability.best import Best, delete_kept
+from trainyard.durability.best import KEPT, Best, delete_kept
 from trainyard.durability.lightning_private import rewind_to_batch_start, rewind_to_epoch_start, steps_logged
 from trainyard.durability.signals import StopSignal
 from trainyard.errors import UserError
@@ -144,7 +144,7 @@ class ResumePoints(Callback):
         self.save(trainer, trainer.current_epoch, LAST)
         if trainer.is_global_zero:
             self.delete(self.folder.glob("resume-*.ckpt"))
-            self.folder.joinpath(f"best-{LAST}").unlink(missing_ok=True)
+            self.folder.joinpath(KEPT + LAST).unlink(missing_ok=True)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.stop.release()

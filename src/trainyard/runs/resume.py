@@ -71,7 +71,8 @@ def check_links(path: Path, trust: bool) -> None:
     """
     is_run = (path / RESOLVED).exists()
     files = path.rglob("*") if is_run else (path / name for name in ("run.log", "metrics.jsonl", "checkpoints"))
-    link = next((file for file in files if file.is_symlink()), None)
+    here = path.resolve()
+    link = next((file for file in files if file.is_symlink() and not file.resolve().is_relative_to(here)), None)
     if link and not trust:
         raise UserError(
             f"{link} links to {link.readlink()}, which this run would write to; delete the link, choose another "

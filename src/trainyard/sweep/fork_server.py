@@ -9,7 +9,10 @@ import sys
 from multiprocessing import forkserver
 from typing import Any
 
-RANK = ("RANK", "LOCAL_RANK", "GROUP_RANK", "NODE_RANK", "WORLD_SIZE")  # Lightning reads these, and SLURM_*
+RANK = (  # what Lightning takes its rank, and the number of processes, from
+    "RANK", "LOCAL_RANK", "GROUP_RANK", "NODE_RANK", "WORLD_SIZE",
+    "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID",
+)  # fmt: skip
 CAN_FORK = sys.platform == "linux"  # elsewhere forking is not safe
 
 
@@ -23,8 +26,8 @@ def start_server() -> None:
 
     Each trial is a training of its own, whatever rank a scheduler gave to the sweep.
     """
-    for name in [name for name in os.environ if name.startswith("SLURM_") or name in RANK]:
-        del os.environ[name]
+    for name in RANK:
+        os.environ.pop(name, None)
     if CAN_FORK:
         context().set_forkserver_preload(["trainyard.training.train"])
         forkserver.ensure_running()

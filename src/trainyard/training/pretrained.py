@@ -17,6 +17,7 @@ from trainyard.files import read_small
 from trainyard.tasks.base import Task
 from trainyard.trust.checkpoint_files import load_checkpoint, plain_tensors, size_limit
 from trainyard.trust.safe_yaml import read_config
+from trainyard.trust.signature import read_signed
 
 Weights = Mapping[str, Tensor]
 MAY_DIFFER = ("num_classes", "max_length", "pool", "dropout", "stochastic_depth")  # keys of the model, for fine-tuning
@@ -94,7 +95,7 @@ def read_weights(net: nn.Module, path: str) -> tuple[Weights, dict[str, Any]]:
         check_groups(resolved, config)
     if not file.is_file():
         raise UserError(f"pretrained={path} is neither a run directory nor a weights file")
-    state = load_checkpoint(file, size_limit(net))
+    state = load_checkpoint(file, size_limit(net) if config and read_signed(Path(path).expanduser()) is None else None)
     state = plain_tensors(state.get("state_dict", state), file)
     if any(name.startswith("net.") for name in state):
         state = {name.removeprefix("net."): value for name, value in state.items() if name.startswith("net.")}
