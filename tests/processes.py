@@ -111,6 +111,8 @@ def _run(
 ) -> None:
     """In the new process."""
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has background processes ignore it,
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup this
     os.environ.clear()
     os.environ.update(env)
     os.chdir(folder)

@@ -15,7 +15,7 @@ from lightning import Callback
 from processes import Process
 
 import trainyard
-from trainyard.durability.run_lock import STATUS, read_status
+from trainyard.durability.run_lock import STATUS, RunLock, is_locked, read_status
 from trainyard.errors import UserError
 
 WORDS = ["data=shapes", "data.size=300", "data.test_size=100", "data.batch_size=10", "model=mlp", "model.widths=[8]",
@@ -79,6 +79,29 @@ def test_a_busy_directory_names_its_process(tmp_path: Path) -> None:
             trainyard.train([f"resume={tmp_path}/here"])
     finally:
         process.kill()
+        process.communicate()
+
+
+def probe(words: list[str]) -> None:
+    """Ask again and again whether a directory is in use, until it contains the file `stop`."""
+    folder = Path(words[0])
+    (folder / "started").touch()
+    while not (folder / "stop").exists():
+        is_locked(folder)
+
+
+def test_asking_whether_a_directory_is_in_use_does_not_keep_others_out(tmp_path: Path) -> None:
+    with RunLock(tmp_path):
+        pass
+    process = Process(probe, [str(tmp_path)], tmp_path)
+    while not (tmp_path / "started").exists():
+        time.sleep(0.01)
+    try:
+        for _ in range(1000):
+            with RunLock(tmp_path):
+                pass
+    finally:
+        (tmp_path / "stop").touch()
         process.communicate()
 
 

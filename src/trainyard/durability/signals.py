@@ -45,8 +45,11 @@ def exit_on_signal() -> Iterator[None]:
 
 
 def not_ignored() -> list[signal.Signals]:
-    """The signals that this process was not told to ignore, as nohup tells it."""
-    return [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    """The signals to obey: all but a HUP that this process was told to ignore, by nohup.
+
+    (A shell tells every background process of a script to ignore Ctrl-C, but not who sends that signal on purpose.)
+    """
+    return [number for number in SIGNALS if number.name != "SIGHUP" or signal.getsignal(number) != signal.SIG_IGN]
 
 
 def _write(text: str) -> None:
