@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from lightning import Callback, LightningDataModule
+from torch.utils.data import DataLoader, TensorDataset, random_split
+from torchmetrics.classification import MulticlassAUROC
 
 import trainyard
 from trainyard.data.base import Samples
@@ -14,6 +17,7 @@ from trainyard.data.reviews import Reviews
 from trainyard.data.shapes import Shapes
 from trainyard.loggers.metrics_lines import read_metrics
 from trainyard.models.mlp import MLP
+from trainyard.tasks.classification import Classification
 
 
 class Embedded(Reviews):
@@ -60,6 +64,73 @@ class NoisyMLP(MLP):
         return super().forward(x + 0.1 * torch.rand_like(x))
 
 
+class ListMetrics(Classification):
+    """A metric whose state is a list of all predictions, one made of others, and what is changed as an epoch starts."""
+
+    def metrics(self, stage: str):
+        exact, binned = (MulticlassAUROC(self.num_classes, thresholds=number) for number in (None, 5))
+        return {**super().metrics(stage), "auroc": exact, "both": exact.clone() + binned}
+
+    def on_train_epoch_start(self) -> None:
+        """What is not in any checkpoint, and what is: a factor of the loss, and a weight."""
+        self.factor = 1.0 + self.current_epoch
+        with torch.no_grad():
+            next(self.net.parameters()).mul_(0.9)
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] *= 0.8
+
+    def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return super().loss(logits, labels) * (self.factor if self.training else 1.0)
+
+
+class Counter(Callback):
+    """Counts epochs, in its state, and draws as each starts."""
+
+    def __init__(self) -> None:
+        self.epochs, self.shift = 0, 0.0
+
+    def on_train_epoch_start(self, trainer, pl_module) -> None:
+        self.epochs += 1
+        self.shift = float(torch.rand(()))
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        pl_module.log("epochs_and_shift", self.epochs + self.shift)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"epochs": self.epochs}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.epochs = state_dict["epochs"]
+
+
+class NoisyTensors(TensorDataset):
+    def __getitem__(self, index):
+        x, y = super().__getitem__(index)
+        return x + 0.1 * torch.randn(2), y
+
+
+class PlainData(LightningDataModule):
+    """A data module as Lightning's documentation has it: an unseeded split, a shuffled loader, draws while reading."""
+
+    def __init__(self, shape: list[int], num_classes: int, num_workers: int = 0, **_: Any) -> None:
+        super().__init__()
+        self.num_workers = num_workers
+
+    def setup(self, stage: str) -> None:
+        x = torch.randn(80, 2, generator=torch.Generator().manual_seed(0))
+        whole = NoisyTensors(x, (x.prod(dim=1) > 0).long())
+        self.train, self.val = random_split(whole, [50, 30])
+
+    def train_dataloader(self) -> DataLoader:
+        return DataLoader(self.train, batch_size=8, shuffle=True, num_workers=self.num_workers)
+
+    def val_dataloader(self) -> DataLoader:
+        return DataLoader(self.val, batch_size=8)
+
+    def test_dataloader(self) -> DataLoader:
+        return DataLoader(self.val, batch_size=8)
+
+
 IMAGES = ["data=shapes", "data.size=112", "data.test_size=100", "data.batch_size=10", "data.eval_batch_size=20"]
 NET = [*IMAGES, "model=mlp", "model.widths=[8]"]
 NOISY = ["data._target_=variants.NoisyShapes", "model._target_=variants.NoisyMLP"]
@@ -67,6 +138,7 @@ TEXT = ["data=reviews", "data.size=500", "data.test_size=100", "data.batch_size=
         "model.layers=[8]", "model.dropout=0.5"]  # fmt: skip
 BLOCKS = ["data.vocab_size=80", "data.max_length=8", "data.batch_size=20", "model.depth=1", "model.heads=2",
           "model.ff_dim=8", "+data.size=200", "+data.test_size=100"]  # fmt: skip
+PLAIN = ["data=xor", "data._target_=variants.PlainData", "model=mlp", "model.widths=[8]"]
 VARIANTS: dict[str, list[str]] = {
     "plain": NET,
     "dropout": [*NET, "model.dropout=0.5"],
@@ -100,6 +172,27 @@ VARIANTS: dict[str, list[str]] = {
         "trainer.val_check_interval=6", "data.augment=flip"],
     "finetune": [*IMAGES, "model=resnet18", "model.width=4", "callbacks=finetune",
                  "callbacks.finetune.unfreeze_at_epoch=1"],
+    "validation after every batch": [*NET, "trainer.val_check_interval=1", "scheduler=plateau", "scheduler.patience=0",
+                                     "trainer.limit_val_batches=1", "optimizer.lr=0.1"],
+    "accumulation, validation after every step": [
+        *NET, "trainer.accumulate_grad_batches=3", "trainer.val_check_interval=3", "model.dropout=0.5"],
+    "own metrics and hooks": [*NET, "task._target_=variants.ListMetrics", "+callbacks.own._target_=variants.Counter"],
+    "changing accumulation": [
+        *NET, "+callbacks.a={_target_: lightning.pytorch.callbacks.GradientAccumulationScheduler, scheduling: {1: 3}}"],
+    "swa": [*NET, "scheduler=constant",
+            "+callbacks.swa={_target_: lightning.pytorch.callbacks.StochasticWeightAveraging, swa_lrs: 0.01,"
+            " swa_epoch_start: 1, annealing_epochs: 2}"],
+    "swa, batch norm": [*IMAGES, "model=resnet18", "model.width=4", "scheduler=constant",
+            "+callbacks.swa={_target_: lightning.pytorch.callbacks.StochasticWeightAveraging, swa_lrs: 0.01,"
+            " swa_epoch_start: 1, annealing_epochs: 2, annealing_strategy: linear}"],
+    "plain data module": PLAIN,
+    "plain data module, workers": [*PLAIN, "data.num_workers=2", "trainer.val_check_interval=3"],
+    "max_time": [*NET, "trainer.max_time=00:00:10:00"],
+    "limited batches, two loggers": [*NET, "trainer.limit_train_batches=7", "logger=[tensorboard,csv]"],
+    "fold": [*NET, "data.folds=4", "data.fold=2", "callbacks=early_stopping"],
+    "early stopping, ema, plateau": [
+        *NET, "callbacks=[early_stopping,ema]", "callbacks.early_stopping.patience=1", "callbacks.ema.decay=0.9",
+        "scheduler=plateau", "scheduler.patience=0", "optimizer.lr=0.1"],
 }  # fmt: skip
 ALWAYS = ["hardware=cpu", "hardware.threads=1", "trainer.max_epochs=3", "trainer.log_every_n_steps=1",
           "callbacks.resume.every_n_steps=1", "callbacks.progress_bar=null"]  # fmt: skip
@@ -108,7 +201,7 @@ ALWAYS = ["hardware=cpu", "hardware.threads=1", "trainer.max_epochs=3", "trainer
 def comparable(value: Any) -> Any:
     """A checkpoint without what measures time or names a place."""
     if isinstance(value, dict):
-        aside = ("seconds", "dirpath")
+        aside = ("seconds", "dirpath", "time_elapsed")
         return {Path(str(k)).name: comparable(v) for k, v in value.items()
                 if k not in aside and not str(k).endswith("_path")}  # fmt: skip
     if isinstance(value, list | tuple):

@@ -44,6 +44,12 @@ def test_what_would_be_another_run_is_refused_with_the_difference(done: trainyar
         UserError, match="contains another run: optimizer.lr is 0.001 there and 0.1 here. Choose another"
     ):
         trainyard.train([*short, *WORDS, "optimizer.lr=0.1", f"run.dir={done.path}"])
+    with pytest.raises(UserError, match="data.rot is not a key of that run's config"):
+        trainyard.train([f"resume={done.path}", "data.rot=here"])
+    with pytest.raises(
+        UserError, match=r"callbacks.resume.evry_seconds is not .* mean callbacks.resume.every_seconds\?"
+    ):
+        trainyard.train([f"resume={done.path}", "callbacks.resume.evry_seconds=1"])
     with pytest.raises(UserError, match=r"optimizer.lr=0.1 would change it \(there: 0.001\); leave it out"):
         trainyard.train([f"resume={done.path}", "optimizer.lr=0.1"])
     with pytest.raises(

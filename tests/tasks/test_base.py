@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,16 @@ def test_a_schedule_spans_the_whole_run(short: list[str]) -> None:
     run = trainyard.train([*short, *words, "trainer.log_every_n_steps=1"])
     rates = [row["lr/matrices"] for row in read_metrics(run.path) if "lr/matrices" in row]
     assert len(rates) == 4 and rates[0] == 1e-3 and rates[-1] < 2e-4
+
+
+def test_a_schedule_spans_the_whole_run_where_the_accumulation_changes(short: list[str]) -> None:
+    words = ["model=mlp", "data=shapes", "data.size=200", "data.test_size=100", "scheduler=cosine", "logger=none"]
+    limits = ["trainer.limit_train_batches=6", "trainer.log_every_n_steps=1", "scheduler.warmup=0"]
+    change = "+callbacks.a={_target_: lightning.pytorch.callbacks.GradientAccumulationScheduler, scheduling: {1: 3}}"
+    run = trainyard.train([*short, *words, *limits, change])
+    rates = [row["lr/matrices"] for row in read_metrics(run.path) if "lr/matrices" in row]
+    assert run.summary["steps"] == 6 + 2
+    assert rates[-1] == pytest.approx(1e-3 * 0.5 * (1 + math.cos(math.pi * 7 / 8)))
 
 
 @pytest.mark.parametrize("word", ["optimizer.lr=-1", "scheduler.warmup=2", "scheduler.warmup=-0.1"])

@@ -37,9 +37,6 @@ class Finetune(Callback):
         for parameter in self.frozen:
             parameter.requires_grad_(False)
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.on_train_epoch_start(trainer, pl_module)  # Lightning does not call it when a run resumes within an epoch
-
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         net: nn.Module = pl_module.net  # pyright: ignore
         if not self.freeze:

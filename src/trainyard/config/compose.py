@@ -7,7 +7,14 @@ from typing import Any
 
 import hydra
 
-from trainyard.config.composition import COMPOSITION_ERRORS, CONFIG_NAME, VERSION_BASE, Composed, compose_overrides
+from trainyard.config.composition import (
+    COMPOSITION_ERRORS,
+    CONFIG_NAME,
+    VERSION_BASE,
+    Composed,
+    addable,
+    compose_overrides,
+)
 from trainyard.config.experiment_file import register_experiment_files
 from trainyard.config.suggestions import explain_composition_error
 from trainyard.config.user_conf import add_user_modules, package_conf, set_user_conf
@@ -28,6 +35,7 @@ def run_hydra(task_function: Any, argv: list[str]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises; it would print a less helpful text
     add_user_modules()
     register_experiment_files(sys.argv[1:])
+    sys.argv[1:] = addable(sys.argv[1:])
     try:
         hydra.main(config_path=str(package_conf()), config_name=CONFIG_NAME, **VERSION_BASE)(task_function)()
     except COMPOSITION_ERRORS as error:

@@ -1,5 +1,6 @@
 """Compose a config with Hydra. Mistakes raise Hydra's own errors, which `compose.py` explains."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from trainyard.config.user_conf import add_user_modules, package_conf
 CONFIG_NAME = "train"  # conf/train.yaml
 # Hydra 1.4 deprecates the argument.
 VERSION_BASE = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
+VALUE = re.compile(r"\w+\.[\w.]+=")  # an override of a key below a group
 COMPOSITION_ERRORS = (ConfigCompositionException, MissingConfigException, OverrideParseException)
 resolvers.register()
 
@@ -45,12 +47,19 @@ def _initialized() -> Iterator[None]:
         GlobalHydra.instance().hydra = outer
 
 
+def addable(words: list[str]) -> list[str]:
+    """The same words; those beside resume=RUN may set keys that only that run's config has, as data.root is one."""
+    if not any(word.startswith("resume=") and word != "resume=null" for word in words):
+        return words
+    return [f"++{word}" if VALUE.match(word) and not word.startswith("hydra") else word for word in words]
+
+
 def compose_overrides(overrides: list[str]) -> Composed:
     """Compose with Hydra's Compose API, raising Hydra's own errors."""
     add_user_modules()
     register_experiment_files(overrides)
     with _initialized():
-        cfg = hydra.compose(CONFIG_NAME, overrides, return_hydra_config=True)
+        cfg = hydra.compose(CONFIG_NAME, addable(overrides), return_hydra_config=True)
     choices, sweeper = dict(cfg.hydra.runtime.choices), cfg.hydra.sweeper
     OmegaConf.set_struct(cfg, False)
     del cfg["hydra"]

@@ -5,12 +5,13 @@ import sys
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 import torch
 from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from trainyard.data.loading.hashing import seeded
+from trainyard.data.loading.hashing import content_digest, seeded
 from trainyard.data.loading.order import BatchIndices, BatchOrder
 from trainyard.data.loading.split import split_fold, split_stratified
 
@@ -58,6 +59,24 @@ def print_unless_main_ended(kind: type[BaseException], error: BaseException, tra
         sys.__excepthook__(kind, error, trace)
 
 
+def seed_setup(data: LightningDataModule) -> LightningDataModule:
+    """The data module, which draws the same whenever it is set up; of Trainyard's own kind, none draws anything.
+
+    Lightning sets one up for the training and again for the test, and `evaluate` once more: each would have another
+    random split, and the test set samples of the training set.
+    """
+    if isinstance(data, DataModule):
+        return data
+    setup = data.setup
+
+    def seeded_setup(stage: str) -> None:
+        with seeded(0):
+            setup(stage)
+
+    data.setup = seeded_setup
+    return data
+
+
 class DataModule(LightningDataModule):
     """Subclasses define `read`, and `transform` for what happens to a batch on the device.
 
@@ -66,6 +85,8 @@ class DataModule(LightningDataModule):
     remaining samples the part `fraction` is used. These choices depend only on `split_seed`, never on `seed`, which
     orders and augments the data.
     """
+
+    starts_at_any_batch = True  # a resumed run continues within an epoch; without it, between two epochs
 
     def __init__(
         self,
@@ -101,6 +122,16 @@ class DataModule(LightningDataModule):
         """The validation samples; None to take them from the training split."""
         return None
 
+    def prepare_inputs(self, inputs: Any) -> Tensor:
+        """New inputs, as a user has them, in the form in which the dataset stores its own; ValueError for others."""
+        try:
+            found = torch.as_tensor(np.asarray(inputs) if isinstance(inputs, list | tuple) else inputs)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(
+                f"predict takes a tensor or an array here, not {type(inputs).__name__} ({error})"
+            ) from error
+        return found.float() if found.is_floating_point() else found
+
     def transform(self, inputs: Any, keys: Tensor | None) -> Any:
         """Prepare a batch on the device for the network. `keys`, for random draws, are given in training alone."""
         return inputs
@@ -125,6 +156,11 @@ class DataModule(LightningDataModule):
                 train = train.select(
                     split_stratified(train.labels, train.rows, self.fraction, "fraction", self.split_seed)[1]
                 )
+            if not len(train) or not len(val):
+                raise ValueError(
+                    f"of {len(train) + len(val)} training samples, val_fraction={self.val_fraction} leaves "
+                    f"{len(train)} to train on and {len(val)} to validate on; each needs at least one"
+                )
             self.splits |= {"train": train, "val": val}
         if stage == "test" and "test" not in self.splits:
             self.splits["test"] = self.read("test")
@@ -134,6 +170,19 @@ class DataModule(LightningDataModule):
         if self.folds:
             return split_fold(labels, rows, self.folds, self.fold, "folds", self.split_seed)
         return split_stratified(labels, rows, self.val_fraction, "val", self.split_seed)
+
+    def digests(self) -> dict[str, str]:
+        """What tells the samples of each split from others; of inputs that are no tensor, their own `digest()`."""
+        inputs = {id(samples.inputs): samples.inputs for samples in self.splits.values()}  # most splits share them
+        known = {
+            key: content_digest(each) if isinstance(each, Tensor) else getattr(each, "digest", str)()
+            for key, each in inputs.items()
+        }
+        return {
+            split: f"{len(samples):,} samples "
+            + content_digest(known[id(samples.inputs)], samples.all_labels, samples.rows)
+            for split, samples in self.splits.items()
+        }
 
     def workers(self, split: str) -> int:
         """How many processes read the batches of a split."""

@@ -20,8 +20,13 @@ def clear_restarting_flag(trainer: Trainer) -> None:
 
 
 def start_with_an_epoch(trainer: Trainer) -> None:
-    """`_Loop.restarting`: with max_steps Lightning takes every resume for one within an epoch, and skips an epoch."""
+    """`_Loop.restarting`: with max_steps Lightning takes every resume for one within an epoch, and skips an epoch.
+
+    `_resuming_from_checkpoint`: as long as it is set, Lightning does not start the loader anew after the hooks of the
+    epoch's start, so that a loader which then draws its order would draw another one.
+    """
     _Loop.restarting.fset(trainer.fit_loop, False)  # pyright: ignore
+    trainer.fit_loop._resuming_from_checkpoint = False
 
 
 def batches_completed(trainer: Trainer) -> int:
@@ -34,9 +39,15 @@ def steps_logged(trainer: Trainer) -> int:
     return trainer.fit_loop.epoch_loop._batches_that_stepped
 
 
-def rewind_to_batch_start(checkpoint: dict[str, Any]) -> None:
-    """Keys of `loops`: saved as a batch starts, that batch counts as not started."""
-    progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+def rewind_to_batch_start(checkpoint: dict[str, Any], has_validated: bool) -> None:
+    """Keys of `loops`: saved as a batch starts, that batch counts as not started.
+
+    After a validation, Lightning passes over it once more as it resumes: it does not run it, but counts a step.
+    """
+    loops = checkpoint["loops"]["fit_loop"]
+    loops["epoch_loop.state_dict"]["_batches_that_stepped"] -= has_validated
+    progress = loops["epoch_loop.batch_progress"]
+    progress["is_last_batch"] = False
     completed = progress["current"]["completed"]
     for stage in STAGES:
         progress["total"][stage] += completed - progress["current"][stage]

@@ -63,8 +63,9 @@ class ResumePoints(Callback):
     When the training has ended, `folder`/last.ckpt replaces them.
 
     A point is due after `every_n_steps` optimizer steps or `every_seconds` (longer where writing would take more than a
-    twentieth of the time), and when a signal asks to stop; never right after a validation, nor between batches whose
-    gradients are accumulated. This must be the first callback: the others' batch-start hooks run after resuming.
+    twentieth of the time), and when a signal asks to stop; never between batches whose gradients are accumulated, and
+    only between epochs where the data cannot start within one. This must be the first callback: the others' batch-start
+    hooks run after resuming.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class ResumePoints(Callback):
         self.earlier_seconds, self.started = 0.0, time.monotonic()  # of earlier processes; when this one started
         self.saved_at, self.saved_step, self.write_seconds = time.monotonic(), -1, 0.0
         self.has_validated = self.had_stopped = False
+        self.within_epochs = True  # whether the data can start at any batch of an epoch
         self.is_saving, self.epochs = False, None  # is_saving: a resume point; epochs completed, if between two
         self.trainer: Trainer | None = None
         self.scores: dict[str, Tensor] = {}  # of the last validation before the resume point
@@ -104,6 +106,7 @@ class ResumePoints(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.trainer = trainer
+        self.within_epochs = getattr(trainer.datamodule, "starts_at_any_batch", False)  # pyright: ignore
         if stage == "fit" and trainer.is_global_zero:
             remove_parts(self.folder)
 
@@ -127,9 +130,9 @@ class ResumePoints(Callback):
             raise self.stop.error()  # a validation may be long; the newest resume point is from before it
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        if batch_idx == 0 or self.has_validated or batch_idx % trainer.accumulate_grad_batches:
+        if batch_idx == 0 or batch_idx % trainer.accumulate_grad_batches:
             return
-        if self.stop.received is not None or self.is_due(trainer):
+        if self.within_epochs and (self.stop.received is not None or self.is_due(trainer)):
             self.save(trainer)
         if self.stop.received is not None:
             raise self.stop.error()
@@ -187,4 +190,7 @@ class ResumePoints(Callback):
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         if self.is_saving:
             checkpoint["logged_step"] = steps_logged(trainer)
-            rewind_to_batch_start(checkpoint) if self.epochs is None else rewind_to_epoch_start(checkpoint, self.epochs)
+            if self.epochs is None:
+                rewind_to_batch_start(checkpoint, self.has_validated)
+            else:
+                rewind_to_epoch_start(checkpoint, self.epochs)

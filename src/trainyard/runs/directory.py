@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from trainyard.trust.signature import sign
 
 COMPOSED, RESOLVED, SUMMARY = "config.yaml", "config.resolved.yaml", "summary.json"
 CHOICES, OVERRIDES = "choices.yaml", "overrides.yaml"  # config group: chosen option; the words as typed
+ENVIRONMENT = "environment.json"  # where it came from
 TOKENIZER = "tokenizer.json"  # of a run on text
 
 
@@ -32,16 +34,19 @@ def name_run(composed: Composed) -> tuple[str, Path]:
     return name, Path(run.root) / name / f"{stamp}-{secrets.token_hex(3)}"
 
 
-def create(path: Path, composed: Composed, cfg: DictConfig) -> None:
-    """Make the directory and write what is going to run; UserError if it contains a run already."""
+def create(path: Path, composed: Composed, cfg: DictConfig, data: Mapping[str, str]) -> None:
+    """Make the directory and write what is going to run, on which `data` (digests by split).
+
+    UserError if it contains a run already.
+    """
     from trainyard.runs.provenance import changes, environment  # deferred: it imports torch
 
     path.mkdir(parents=True, exist_ok=True)
     if (path / RESOLVED).exists():
         raise UserError(f"{path} contains a run already; choose another run.dir, or none for a new directory")
     (path / "checkpoints").mkdir(exist_ok=True)
-    facts = json.dumps(environment(), indent=2).encode() + b"\n"
-    write_durably(path / "environment.json", lambda file: file.write(facts))
+    facts = json.dumps({**environment(), "data": dict(data)}, indent=2).encode() + b"\n"
+    write_durably(path / ENVIRONMENT, lambda file: file.write(facts))
     if diff := changes():
         write_durably(path / "diff.patch", lambda file: file.write(diff))
     write_config(path, composed, cfg)

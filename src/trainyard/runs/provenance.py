@@ -1,9 +1,11 @@
-"""Where a run came from: code, packages, machine."""
+"""Where a run came from: code, packages, machine, data."""
 
+import hashlib
 import os
 import platform
 import subprocess
 import sys
+import sysconfig
 from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
@@ -31,6 +33,7 @@ def environment() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "gpus": gpus,
         "packages": packages(),
+        "sources": sources(),
     }
 
 
@@ -54,6 +57,18 @@ def packages() -> dict[str, str]:
     """The version of every installed package by name."""
     found = (dist.metadata for dist in distributions())  # parsed again at each access
     return dict(sorted((each["Name"], each["Version"]) for each in found if each["Name"]))
+
+
+def sources() -> dict[str, str]:
+    """A digest of each imported module that is no installed package: a user's own, and Trainyard's in a checkout."""
+    installed = [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")]
+    found = {}
+    for name, module in sorted(sys.modules.items()):
+        file = Path(getattr(module, "__file__", None) or "/")
+        outside = not any(file.is_relative_to(folder) for folder in installed) and "site-packages" not in file.parts
+        if outside and file.suffix == ".py" and file.is_file():
+            found[name] = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    return found
 
 
 def git(*words: str, ok: tuple[int, ...] = (0,)) -> bytes:

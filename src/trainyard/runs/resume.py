@@ -8,9 +8,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from trainyard.config.composition import Composed
 from trainyard.config.validate import needs_total_steps
-from trainyard.config_keys import may_change_on_resume
+from trainyard.config_keys import flatten, may_change_on_resume
 from trainyard.durability.run_lock import is_locked, read_status
-from trainyard.errors import UserError
+from trainyard.errors import UserError, did_you_mean
 from trainyard.files import read_small
 from trainyard.runs.directory import CHOICES, COMPOSED, OVERRIDES, RESOLVED, SUMMARY
 from trainyard.runs.run import Run
@@ -34,9 +34,12 @@ def load_stored_config(requested: Composed) -> Composed:
             f"comes from, add trust=true. (pretrained={path} uses its weights alone, and needs no trust.)"
         )
     cfg = DictConfig(read_config(path / COMPOSED, files[COMPOSED]))
-    words = [word for word in requested.overrides if not word.startswith(("resume=", "trust="))]
+    words = [word.lstrip("+") for word in requested.overrides if not word.startswith(("resume=", "trust="))]
+    known = flatten(OmegaConf.to_container(cfg))
     for word in words:
-        key = word.partition("=")[0].lstrip("+~")
+        key = word.partition("=")[0].lstrip("~")
+        if "." in key and not any(name == key or name.startswith(f"{key}.") for name in known):
+            raise UserError(f"resume={resume}: {key} is not a key of that run's config.{did_you_mean(key, known)}")
         if not may_change_on_resume(key) and key != "trainer.max_epochs":
             there = OmegaConf.select(cfg, key, default=None)
             raise UserError(

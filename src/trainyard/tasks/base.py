@@ -6,6 +6,7 @@ from math import ceil
 from typing import Any, NamedTuple
 
 from lightning import LightningModule
+from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
@@ -28,9 +29,10 @@ class Scored(NamedTuple):
 class Task(LightningModule):
     """A network with its loss, metrics, optimizer and learning-rate schedule.
 
-    Subclasses define `score` and `metrics`. `scheduler` is called with the optimizer; one whose signature has
-    `total_steps` gets those too and is stepped every batch, others every epoch. A plateau schedule watches `monitor`.
-    All of the network except its `head` learns at `backbone_lr_scale` times the optimizer's learning rate.
+    Subclasses define `score` and `metrics`, and `postprocess` where a prediction is not what the network returns.
+    `scheduler` is called with the optimizer; one whose signature has `total_steps` gets those too and is stepped every
+    batch, others every epoch. A plateau schedule watches `monitor`. All of the network except its `head` learns at
+    `backbone_lr_scale` times the optimizer's learning rate.
     """
 
     def __init__(
@@ -67,6 +69,10 @@ class Task(LightningModule):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net(x)
+
+    def postprocess(self, outputs: Tensor) -> Tensor:
+        """What a prediction is, from the network's outputs; by default these themselves, as of a regression."""
+        return outputs
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         scored = self.step("train", batch)
@@ -122,14 +128,19 @@ class Task(LightningModule):
         return dict(self.meters[f"{stage}/"].items())  # pyright: ignore
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Save the meters, for a run that resumes within an epoch."""
-        meters = self.stage_meters("train").items()
-        checkpoint["meters"] = {name: dict(meter.metric_state) for name, meter in meters}
+        """Save the meters, and those within them, for a run that resumes within an epoch."""
+        checkpoint["meters"] = {name: dict(meter.metric_state) for name, meter in self.train_meters().items()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        for name, meter in self.stage_meters("train").items():
+        for name, meter in self.train_meters().items():
             for key, value in checkpoint.get("meters", {}).get(name, {}).items():
-                setattr(meter, key, value.to(meter.device))
+                is_list = isinstance(value, list)  # one tensor for each update
+                setattr(meter, key, [each.to(meter.device) for each in value] if is_list else value.to(meter.device))
+
+    def train_meters(self) -> dict[str, Metric]:
+        """The training meters and the metrics that they contain, by dotted name."""
+        parts = self.meters["train/"].named_modules()
+        return {name: part for name, part in parts if isinstance(part, Metric)}
 
     def scores(self) -> list[str]:
         """The names of all that the meters log once per epoch, which can be monitored."""
@@ -173,8 +184,15 @@ class Task(LightningModule):
             return int(trainer.estimated_stepping_batches)
         batches, limit = len(data.train_dataloader()), trainer.limit_train_batches
         batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
-        total = ceil(batches / trainer.accumulate_grad_batches) * epochs
+        total = sum(ceil(batches / self.accumulated_batches(epoch)) for epoch in range(epochs))
         return total if steps < 0 else min(total, steps)
+
+    def accumulated_batches(self, epoch: int) -> int:
+        """The batches of a step in an epoch, counted from 0."""
+        for callback in self.trainer.callbacks:  # pyright: ignore
+            if isinstance(callback, GradientAccumulationScheduler):
+                return callback.get_accumulate_grad_batches(epoch)
+        return self.trainer.accumulate_grad_batches
 
     def make_optimizer(self, total_steps: int) -> dict[str, Any]:
         """Optimizer and schedule of a run of that length, in the form that Lightning takes."""

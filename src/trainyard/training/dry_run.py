@@ -3,19 +3,18 @@
 import logging
 from typing import Any
 
-from lightning import Trainer
+from lightning import LightningDataModule, Trainer
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from trainyard.callbacks.model_summary import count_parameters, network_table
-from trainyard.data.base import DataModule
 from trainyard.tasks.base import Task
 
 log = logging.getLogger(__name__)
 
 
-def dry_run(task: Task, data: DataModule, trainer: Trainer) -> None:
+def dry_run(task: Task, data: LightningDataModule, trainer: Trainer) -> None:
     """Print size and cost of the network; train, validate and test on one batch each (with a fast_dev_run Trainer)."""
     log.info(network_table(task.net))
     batch = first_batch(data)
@@ -35,7 +34,7 @@ def dry_run(task: Task, data: DataModule, trainer: Trainer) -> None:
     log.info("one batch of train, val and test passed; nothing was written")
 
 
-def first_batch(data: DataModule) -> Any:
+def first_batch(data: LightningDataModule) -> Any:
     """The first training batch as the network gets it; `data` is set up."""
     return data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
 

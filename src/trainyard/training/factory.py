@@ -6,7 +6,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from lightning import Callback, Trainer
+from lightning import Callback, LightningDataModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
@@ -14,10 +14,11 @@ from omegaconf import DictConfig
 from trainyard.callbacks.finetune import Finetune
 from trainyard.config.instantiate import instantiate, instantiate_task
 from trainyard.config.validate import check_monitored_scores
-from trainyard.data.base import DataModule
+from trainyard.data.base import seed_setup
 from trainyard.data.loading.hashing import stable_hash
 from trainyard.durability.checkpoint_io import DurableIO
 from trainyard.durability.resume_points import ResumePoints
+from trainyard.durability.resumed_epoch import ResumedEpoch
 from trainyard.durability.seeding import SeedEachBatch
 from trainyard.loggers.metrics_file import MetricsFile
 from trainyard.tasks.base import Task
@@ -27,10 +28,12 @@ from trainyard.training.pretrained import load_pretrained
 log = logging.getLogger(__name__)
 
 
-def make_task_and_data(cfg: DictConfig, choices: dict[str, str], with_weights: bool) -> tuple[Task, DataModule]:
+def make_task_and_data(
+    cfg: DictConfig, choices: dict[str, str], with_weights: bool
+) -> tuple[Task, LightningDataModule]:
     """The task, `with_weights` also with its pretrained weights if the config names some, and the data."""
     task = instantiate_task(cfg, choices)
-    data: DataModule = instantiate(cfg.data, f"data={choices.get('data')}")
+    data = seed_setup(instantiate(cfg.data, f"data={choices.get('data')}"))
     check_monitored_scores(cfg, task.scores())
     if cfg.pretrained and with_weights:
         load_pretrained(task, cfg.pretrained, cfg.model, cfg.data)
@@ -60,7 +63,8 @@ def make_run_trainer(cfg: DictConfig, path: Path, task: Task, first_step: int | 
         cfg.trainer.enable_progress_bar = False  # Lightning would add a bar of its own
     if not any(isinstance(callback, Checkpoint) for callback in callbacks):
         cfg.trainer.enable_checkpointing = False  # ... and a checkpoint
-    return make_trainer(cfg, [*first, SeedEachBatch(cfg.seed, stable_hash), *rest], loggers)
+    seeds = SeedEachBatch(cfg.seed, stable_hash)
+    return make_trainer(cfg, [*first, seeds, *rest, ResumedEpoch(seeds)], loggers)
 
 
 def make_group(cfg: DictConfig, group: str) -> list[Any]:

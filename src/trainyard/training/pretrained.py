@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning import LightningDataModule
 from torch import Tensor, nn
 
 from trainyard.config.validate import check_pretrained_data
-from trainyard.data.base import DataModule
 from trainyard.data.text import MAX_TOKENIZER
 from trainyard.errors import UserError
 from trainyard.files import read_small
@@ -58,7 +58,7 @@ def load_pretrained(task: Task, path: str, model: Mapping[str, Any], data: Mappi
     log.info("; ".join([f"pretrained={path}: {len(copied)} of the network's {len(ours)} weights copied", *listed]))
 
 
-def check_tokenizer(path: str, data: DataModule) -> None:
+def check_tokenizer(path: str, data: LightningDataModule) -> None:
     """Raise UserError if the pretrained run used another tokenizer than this training does."""
     file, tokenizer = Path(path).expanduser() / "tokenizer.json", getattr(data, "tokenizer_json", None)
     ours = tokenizer() if tokenizer else None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
-from lightning import Trainer
+from lightning import LightningDataModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import DictConfig
 
@@ -27,6 +27,7 @@ from trainyard.loggers.metrics_lines import read_metrics, truncate_metrics
 from trainyard.logs import log_to_file
 from trainyard.runs.directory import RESOLVED, TOKENIZER, create, name_run, write_config
 from trainyard.runs.hparams import hyperparameters, log_hparams
+from trainyard.runs.origin import changed_code, check_same_data
 from trainyard.runs.resume import check_links, finished_run, load_stored_config
 from trainyard.runs.run import Run
 from trainyard.runs.summary import print_summary, summarize, write_summary
@@ -62,13 +63,17 @@ def run_training(requested: Composed) -> Run | None:
         point = newest_intact(path / "checkpoints") if resumes else None
         first_step = (first_step_to_log(point) if point else 0) if resumes else None
         task, data, trainer = build(composed, cfg, path, point, first_step)
-        if not resumes:  # this makes the directory, which a refusal above does not leave behind
+        if resumes:
+            check_same_data(path, digests(data))
+        else:  # this makes the directory, which a refusal above does not leave behind
             held.enter_context(lock)
         held.enter_context(report_crashes(path))
         write_directory(composed, cfg, path, data, first_step)
         held.enter_context(log_to_file(path / "run.log"))
         lock.write_status("running")
         log.info("run: %s%s", path, f", resumed from {point.name}" if point else ", restarted" if resumes else "")
+        if resumes and (changed := changed_code(path)):
+            log.warning("resumed with other code than at its beginning, so that its end may differ: %s", changed)
         summary = train_and_test(cfg, trainer, task, data, path, point)
         log_hparams(hyperparameters(cfg, composed.choices, composed.overrides), summary, trainer.loggers)
         has_curves = any(isinstance(logger, TensorBoardLogger) for logger in trainer.loggers)
@@ -79,7 +84,7 @@ def run_training(requested: Composed) -> Run | None:
 
 def build(
     composed: Composed, cfg: DictConfig, path: Path, point: Path | None, first_step: int | None
-) -> tuple[Task, DataModule, Trainer]:
+) -> tuple[Task, LightningDataModule, Trainer]:
     """The parts of a training, its data read; `point` and `first_step` are those from which a run is resumed."""
     log.info("hardware: %s", describe(cfg.hardware))
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
@@ -92,18 +97,24 @@ def build(
     return task, data, trainer
 
 
-def write_directory(composed: Composed, cfg: DictConfig, path: Path, data: DataModule, first_step: int | None) -> None:
+def write_directory(
+    composed: Composed, cfg: DictConfig, path: Path, data: LightningDataModule, first_step: int | None
+) -> None:
     """Write what is going to run; in the directory of a run that resumes, remove what was logged from there on."""
     if first_step is None:
-        create(path, composed, cfg)
+        create(path, composed, cfg, digests(data))
     else:
         remove_parts(path)
         truncate_metrics(path, first_step)
         unshare(path / "run.log")
         write_config(path, composed, cfg)
     if isinstance(data, Text):
-        tokenizer = data.tokenizer_json().encode()
-        write_durably(path / TOKENIZER, lambda file: file.write(tokenizer))
+        write_durably(path / TOKENIZER, lambda file: file.write(data.tokenizer_json().encode()))
+
+
+def digests(data: LightningDataModule) -> dict[str, str]:
+    """What tells the data from other data, by split; empty for a data module that is not Trainyard's."""
+    return data.digests() if isinstance(data, DataModule) else {}
 
 
 def resolve_run(composed: Composed) -> tuple[DictConfig, Path]:
@@ -114,10 +125,15 @@ def resolve_run(composed: Composed) -> tuple[DictConfig, Path]:
 
 
 def train_and_test(
-    cfg: DictConfig, trainer: Trainer, task: Task, data: DataModule, path: Path, point: Path | None
+    cfg: DictConfig, trainer: Trainer, task: Task, data: LightningDataModule, path: Path, point: Path | None
 ) -> dict[str, Any]:
     """Fit, from the resume point `point` if given, test once, and write and return the run's summary."""
     started = time.time()
+    if not isinstance(data, DataModule):
+        log.info(
+            "%s is not a DataModule of Trainyard: resume points are written between epochs, not within one",
+            type(data).__name__,
+        )
     fit(trainer, task, data, point)
     if cfg.get("test", True):  # runs of version 0.1 may not have the key
         test_best(trainer, task, data)
@@ -140,7 +156,7 @@ def report_crashes(path: Path) -> Iterator[None]:
         raise
 
 
-def fit(trainer: Trainer, task: Task, data: DataModule, point: Path | None) -> None:
+def fit(trainer: Trainer, task: Task, data: LightningDataModule, point: Path | None) -> None:
     """Train, from a resume point on if there is one."""
     with raise_interrupts(trainer):
         trainer.fit(task, datamodule=data, ckpt_path=point, weights_only=True)
@@ -162,7 +178,7 @@ def raise_interrupts(trainer: Trainer) -> Iterator[None]:
         raise
 
 
-def test_best(trainer: Trainer, task: Task, data: DataModule) -> None:
+def test_best(trainer: Trainer, task: Task, data: LightningDataModule) -> None:
     """Evaluate the best checkpoint on the test set, once.
 
     A training that ended before its first validation is validated now, and its last weights are the best ones.

@@ -20,6 +20,22 @@ def stable_hash(*parts: object) -> int:
     return int.from_bytes(digest, "little") >> 1
 
 
+def content_digest(*parts: Tensor | np.ndarray | str) -> str:
+    """128 bits of the content of arrays and texts, in hexadecimal: equal for equal content, wherever it came from."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if not isinstance(part, str):
+            digest.update(f"{part.dtype} {tuple(part.shape)}".encode())
+        match part:
+            case str():
+                digest.update(part.encode())
+            case Tensor():
+                digest.update(part.contiguous().flatten().view(torch.uint8).numpy().data)
+            case _:
+                digest.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()[:32]
+
+
 def splitmix64(x: Tensor) -> Tensor:  # int64, any shape -> the same shape
     """Map 64-bit integers one to one to random-looking ones: splitmix64's finalizer (Steele, Lea & Flood, 2014)."""
     x = (x ^ shift_right(x, 30)) * (0xBF58476D1CE4E5B9 - 2**64)  # products wrap around

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from trainyard.data.base import Samples
-from trainyard.data.loading.hashing import splitmix64, uniform
+from trainyard.data.loading.hashing import content_digest, splitmix64, uniform
 from trainyard.data.loading.tokens import MASK, PAD, SPECIAL
 from trainyard.data.text import Text
 
@@ -22,6 +22,10 @@ class StreamBlocks:
 
     def __len__(self) -> int:
         return max(1, ceil((len(self.stream) - self.more) / self.length))
+
+    def digest(self) -> str:
+        """What tells this stream from others."""
+        return content_digest(self.stream)
 
     def __getitem__(self, rows: Tensor) -> Tensor:  # (B) -> (B, length + more) int64
         index = rows[:, None] * self.length + torch.arange(self.length + self.more)

@@ -10,6 +10,8 @@ import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor
 
+from trainyard.data.loading.hashing import content_digest
+
 PAD, UNK, CLS, SEP, MASK = range(5)
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 KINDS = ("word", "bpe")
@@ -119,6 +121,10 @@ class Documents:
 
     def __len__(self) -> int:
         return len(self.ends) - 1
+
+    def digest(self) -> str:
+        """What tells these texts, and their tokens, from others."""
+        return content_digest(self.tokens, self.ends, self.characters)
 
     def lengths(self, rows: Tensor) -> Tensor:  # (B) -> (B)
         """The number of tokens of each text after truncation."""
