@@ -5,10 +5,17 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import processes
 import pytest
+import torch
 from conftest import ROOT
+from lightning import LightningDataModule
+from torch.utils.data import DataLoader, TensorDataset, random_split
+
+from trainyard.training.evaluate import evaluate
+from trainyard.training.launch import train
 
 
 @pytest.fixture
@@ -54,6 +61,34 @@ def test_a_conf_folder_elsewhere_can_be_named(example: Path, tmp_path_factory: p
     ]
     done = trainyard(elsewhere, *words)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_plain_data_module_has_one_split_whenever_it_is_read(tmp_path: Path) -> None:
+    """Its split is not seeded, and Lightning sets it up for the training, for the test and to evaluate it."""
+    words = ["trainer.max_epochs=1", "hardware=cpu", f"run.dir={tmp_path}/run", f"run.root={tmp_path}"]
+    run = train(["data=xor", "data._target_=test_own.UnseededSplit", "model=mlp", *words])
+    assert evaluate(run) == pytest.approx(run.summary["test"])
+    assert "UnseededSplit is not a DataModule of Trainyard: resume" in (run.path / "run.log").read_text()
+
+
+class UnseededSplit(LightningDataModule):
+    """As Lightning's documentation has it."""
+
+    def __init__(self, **_: Any) -> None:
+        super().__init__()
+
+    def setup(self, stage: str) -> None:
+        points = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
+        self.parts = random_split(TensorDataset(points, (points.prod(dim=1) > 0).long()), [100, 50, 50])
+
+    def train_dataloader(self) -> DataLoader:
+        return DataLoader(self.parts[0], batch_size=8, shuffle=True)
+
+    def val_dataloader(self) -> DataLoader:
+        return DataLoader(self.parts[1], batch_size=8)
+
+    def test_dataloader(self) -> DataLoader:
+        return DataLoader(self.parts[2], batch_size=8)
 
 
 @pytest.mark.slow

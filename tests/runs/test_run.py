@@ -8,6 +8,7 @@ import pytest
 import torch
 import yaml
 from lightning import Callback
+from PIL import Image
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
 import trainyard
@@ -103,6 +104,17 @@ def test_predict_gives_probabilities(run: trainyard.Run, short: list[str]) -> No
     torch.testing.assert_close(run.predict(images.numpy()), probabilities)
 
 
+def test_predict_reads_images_of_any_size_as_the_tensors_that_they_are(run: trainyard.Run, tmp_path: Path) -> None:
+    pixels = torch.randint(256, (3, 3, 32, 32), dtype=torch.uint8)
+    images = [Image.fromarray(each.permute(1, 2, 0).numpy()) for each in pixels]
+    images[0].save(tmp_path / "image.png")
+    expected = run.predict(pixels)
+    torch.testing.assert_close(run.predict([tmp_path / "image.png", *images[1:]]), expected)
+    torch.testing.assert_close(run.predict(str(tmp_path / "image.png")), expected[:1])
+    torch.testing.assert_close(run.predict(pixels, batch_size=2, device="cpu"), expected)
+    assert run.predict([images[0].resize((50, 40)).convert("L")]).shape == (1, 10)
+
+
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
@@ -111,7 +123,9 @@ def test_predict_gives_probabilities(run: trainyard.Run, short: list[str]) -> No
             torch.zeros(2, 1, 32, 32, dtype=torch.uint8),
             r"the images are \(2, 1, 32, 32\), and predict takes \(N, 3, 32, 32\)",
         ),
-        (Path("cat.png"), "predict takes a tensor, an array or a list of texts, not PosixPath"),
+        (Path("cat.png"), "cat.png cannot be read as an image"),
+        (["cat", 1], "predict takes a tensor or an array here, not list"),
+        (torch.empty(0, 3, 32, 32, dtype=torch.uint8), "there is nothing to predict"),
     ],
 )
 def test_what_cannot_be_predicted_right_is_refused(inputs, message: str, run: trainyard.Run) -> None:

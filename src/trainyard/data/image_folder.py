@@ -1,25 +1,19 @@
 """The user's own images: root/train/CLASS/*.png, root/test/CLASS/*.png and optionally root/val/CLASS/*.png."""
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from trainyard.data.base import Samples
 from trainyard.data.images import Images
-from trainyard.files import open_regular
+from trainyard.data.loading.decode import decode_file
+from trainyard.data.loading.hashing import content_digest
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # Pillow would run other programs to read some others
-MAX_PIXELS = 1 << 26  # of an image: 67 million
-LARGE = 1 << 23  # pixels; larger images are decoded one at a time, to bound the memory
-_one_large = Lock()
 
 
 class ImageFolder(Images):
@@ -44,8 +38,8 @@ class ImageFolder(Images):
         for split in ("train", "test", *(["val"] if (self.root / "val").is_dir() else [])):
             files, _ = self.find(split)
             if split == "test":  # train and val are read before training, test only after it
-                for row in range(len(files.paths)):
-                    files.decode(row, header_only=True)
+                for file in files.paths:
+                    decode_file(file, self.shape, header_only=True)
 
     def find(self, split: str) -> tuple["Files", Tensor]:
         """The files of a split and their labels, (N) int64; ValueError for a class without a file."""
@@ -84,28 +78,8 @@ class Files:
 
     def __getitem__(self, rows: Tensor) -> Tensor:
         with ThreadPoolExecutor() as pool:  # decoding releases Python's global lock
-            return torch.stack(list(pool.map(self.decode, rows.tolist())))
+            return torch.stack(list(pool.map(lambda row: decode_file(self.paths[row], self.shape), rows.tolist())))
 
-    def decode(self, row: int, header_only: bool = False) -> Tensor:
-        """One image, (channels, height, width) uint8; ValueError with the file's name if it is not an image."""
-        channels, height, width = self.shape
-        try:
-            with open_regular(self.paths[row]) as opened, Image.open(opened, formats=FORMATS) as file:
-                pixels = file.width * file.height
-                if pixels > MAX_PIXELS:
-                    raise ValueError(f"{file.width} x {file.height} are more than {MAX_PIXELS:,} pixels")
-                if header_only:
-                    return torch.empty(0)
-                with _one_large if pixels > LARGE else nullcontext():
-                    image = ImageOps.exif_transpose(eight_bits(file)).convert("RGB" if channels == 3 else "L")
-                    image = ImageOps.fit(image, (width, height))
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise ValueError(f"{self.paths[row]} cannot be read as an image ({error}); repair or delete it") from error
-        return torch.from_numpy(np.array(image)).view(height, width, channels).permute(2, 0, 1).contiguous()
-
-
-def eight_bits(image: Image.Image) -> Image.Image:
-    """A 16-bit grayscale image scaled to 8 bits (Pillow's own conversion clips at 255); others as they are."""
-    if not image.mode.startswith("I"):
-        return image
-    return Image.fromarray((np.asarray(image) / 256).clip(0, 255).astype(np.uint8))
+    def digest(self) -> str:
+        """The names and sizes of the files, wherever their folder is. (Their content would take too long to read.)"""
+        return content_digest(*(f"{file.parent.name}/{file.name} {file.stat().st_size}\n" for file in self.paths))

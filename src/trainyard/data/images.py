@@ -1,12 +1,15 @@
 """What all image datasets share: bytes in memory, classes by name, transforms on the device."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from trainyard.data.base import DataModule, Samples
+from trainyard.data.loading.decode import decode_file, to_tensor
 from trainyard.data.loading.mixup import Mixup
 from trainyard.data.loading.transforms import Pixels
 
@@ -37,6 +40,25 @@ class Images(DataModule):
             raise ValueError(f"mean={list(mean)} must have a value for each of the {shape[0]} channels, or one for all")
         self.shape, self.classes, self.num_classes = tuple(shape), list(classes), num_classes
         self.pixels, self.mixer = Pixels(mean, std, augment), Mixup(mix, num_classes)
+
+    def prepare_inputs(self, inputs: Any) -> Tensor:
+        """Images (N, *shape) uint8, as a tensor or an array; or one or several files or Pillow images of any size."""
+        if isinstance(inputs, str | Path | Image.Image):
+            inputs = [inputs]
+        if isinstance(inputs, list | tuple) and inputs and all(isinstance(x, str | Path | Image.Image) for x in inputs):
+            shape = self.shape
+            return torch.stack([to_tensor(x, shape) if isinstance(x, Image.Image) else decode_file(Path(x), shape)
+                                for x in inputs])  # fmt: skip
+        images = super().prepare_inputs(inputs)
+        if images.dtype != torch.uint8:
+            raise ValueError(
+                f"the images are {images.dtype}, and predict takes uint8 from 0 to 255, as the data stores them; "
+                "(255 * images).round().to(torch.uint8) converts floats from 0 to 1"
+            )
+        if tuple(images.shape[1:]) != self.shape:
+            wanted = ", ".join(map(str, self.shape))
+            raise ValueError(f"the images are {tuple(images.shape)}, and predict takes (N, {wanted})")
+        return images
 
     def transform(self, inputs: Tensor, keys: Tensor | None) -> Tensor:
         return self.pixels.to(inputs.device)(inputs, keys)

@@ -170,6 +170,14 @@ class Text(DataModule):
         rows = [torch.tensor(found) for found in ids]
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_side=self.padding_side)
 
+    def prepare_inputs(self, inputs: Any) -> Tensor:
+        """A text, or several, as tokens; or tokens (N, T)."""
+        if isinstance(inputs, str):
+            inputs = [inputs]
+        if isinstance(inputs, list | tuple) and all(isinstance(text, str) for text in inputs):
+            return self.encode(inputs)
+        return super().prepare_inputs(inputs)
+
     def decode(self, tokens: Tensor) -> str:  # (T) -> text
         """The text of the tokens, without special tokens."""
         return self.saved_tokenizer().decode(tokens.tolist())

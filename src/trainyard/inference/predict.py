@@ -1,43 +1,42 @@
-"""The probability of each class, for new inputs."""
+"""What a trained network says about new inputs."""
 
-import numpy as np
+from typing import Any
+
 import torch
+from lightning import LightningDataModule
 from torch import Tensor
 
 from trainyard.data.base import DataModule
-from trainyard.data.images import Images
-from trainyard.data.text import Text
 from trainyard.tasks.base import Task
 
 
 @torch.inference_mode()
-def predict(task: Task, data: DataModule, inputs: Tensor | list[str]) -> Tensor:
-    """Inputs (B, *shape) as the dataset stores them, or B texts -> probabilities (B, num_classes).
+def predict(
+    task: Task, data: LightningDataModule, inputs: Any, batch_size: int | None = None, device: str = "auto"
+) -> Tensor:
+    """N inputs as the data module takes them (`prepare_inputs`) -> predictions (N, ...) of the task (`postprocess`).
 
-    ValueError for texts if the data is not text, for a text that contains no word, and for images that are not uint8 of
-    the shape that the network was trained on.
+    They are computed in batches of `batch_size`, by default the data's `eval_batch_size`, on `device`: a name that
+    torch knows, or `auto`, an accelerator if there is one. The predictions are on the CPU. ValueError for inputs of a
+    kind or shape that the network was not trained on.
     """
-    if isinstance(inputs, list):
-        if not isinstance(data, Text):
-            raise ValueError("the network was not trained on text: it takes a tensor, not strings")
-        inputs = data.encode(inputs)
-    inputs = torch.from_numpy(inputs) if isinstance(inputs, np.ndarray) else inputs
-    if not isinstance(inputs, Tensor):
-        raise ValueError(f"predict takes a tensor, an array or a list of texts, not {type(inputs).__name__}")
-    if isinstance(data, Images):
-        check_images(inputs, data.shape)
-    logits = task(data.transform(inputs, None))
-    if logits.shape[-1] == 1:
-        return torch.cat((1 - logits.sigmoid(), logits.sigmoid()), dim=-1)
-    return logits.softmax(dim=-1)
-
-
-def check_images(images: Tensor, shape: tuple[int, ...]) -> None:
-    """Raise ValueError unless these are images as the dataset stores them: others would be normalized wrongly."""
-    if images.dtype != torch.uint8:
-        raise ValueError(
-            f"the images are {images.dtype}, and predict takes uint8 from 0 to 255, as the data stores them; "
-            "(255 * images).round().to(torch.uint8) converts floats from 0 to 1"
-        )
-    if tuple(images.shape[1:]) != tuple(shape):
-        raise ValueError(f"the images are {tuple(images.shape)}, and predict takes (N, {', '.join(map(str, shape))})")
+    best = torch.accelerator.current_accelerator(check_available=True) or "cpu"
+    place = torch.device(best if device == "auto" else device)
+    known = data if isinstance(data, DataModule) else None  # any other prepares its samples in a way of its own
+    found: Tensor = known.prepare_inputs(inputs) if known else torch.as_tensor(inputs)
+    if not len(found):
+        raise ValueError("there is nothing to predict: no input was given")
+    size = batch_size or (known.eval_batch_size if known else len(found))
+    task.to(place)
+    predictions = []
+    for batch in found.split(size):
+        moved = batch.to(place)
+        try:
+            outputs = task(known.transform(moved, None) if known else moved)
+        except RuntimeError as error:
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+            shape = tuple(found.shape)
+            raise ValueError(f"inputs {shape} of {found.dtype} do not fit the network: {error}") from error
+        predictions.append(task.postprocess(outputs).cpu())
+    return torch.cat(predictions)

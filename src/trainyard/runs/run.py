@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning import LightningDataModule
 from omegaconf import DictConfig
 from torch import Tensor
 
 from trainyard.config.instantiate import instantiate, instantiate_task
 from trainyard.config.user_conf import add_user_modules
 from trainyard.config.validate import check_context_length
-from trainyard.data.base import DataModule
+from trainyard.data.base import seed_setup
 from trainyard.data.text import Text
 from trainyard.errors import UserError, printable
 from trainyard.files import read_small
@@ -67,9 +68,9 @@ class Run:
         except (OSError, ValueError, RecursionError) as error:
             raise UserError(f"{file} cannot be read: {error}") from error
 
-    def data(self) -> DataModule:
+    def data(self) -> LightningDataModule:
         """The data module of the run, nothing loaded yet."""
-        data = instantiate(self.cfg.data, "data")
+        data = seed_setup(instantiate(self.cfg.data, "data"))
         if isinstance(data, Text):
             data.tokenizer_file = self.path / TOKENIZER
         return data
@@ -105,13 +106,17 @@ class Run:
             raise UserError(f"{self.path} was not made by you, and its config cannot be used ({text})") from error
 
     @cached_property
-    def _predictor(self) -> tuple[Task, DataModule]:
+    def _predictor(self) -> tuple[Task, LightningDataModule]:
         return self.task(), self.data()
 
-    def predict(self, inputs: Tensor | list[str]) -> Tensor:  # (B, *shape) as the data has them -> (B, num_classes)
-        """The probability of each class; images are uint8, texts are strings (or their tokens)."""
+    def predict(self, inputs: Any, batch_size: int | None = None, device: str = "auto") -> Tensor:
+        """N inputs -> what the task predicts, (N, ...): the probability of each class, the values of a regression.
+
+        Images are files, Pillow images, or uint8 (N, *shape); texts are strings, or tokens; all else is a tensor or an
+        array as the dataset has them. See `trainyard.inference.predict.predict`.
+        """
         with self._name_in_errors():
-            return predict(*self._predictor, inputs)
+            return predict(*self._predictor, inputs, batch_size, device)
 
     def generate(
         self, prompt: str = "", max_new_tokens: int | None = None, count: int = 1, seed: int = 0, **sampling: Any

@@ -35,6 +35,12 @@ class Classification(Task):
                 metrics["accuracy_top5"] = MulticlassAccuracy(average="micro", top_k=5, **common)
         return metrics
 
+    def postprocess(self, outputs: Tensor) -> Tensor:  # (B, num_logits) -> (B, num_classes)
+        """The probability of each class."""
+        if outputs.shape[-1] == 1:
+            return torch.cat((1 - outputs.sigmoid(), outputs.sigmoid()), dim=-1)
+        return outputs.softmax(dim=-1)
+
     def score(self, batch: tuple[Tensor, Tensor]) -> Scored:
         inputs, labels = batch
         logits = self.net(inputs)

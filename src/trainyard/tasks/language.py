@@ -42,6 +42,10 @@ class LanguageModel(Task):
     def metrics(self, stage: str) -> dict[str, Metric]:
         return {"perplexity": Perplexity()}
 
+    def postprocess(self, outputs: Tensor) -> Tensor:  # (B, T, vocab_size), the same
+        """The probability of each token."""
+        return outputs.softmax(dim=-1)
+
     def score(self, batch: tuple[Tensor, Tensor]) -> Scored:
         tokens, targets = batch
         positions = targets != IGNORE

@@ -59,3 +59,10 @@ def test_folds_of_many_small_classes_are_of_like_size() -> None:
 def test_more_folds_than_samples_of_a_class_are_refused() -> None:
     with pytest.raises(ValueError, match="folds=5 needs that many samples of each class, but one has 2"):
         split_fold(torch.tensor([0, 0, 1, 1, 1, 1, 1]), torch.arange(7), 5, 0, 0)
+
+
+@pytest.mark.parametrize("labels", [torch.linspace(0, 1, 142), torch.eye(142)])
+def test_numbers_and_several_labels_are_no_classes(labels: torch.Tensor) -> None:
+    kept, chosen = split_stratified(labels, ROWS, 0.1, 0)
+    assert (len(kept), len(chosen)) == (128, 14)
+    assert len(split_fold(labels, ROWS, 4, 1, 0)[1]) in (35, 36)

@@ -1,4 +1,4 @@
-"""Split samples in two: seeded and stratified."""
+"""Split samples in two: seeded, and stratified where the labels are classes."""
 
 from collections.abc import Iterator
 
@@ -39,8 +39,13 @@ def split_fold(labels: Tensor, rows: Tensor, folds: int, number: int, *seed: obj
 
 
 def _shuffled_classes(labels: Tensor, rows: Tensor, *seed: object) -> Iterator[Tensor]:
-    """The samples of each class, in an order that depends on the seed."""
+    """The samples of each class, in an order that depends on the seed.
+
+    Labels that are no classes (numbers to regress, several for each sample) are taken for a single class.
+    """
     rank = splitmix64(rows + stable_hash(*seed))
+    if labels.is_floating_point() or labels.ndim > 1:
+        labels = torch.zeros(len(labels), dtype=torch.long)
     for label in labels.unique():
         members = (labels == label).nonzero().flatten()
         yield members[rank[members].argsort()]
