@@ -176,6 +176,10 @@ VARIANTS: dict[str, list[str]] = {
                                      "trainer.limit_val_batches=1", "optimizer.lr=0.1"],
     "accumulation, validation after every step": [
         *NET, "trainer.accumulate_grad_batches=3", "trainer.val_check_interval=3", "model.dropout=0.5"],
+    "own randomness, validation after every batch": [*NET, *NOISY, "trainer.val_check_interval=1", "callbacks=ema",
+                                                     "callbacks.ema.decay=0.9"],
+    "double precision": [*IMAGES, "model=cnn", "model.stages=[[4]]", "model.dense=8", "hardware.precision=64-true"],
+    "brain floats": [*NET, "model.dropout=0.5", "hardware.precision=bf16-true", "data.mix=none"],
     "own metrics and hooks": [*NET, "task._target_=variants.ListMetrics", "+callbacks.own._target_=variants.Counter"],
     "changing accumulation": [
         *NET, "+callbacks.a={_target_: lightning.pytorch.callbacks.GradientAccumulationScheduler, scheduling: {1: 3}}"],

@@ -257,3 +257,11 @@ def test_untracked_source_files_are_part_of_the_diff(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path / "lib")
     text = changes().decode()
     assert "+++ b/lib/new_net.py" in text and "+width = 7" in text and "notes" not in text and "outputs" not in text
+
+
+def test_a_run_in_double_precision_is_evaluated_and_predicts_in_it(short: list[str]) -> None:
+    whole = [word for word in short if "limit_" not in word]
+    run = trainyard.train([*whole, *WORDS, "model.widths=[8]", "hardware.precision=64-true"])
+    assert next(run.task().net.parameters()).dtype == torch.float64
+    assert evaluate(run, "test") == pytest.approx(run.summary["test"], abs=1e-12)
+    assert run.predict(torch.zeros(2, 3, 32, 32, dtype=torch.uint8)).dtype == torch.float64

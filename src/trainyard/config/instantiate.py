@@ -44,6 +44,8 @@ def instantiate_task(cfg: DictConfig, choices: Mapping[str, str] | None = None) 
     """Network, optimizer, scheduler, and the task that contains them; errors name the option that caused them."""
     named = {group: f"{group}={choice}" for group, choice in (choices or {}).items()}
     net = instantiate(cfg.model, f"{named.get('model', 'model')} with {named.get('data', 'data')}")
+    if cfg.hardware.precision == "64-true":
+        net.double()  # now, as Lightning converts it after it has loaded a checkpoint's weights, rounded to 32 bits
     parts = {group: instantiate(cfg[group], named.get(group, group)) for group in ("optimizer", "scheduler")}
     task: Task = instantiate(cfg.task, named.get("task", "task"), net=net, **parts)
     try:

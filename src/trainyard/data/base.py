@@ -221,4 +221,5 @@ class DataModule(LightningDataModule):
         inputs, labels, keys = batch
         training = self.trainer is not None and self.trainer.training
         inputs = self.transform(inputs, keys if training else None)
-        return self.mix(inputs, labels, keys) if training else (inputs, labels)
+        inputs, labels = self.mix(inputs, labels, keys) if training else (inputs, labels)
+        return (self.trainer.precision_plugin.convert_input(inputs) if self.trainer else inputs), labels

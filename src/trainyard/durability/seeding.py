@@ -26,7 +26,8 @@ def seed_generators(seed: int) -> None:
 class SeedEachBatch(Callback):
     """Seed dropout, and whatever else a step draws, batch by batch; `stable_hash` turns its arguments into a seed.
 
-    A batch is transformed before its hooks start, so that the seed for that is set as the batch before it ends.
+    A batch is transformed before its hooks start, so that the seed for that is set as the batch, or the validation,
+    before it ends.
     """
 
     def __init__(self, seed: int, stable_hash: Callable[..., int]) -> None:
@@ -53,6 +54,10 @@ class SeedEachBatch(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         self.set(trainer, "val", batch_idx)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.state.fn == "fit":  # the next batch, in a run that resumes here too
+            self.set(trainer, "transform", batches_completed(trainer))
 
     def on_test_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int, dataloader_idx: int = 0

@@ -28,11 +28,12 @@ def predict(
         raise ValueError("there is nothing to predict: no input was given")
     size = batch_size or (known.eval_batch_size if known else len(found))
     task.to(place)
+    dtype = next((weight.dtype for weight in task.parameters()), torch.float32)
     predictions = []
     for batch in found.split(size):
-        moved = batch.to(place)
+        moved = known.transform(batch.to(place), None) if known else batch.to(place)
         try:
-            outputs = task(known.transform(moved, None) if known else moved)
+            outputs = task(moved.to(dtype) if moved.is_floating_point() else moved)
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
