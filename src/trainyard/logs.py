@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import sys
 import warnings
 from collections.abc import Iterator
@@ -86,11 +87,16 @@ def log_to_console() -> None:
         logging.getLogger(name).propagate = True
 
 
-def render(table: "RenderableType") -> str:
-    """A table as plain text of the terminal's width."""
+def terminal_width() -> int | None:
+    """The columns of the terminal, or of $COLUMNS; None where stdout is none."""
+    return shutil.get_terminal_size((0, 0)).columns or None
+
+
+def render(table: "RenderableType", width: int | None = None) -> str:
+    """A table as plain text of that width, by default the terminal's."""
     from rich.console import Console  # deferred: not every command prints a table
 
-    console = Console(highlight=False, force_terminal=False, color_system=None)
+    console = Console(highlight=False, force_terminal=False, color_system=None, width=width)
     with console.capture() as capture:
         console.print(table)
     return without_control(capture.get().rstrip())

@@ -25,9 +25,10 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print the table, and write it where the options say."""
+    from trainyard.report.files import as_csv, latex, markdown, write_into
     from trainyard.report.groups import group_runs
     from trainyard.report.runs import find_runs
-    from trainyard.report.tables import as_csv, latex, markdown, print_table, write_into
+    from trainyard.report.tables import print_table
 
     done, unfinished = find_runs(options.paths)
     groups = group_runs(done)

@@ -8,52 +8,57 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainyard.report.groups import Group
+from trainyard.report.groups import Group, ranked_with
 
 RESAMPLES = 10_000
 MIN_PAIRS = 2
+ENOUGH_PAIRS = 5  # with fewer, neither interval nor p means anything
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The 95 % interval of a mean difference."""
+
+    low: float
+    high: float
+    p: float  # fraction of resamples in which `better` is not the better one
 
 
 @dataclass(frozen=True)
 class Comparison:
     """`better` minus `other`, over pairs of runs with the same seed and fold."""
 
-    better: int  # index of a group
+    better: int  # index of the group that is best on validation
     other: int
+    split: str
     pairs: int
     difference: float  # of the means
-    low: float  # of the 95 % interval
-    high: float
-    p: float  # fraction of resamples in which `better` is not the better one
+    interval: Interval | None  # None for too few pairs
 
 
 def compare(groups: Sequence[Group]) -> list[Comparison]:
-    """Compare the best group of each dataset and metric with the others that share seeds or folds with it."""
+    """Compare the group that is best on validation, of each dataset and metric, with those that share seeds or folds.
+
+    The scores that are compared are those on the test set where both groups have them.
+    """
     found = []
     for i, other in enumerate(groups):
-        best = next(j for j, each in enumerate(groups) if comparable(each, other))
-        ours, theirs = groups[best].scores(), other.scores()
+        best = next(j for j, each in enumerate(groups) if ranked_with(each.first) == ranked_with(other.first))
+        split = "test" if groups[best].judged_on == other.judged_on == "test" else "validation"
+        ours, theirs = groups[best].scores(split), other.scores(split)
         shared = sorted(ours.keys() & theirs.keys(), key=str)
         if best == i or len(shared) < MIN_PAIRS:
             continue
         first, second = (np.array([scores[key] for key in shared]) for scores in (ours, theirs))
-        sign = -1 if other.lower_is_better else 1
-        low, high, p = bootstrap(sign * (first - second))
-        low, high = sorted((sign * low, sign * high))
-        found.append(Comparison(best, i, len(shared), float((first - second).mean()), low, high, p))
+        sign = -1 if other.first.lower_is_better else 1
+        interval = bootstrap(first - second, sign) if len(shared) >= ENOUGH_PAIRS else None
+        found.append(Comparison(best, i, split, len(shared), float((first - second).mean()), interval))
     return found
 
 
-def comparable(one: Group, other: Group) -> bool:
-    """Whether two groups are judged by the same score on the same data."""
-    return all(getattr(one.first, name) == getattr(other.first, name) for name in ("data", "metric")) and (
-        one.judged_on == other.judged_on
-    )
-
-
-def bootstrap(differences: np.ndarray) -> tuple[float, float, float]:
-    """The bounds of the mean's 95 % interval, and the fraction of resamples whose mean is not above 0."""
+def bootstrap(differences: np.ndarray, sign: int = 1) -> Interval:
+    """The 95 % interval of the mean; p is the fraction of resamples whose mean does not have the `sign`."""
     drawn = np.random.default_rng(0).integers(len(differences), size=(RESAMPLES, len(differences)))
     means = differences[drawn].mean(axis=1)
     low, high = np.quantile(means, (0.025, 0.975))
-    return float(low), float(high), float((means <= 0).mean())
+    return Interval(float(low), float(high), float((sign * means <= 0).mean()))

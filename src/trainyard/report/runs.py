@@ -21,13 +21,15 @@ GROUPED_OVER = ("seed", "data.seed", "data.fold")  # runs that differ in these a
 class Finished:
     """A finished run, as read from its directory."""
 
+    path: Path
     words: tuple[str, ...]  # the overrides as typed, without those that change no score
     config: str  # what the scores depend on, except for the seed
     seed: int
     fold: int | None  # of cross-validation
     network: str
     data: str
-    metric: str
+    metric: str  # that was monitored; of a language model's loss its perplexity
+    lower_is_better: bool
     test: float | None  # in the best epoch, as the others; None where the test set was not read
     validation: float | None
     train: float | None
@@ -66,19 +68,21 @@ def _read(folder: Path) -> Finished:
     cfg = read_config(folder / "config.resolved.yaml")
     summary, environment = (json.loads(read_small(folder / name)) for name in ("summary.json", "environment.json"))
     typed = [printable(word, 1000) for word in read_yaml(folder / "overrides.yaml") or []]
-    metric = summary["monitor"].rpartition("/")[2]
     scores = {**summary["best"], **summary["test"]}
-    metric = "perplexity" if "val/perplexity" in scores else metric
+    metric = summary["monitor"].split("/", 1)[-1]
+    metric = "perplexity" if metric == "loss" and "val/perplexity" in scores else metric
     threads = cfg["hardware"].get("threads") or environment["threads"]
     gpus = environment.get("gpus") or []
     return Finished(
+        path=folder,
         words=tuple(_portable(word) for word in typed if _is_shown(word)),
         config=_compared_config(cfg),
         seed=int(cfg["seed"]),
         fold=int(cfg["data"]["fold"]) if cfg["data"].get("folds") else None,
         network=printable(cfg["model"]["_target_"].rpartition(".")[2]),
         data=printable(cfg["data"]["_target_"].rpartition(".")[2]),
-        metric=metric,
+        metric=printable(metric),
+        lower_is_better=cfg["mode"] == "min",
         test=_number(scores.get(f"test/{metric}")),
         validation=_number(scores.get(f"val/{metric}")),
         train=_train_score(folder, f"train/{metric}", summary["best_epoch"]),

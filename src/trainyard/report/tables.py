@@ -1,144 +1,113 @@
-"""The groups as a table: on the terminal, in Markdown, CSV and LaTeX."""
+"""The groups on the terminal: a table for each dataset and metric, the run directories, and how certain the best is."""
 
-import csv
-import html
-import io
+import textwrap
 from collections.abc import Sequence
-from dataclasses import astuple
-from pathlib import Path
+from itertools import groupby
 
 from rich.box import SIMPLE
+from rich.cells import cell_len
 from rich.markup import escape
 from rich.table import Table
 
 from trainyard.errors import without_control
-from trainyard.logs import render
+from trainyard.logs import render, terminal_width
 from trainyard.report.bootstrap import Comparison, compare
-from trainyard.report.groups import Group, differences
+from trainyard.report.cells import cells, is_fraction, number
+from trainyard.report.groups import Group, differences, ranked_with
+from trainyard.report.paths import one_path
 
-START, END = "<!-- results -->", "<!-- /results -->"
-COLUMNS = (
-    "network", "data", "test score", "validation", "train", "parameters", "minutes", "best", "samples/s", "machine",
-    "command",
-)  # fmt: skip
-ON_TERMINAL = 7  # columns; speed, machine and command are in the files alone
-FEW_PAIRS = 5  # with fewer, the comparison is unreliable
-SPLITS = ("test", "validation", "train")
-LATEX = str.maketrans({
-    **{character: f"\\{character}" for character in "%_&#${}"}, "±": r"$\pm$", "\n": " ",
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-})  # fmt: skip
-
-
-def cells(each: Group) -> tuple[str, ...]:
-    """The row of a group."""
-    first = each.first
-    scale, unit = each.scale, " %" if each.scale > 1 else f" {first.metric}"
-    judged, trained, speed = each.statistics(), each.statistics("train"), each.average("speed")
-    return (
-        first.network,
-        first.data,
-        score(each, "test", scale, unit),
-        score(each, "validation", scale, unit) if each.judged_on == "validation" else "",
-        f"{scale * trained.mean:.2f}{unit if scale > 1 else ''}" if trained else "",
-        f"{first.parameters:,}",
-        f"{each.average('minutes') or 0:.1f}",
-        f"{scale * judged.best:.2f}{unit}" if judged and judged.count > 1 else "",
-        f"{speed:,.0f}" if speed else "",
-        first.machine,
-        each.command,
-    )
-
-
-def score(each: Group, split: str, scale: int, unit: str) -> str:
-    """Mean, standard deviation, and what they are taken over."""
-    found = each.statistics(split)
-    if found is None:
-        return ""
-    spread = "" if found.std is None else f" ± {scale * found.std:.2f}"
-    return f"{scale * found.mean:.2f}{unit}{spread} ({each.over(split)})"
-
-
-def nonempty_columns(groups: Sequence[Group]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Headings and rows, without the columns that are empty in every row."""
-    rows = [cells(each) for each in groups]
-    kept = [i for i, _ in enumerate(COLUMNS) if any(row[i] for row in rows)]
-    return tuple(COLUMNS[i] for i in kept), [tuple(row[i] for i in kept) for row in rows]
+COLUMNS = ("#", "with", "network", "validation", "test", "train", "mean over", "parameters", "minutes", "best run")
+DROPPED_FIRST = ("best run", "minutes", "parameters", "network", "train", "mean over", "with")  # in a narrow terminal
+IN_TITLE = ("network", "mean over")  # where they are the same in all rows
+GAP = 3  # spaces between two columns
+Row = dict[str, str]
 
 
 def print_table(groups: Sequence[Group]) -> None:
-    """Print the table, and below it how certain the best of each dataset is."""
-    headings, rows = nonempty_columns(groups)
-    names = [name for name in headings if name in COLUMNS[:ON_TERMINAL]]
-    table = Table("with", *names, box=SIMPLE)
-    table.columns[0].overflow = "fold"  # overrides have no spaces
-    words = differences(groups)
-    for difference, row in zip(words, rows, strict=True):
-        table.add_row(escape(difference), *map(escape, row[: len(names)]))
-    print(render(table))
-    for found in compare(groups):
-        print(without_control(sentence(found, groups, words)))
+    """Print a table for each dataset and metric, and below them all the run directories and the comparisons."""
+    width = terminal_width()
+    places: list[str] = []
+    for _, block in groupby(groups, key=lambda each: ranked_with(each.first)):
+        members = list(block)
+        rows = make_rows(members, start=len(places) + 1)
+        names = fitting([name for name in COLUMNS if is_needed(name, rows)], rows, width)
+        print(f"\n{folded(title(members[0], rows), width)}\n\n{make_table(names, rows, width)}")
+        for each, row in zip(members, rows, strict=True):
+            start = f"  {row['#']:>{len(str(len(groups)))}}  "
+            lines = [row["with"]] if row["with"] and "with" not in names else []
+            lines.append(one_path([run.path for run in each.runs.values()], width and width - len(start)))
+            places.append(without_control(start + f"\n{' ' * len(start)}".join(lines)))
+    print("\nruns", *places, sep="\n")
+    for i, found in enumerate(compare(groups)):
+        print(("" if i else "\n") + folded(sentence(found, groups), width))
 
 
-def sentence(found: Comparison, groups: Sequence[Group], words: Sequence[str]) -> str:
-    """A comparison as a sentence."""
-    names = [words[i] or groups[i].first.network for i in (found.better, found.other)]
-    other = groups[found.other]
-    scale, unit, metric = other.scale, " points" if other.scale > 1 else "", other.first.metric
-    few = ", too few to tell" if found.pairs < FEW_PAIRS else ""
-    return (
-        f"{names[0]} against {names[1]}: {scale * found.difference:+.2f}{unit} {metric}, 95 % interval "
-        f"{scale * found.low:+.2f} to {scale * found.high:+.2f}, p {found.p:.3f} "
-        f"(paired bootstrap, {found.pairs} pairs{few})"
-    )
+def make_rows(groups: Sequence[Group], start: int) -> list[Row]:
+    """The cells of one table, its rows numbered from `start` on."""
+    numbered = enumerate(zip(groups, differences(groups), strict=True), start)
+    rows = [{"#": str(i), "with": words, **cells(each)} for i, (each, words) in numbered]
+    return [{name: without_control(cell) for name, cell in row.items()} for row in rows]
 
 
-def markdown(groups: Sequence[Group]) -> str:
-    """The rows as a Markdown table."""
-    headings, rows = nonempty_columns(groups)
-    texts = [[without_control(cell).replace("\n", " ").replace("|", "\\|") for cell in row] for row in rows]
-    shown = [
-        (*(html.escape(cell, quote=False) for cell in row[:-1]), f"`{row[-1].replace('`', chr(39))}`") for row in texts
-    ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in [headings, ("---",) * len(headings), *shown])
+def title(first: Group, rows: Sequence[Row]) -> str:
+    """What the rows of a table have in common, and the score that they are ranked by."""
+    same = {name: rows[0][name] for name in IN_TITLE if len({row[name] for row in rows}) == 1}
+    network = f"{same['network']} on " if "network" in same else ""
+    order = "lowest" if first.first.lower_is_better else "highest"
+    over = f"; means over {same['mean over']}" if "mean over" in same and len(first.runs) > 1 else ""
+    return f"{network}{first.first.data}, {order} val/{first.first.metric} first{over}"
 
 
-def latex(groups: Sequence[Group]) -> str:
-    """The rows as a booktabs table, without machine and command."""
-    headings, rows = nonempty_columns(groups)
-    count = sum(name in COLUMNS[:ON_TERMINAL] for name in headings)
-    body = [
-        " & ".join(without_control(cell).translate(LATEX) for cell in row[:count]) + r" \\" for row in [headings, *rows]
-    ]
-    begin = [rf"\begin{{tabular}}{{ll{'r' * (count - 2)}}}", r"\toprule", body[0], r"\midrule"]
-    return "\n".join([*begin, *body[1:], r"\bottomrule", r"\end{tabular}"]) + "\n"
+def is_needed(name: str, rows: Sequence[Row]) -> bool:
+    """Whether a column says something: not what is empty in every row, nor what the title says."""
+    values = {row[name] for row in rows}
+    return name == "validation" or (values != {""} and not (name in IN_TITLE and len(values) == 1))
 
 
-def as_csv(groups: Sequence[Group]) -> str:
-    """A row per group with plain numbers."""
-    fields = [f"{split} {name}" for split in SPLITS for name in ("mean", "std", "best", "runs")]
-    stream = io.StringIO()
-    table = csv.writer(stream, lineterminator="\n")
-    table.writerow(["network", "data", "metric", *fields, "parameters", "minutes", "samples/s", "machine", "command"])
-    for each in groups:
-        first, found = each.first, [each.statistics(split) for split in SPLITS]
-        scores = [cell for some in found for cell in (astuple(some) if some else ("",) * 4)]
-        speed = (each.average("minutes"), each.average("speed"))
-        row = [first.network, first.data, first.metric, *scores, first.parameters, *speed, first.machine, each.command]
-        table.writerow([no_formula(cell) if isinstance(cell, str) else cell for cell in row])
-    return stream.getvalue()
+def least_width(names: Sequence[str], rows: Sequence[Row]) -> int:
+    """The width of a table in which no word is broken; only overrides may be folded, between two of them."""
+    texts = [[name, *(row[name] for row in rows)] for name in names]
+    words = [[word for text in column for word in text.split()] if column[0] == "with" else column for column in texts]
+    return 1 + sum(GAP + max(map(cell_len, column)) for column in words)
 
 
-def no_formula(text: str) -> str:
-    """A text that a spreadsheet shows instead of computing it."""
+def fitting(names: Sequence[str], rows: Sequence[Row], width: int | None) -> list[str]:
+    """The columns that fit the width."""
+    kept = list(names)
+    for dropped in DROPPED_FIRST:
+        if width is not None and least_width(kept, rows) > width:
+            kept = [name for name in kept if name != dropped]
+    return kept
+
+
+def make_table(names: Sequence[str], rows: Sequence[Row], width: int | None) -> str:
+    """The columns of those names as text."""
+    table = Table(box=SIMPLE)
+    for name in names:
+        table.add_column(name, no_wrap=name != "with", justify="left" if name in ("with", "network") else "right")
+    for row in rows:
+        table.add_row(*(escape(row[name]) for name in names))
+    text = render(table, max(width or 10_000, least_width(names, rows)))
+    return "\n".join(line.rstrip() for line in text.splitlines()[1:])
+
+
+def sentence(found: Comparison, groups: Sequence[Group]) -> str:
+    """A comparison as a sentence, which names the groups by their rows."""
+    other, interval = groups[found.other], found.interval
+    metric = f"{'val' if found.split == 'validation' else found.split}/{other.first.metric}"
+    unit = " points" if is_fraction(other) else ""
+    like = abs(found.difference)
+    start = f"{found.better + 1} against {found.other + 1}: {number(found.difference, other, '+')}{unit} {metric}"
+    if interval is None:
+        return f"{start} ({found.pairs} pairs are too few to tell)"
+    low, high = (number(bound, other, "+", like) for bound in (interval.low, interval.high))
+    p = "p < 0.001" if interval.p < 0.001 else f"p {interval.p:.3f}"
+    return f"{start}, 95 % interval {low} to {high}, {p} (paired bootstrap, {found.pairs} pairs)"
+
+
+def folded(text: str, width: int | None) -> str:
+    """A sentence in lines of that width, broken between words."""
     text = without_control(text)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
-
-
-def write_into(file: Path, table: str) -> None:
-    """Write the table between the file's two markers, which are appended if there are none."""
-    text = file.read_text() if file.is_file() else "# Results\n"
-    if START not in text or END not in text:
-        text = f"{text.rstrip()}\n\n{START}\n{END}\n"
-    before, _, rest = text.partition(START)
-    file.write_text(f"{before}{START}\n{table}\n{END}{rest.partition(END)[2]}")
+    if width is None:
+        return text
+    return textwrap.fill(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
