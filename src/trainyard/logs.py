@@ -38,12 +38,31 @@ class CleanFormatter(logging.Formatter):
 
 
 class Printer(logging.Handler):
-    """Print to the current sys.stdout: a progress bar replaces it, so that lines appear above the bar."""
+    """Print to the current sys.stdout: a progress bar replaces it, so that lines appear above the bar.
+
+    A record with `again` is printed once, and then that instead. One with `one_line` is cut at the width of a terminal.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.printed: set[str] = set()
+
+    def shortened(self, text: str, record: logging.LogRecord) -> str:
+        """The text of the record for the console."""
+        again = getattr(record, "again", None)
+        if again is not None and text in self.printed:
+            return again
+        if again is not None:
+            self.printed.add(text)
+        if getattr(record, "one_line", False) and sys.stdout.isatty() and (width := terminal_width()):
+            return fitting(text, width)
+        return text
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the record. Output that cannot be written (to a closed pipe, a full disk) does not end a training."""
         text = self.format(record)
         try:
+            text = self.shortened(text, record)
             print(text, flush=True)
         except UnicodeEncodeError as error:  # a terminal that knows no such letters
             print(text.encode(error.encoding, "backslashreplace").decode(error.encoding), flush=True)
@@ -90,6 +109,13 @@ def log_to_console() -> None:
 def terminal_width() -> int | None:
     """The columns of the terminal, or of $COLUMNS; None where stdout is none."""
     return shutil.get_terminal_size((0, 0)).columns or None
+
+
+def fitting(line: str, width: int) -> str:
+    """The beginning of a line that fits the width; its parts, between which there are two spaces, are not broken."""
+    while len(line) > width and "  " in line:
+        line = line.rpartition("  ")[0]
+    return line
 
 
 def render(table: "RenderableType", width: int | None = None) -> str:

@@ -12,6 +12,7 @@ import trainyard
 from trainyard.callbacks import throughput
 from trainyard.callbacks.model_summary import network_table
 from trainyard.loggers.metrics_lines import read_metrics
+from trainyard.logs import fitting
 
 WORDS = ["model=mlp", "model.widths=[8]", "data=shapes", "data.size=200", "data.test_size=100", "logger=none"]
 
@@ -56,6 +57,29 @@ def test_without_a_terminal_a_line_now_and_then_says_how_far_an_epoch_is(short: 
     pattern = r"epoch \d, step \d  loss \d\.\d{4}  \S+ steps/s  about 0 s left"
     assert [line.split()[3] for line in lines] == ["1", "2", "3", "4", "5", "6", "7", "8"]
     assert all(re.fullmatch(pattern, line) for line in lines)
+
+
+def test_the_lines_within_an_epoch_show_the_mean_loss_since_the_last_one(short: list[str], caplog) -> None:
+    """Also of accumulated gradients, where Lightning's outputs have a part of the step's loss. (4 batches of 8.)"""
+    caplog.set_level(logging.INFO, logger="trainyard")
+    words = ["trainer.limit_train_batches=4", "trainer.accumulate_grad_batches=2", "callbacks.epoch_lines.seconds=0"]
+    run = trainyard.train([*short, *WORDS, *words])
+    lines = [record.getMessage() for record in caplog.records if ", step " in record.getMessage()]
+    losses = [float(line.split("loss ")[1].split()[0]) for line in lines]
+    first, second = (row["train/loss"] for row in read_metrics(run.path) if "train/loss" in row)
+    assert [line[:7] for line in lines] == ["epoch 1"] * 3 + ["epoch 2"] * 4
+    assert (2 * losses[0] + losses[1] + losses[2]) / 4 == pytest.approx(first, abs=1e-4)
+    assert sum(losses[3:]) / 4 == pytest.approx(second, abs=1e-4)
+
+
+def test_a_line_has_the_monitored_score_and_the_losses_first(short: list[str], caplog) -> None:
+    caplog.set_level(logging.INFO, logger="trainyard")
+    trainyard.train([*short, *WORDS, "monitor=val/f1", "trainer.max_epochs=1"])
+    (line,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("epoch ")]
+    names = [part.split()[0] for part in line.split("  ")[1:] if part.split()[0].startswith(("val/", "train/"))]
+    assert names == ["val/f1", "val/loss", "train/loss", "val/accuracy", "train/accuracy"]
+    assert fitting(line, 80).split("  ")[-1].endswith(" s") and len(fitting(line, 80)) <= 80 < len(line)
+    assert fitting(line, 30).split("  ") == line.split("  ")[:2] and fitting(line, 500) == line
 
 
 def test_an_epoch_without_validation_shows_no_score_of_an_earlier_one(short: list[str], caplog) -> None:

@@ -41,7 +41,7 @@ def test_a_run_prints_its_scores_its_directory_and_the_tensorboard_command(comma
     assert done.returncode == 0, done.stderr
     for part in (
         "hardware: ",
-        "epoch 1/1  train/loss",
+        "epoch 1/1  val/accuracy ",
         "accuracy",
         "run:    outputs/mlp_shapes/",
         "tensorboard --logdir",
@@ -108,12 +108,14 @@ def test_multirun_gives_each_job_a_directory(command: Command, tmp_path: Path) -
     assert len(list(tmp_path.glob("outputs/sweeps/*/[01]/summary.json"))) == 2
 
 
-def test_multirun_ends_with_a_table_of_what_differs(command: Command) -> None:
+def test_multirun_ends_with_a_table_of_what_differs(command: Command, tmp_path: Path) -> None:
     done = command("-m", *TINY, "optimizer=sgd,adam", "seed=1,2", COLUMNS="200")
     assert done.returncode == 0, done.stderr
     last = done.stdout.rpartition("MLP on Shapes, highest val/accuracy first; means over 2 seeds\n")[2]
     assert " optimizer=sgd " in last and " optimizer=adam " in last
     assert last.count("outputs/sweeps/") == 2 and "/{0,1}\n" in last and "/{2,3}\n" in last
+    assert done.stdout.count("│ body.1 │") == 1 and done.stdout.count("MLP: 24,674 parameters, layers as above") == 3
+    assert all("│ body.1 │" in file.read_text() for file in tmp_path.glob("outputs/sweeps/*/?/run.log"))
 
 
 def test_evaluate_and_plot_from_the_command_line(tmp_path: Path, run) -> None:
@@ -130,22 +132,29 @@ def test_evaluate_and_plot_from_the_command_line(tmp_path: Path, run) -> None:
 
 def test_on_a_terminal_the_epoch_lines_stand_beside_the_progress_bar(tmp_path: Path) -> None:
     terminal, inside = pty.openpty()
-    words = [*TINY, "trainer.max_epochs=3"]
-    process = Process(processes.train, words, tmp_path, os.ttyname(inside), COLUMNS="200")
+    words = [*TINY, "trainer.max_epochs=3", "+callbacks.progress_bar.refresh_rate=50", "run.dir=here"]
+    process = Process(processes.train, words, tmp_path, os.ttyname(inside), COLUMNS="80")
     shown = b""
     while select.select([terminal], [], [], 1)[0] or process.returncode is None:
         shown += os.read(terminal, 10_000)
     process.communicate()
     assert process.returncode == 0
-    text = shown.decode()
-    assert "Epoch 0/2" in text  # the bar
-    assert all(re.search(rf"epoch {epoch}/3  train/loss .* val/accuracy", text) for epoch in (1, 2, 3))
+    lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", shown.decode()))
+    bars = [line for line in lines if re.search(r"\d/\d+ .* • ", line)]
+    pattern = r"epoch [123]/3 *[━╸╺]+ +\d+/\d+ +0:00:\d\d • .{7} loss: \d+\.\d{4} lr: [\d.e-]+ *"
+    assert any(re.fullmatch(pattern, bar) for bar in bars) and not any("Epoch" in bar for bar in bars)
+    beside = [line for line in lines if re.match(r"epoch \d/3  ", line)]
+    pattern = r"epoch (\d)/3  val/accuracy \S+  val/loss \S+  train/loss \S+  \S+ s *"
+    assert [match[1] for line in beside if (match := re.fullmatch(pattern, line))] == ["1", "2", "3"]
+    assert max(map(len, [*bars, *beside])) <= 80
+    log = (tmp_path / "here" / "run.log").read_text()
+    assert len(re.findall(r"epoch \d/3  .*train/accuracy", log)) == 3  # the file has what did not fit
 
 
 @pytest.mark.parametrize("word", ["callbacks.progress_bar=null", "trainer.enable_progress_bar=false", "callbacks=none"])
 def test_without_a_progress_bar_there_is_none(word: str, command: Command) -> None:
     done = command(*TINY, word)
-    assert done.returncode == 0 and "Epoch 0" not in done.stdout + done.stderr
+    assert done.returncode == 0 and "•" not in done.stdout + done.stderr
 
 
 def test_ctrl_c_ends_a_training_at_once(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
+from trainyard.callbacks.recent_loss import RecentLoss
 from trainyard.logs import duration
 
 log = logging.getLogger(__name__)
@@ -17,7 +18,8 @@ class EpochLines(Callback):
     """Write the scores of each epoch; in a long training no more than `most` lines, evenly spread.
 
     Where there is no terminal, whose progress bar shows more, a line within an epoch says after every `seconds` how far
-    the training is.
+    the training is, and the mean loss since the last such line. On a terminal, what does not fit into one line is left
+    out at its end.
 
     The line is written when all scores are known: as the next epoch starts, or at the end. That of an epoch without a
     validation has only the training scores.
@@ -36,7 +38,7 @@ class EpochLines(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.since, self.ended = perf_counter(), 0
         self.started = self.said = perf_counter()
-        self.first_step = trainer.global_step
+        self.first_step, self.recent = trainer.global_step, RecentLoss()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -48,8 +50,8 @@ class EpochLines(Callback):
         step, total = trainer.global_step, trainer.estimated_stepping_batches
         rate = (step - self.first_step) / (now - self.started)
         left = f"  about {duration((total - step) / rate)} left" if isfinite(total) else ""
-        loss = f"  loss {float(outputs['loss'] if isinstance(outputs, dict) else outputs):.4f}"
-        loss = loss if trainer.accumulate_grad_batches == 1 else ""  # of several batches it is a part of the step's
+        recent = self.recent.read(pl_module)
+        loss = "" if recent is None else f"  loss {recent:.4f}"
         log.info("epoch %d, step %d%s  %.3g steps/s%s", trainer.current_epoch + 1, step, loss, rate, left)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -61,7 +63,7 @@ class EpochLines(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.ended:
             self.write(trainer, self.ended, is_last=False)
-        self.validated = False
+        self.validated, self.recent = False, RecentLoss()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.write(trainer, self.ended, is_last=True)
@@ -72,10 +74,19 @@ class EpochLines(Callback):
         if not is_last and epoch != 1 and epoch % max(1, ceil(planned / self.most)):
             return
         scores = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        names = [name[6:] for name in scores if name.startswith("train/") and name != "train/step_loss"]
-        both = [f"{stage}/{name}" for stage in ("train", "val")[: 1 + self.validated] for name in names]
-        shown = [f"{name} {scores[name]:.4f}" for name in both if name in scores]
+        seconds, self.since = perf_counter() - self.since, perf_counter()
+        first, more = self.names(scores, trainer.lightning_module)
+        shown = [f"{name} {scores[name]:.4f}" for name in first]
+        shown += [f"{seconds:.1f} s", *(f"{name} {scores[name]:.4f}" for name in more)]
         if (speed := scores.get("throughput/samples_per_second")) is not None:
             shown.append(f"{speed:,.0f} samples/s")
-        seconds, self.since = perf_counter() - self.since, perf_counter()
-        log.info("epoch %s  %s  %.1f s", f"{epoch}/{planned}" if planned > 0 else epoch, "  ".join(shown), seconds)
+        number = f"{epoch}/{planned}" if planned > 0 else epoch
+        log.info("epoch %s  %s", number, "  ".join(shown), extra={"one_line": True})
+
+    def names(self, scores: dict[str, float], task: Any) -> tuple[list[str], list[str]]:
+        """The scores to show: the monitored one and the losses, then those that train and val both have."""
+        stages = ("val", "train") if self.validated else ("train",)
+        both = [name[6:] for name in scores if name.startswith("train/") and name != "train/step_loss"]
+        wanted = [task.monitor, "val/loss", "train/loss", *(f"{stage}/{name}" for stage in stages for name in both)]
+        known = [name for name in dict.fromkeys(wanted) if name in scores and name.startswith(stages)]
+        return [name for name in known if name in wanted[:3]], [name for name in known if name not in wanted[:3]]

@@ -12,12 +12,16 @@ log = logging.getLogger(__name__)
 
 
 class ModelSummary(Callback):
-    """Print the network's layers and their parameters when a training starts."""
+    """Print the network's layers and their parameters when a training starts.
+
+    On the console they are printed once for each architecture, of which a grid trains many networks.
+    """
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         net = pl_module.net
         if trainer.is_global_zero and isinstance(net, nn.Module):
-            log.info(network_table(net))
+            again = f"{type(net).__name__}: {count_parameters(net):,} parameters, layers as above"
+            log.info(network_table(net), extra={"again": again})
 
 
 def network_table(net: nn.Module) -> str:

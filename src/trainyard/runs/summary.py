@@ -18,7 +18,10 @@ SPEED = "throughput/samples_per_second"
 
 
 def summarize(cfg: DictConfig, rows: list[dict[str, Any]], trainer: Trainer, seconds: float) -> dict[str, Any]:
-    """Scores under the names that they were logged by (`rows`): validation in its best epoch, test, time and speed."""
+    """Scores under the names that they were logged by (`rows`): validation in its best epoch, test, time and speed.
+
+    `best_epoch` counts from 0, as `epoch` in metrics.jsonl and Lightning's own; what is printed counts from 1.
+    """
     scored = [row for row in rows if row.get(cfg.monitor) is not None]
     select = min if cfg.mode == "min" else max
     best = select(scored, key=lambda row: row[cfg.monitor]) if scored else {}
