@@ -10,6 +10,7 @@ from torch import Tensor
 
 from trainyard.data.base import Samples
 from trainyard.data.images import Images
+from trainyard.data.loading.announce import announced
 from trainyard.data.loading.decode import decode_file
 from trainyard.data.loading.hashing import content_digest
 
@@ -38,8 +39,9 @@ class ImageFolder(Images):
         for split in ("train", "test", *(["val"] if (self.root / "val").is_dir() else [])):
             files, _ = self.find(split)
             if split == "test":  # train and val are read before training, test only after it
-                for file in files.paths:
-                    decode_file(file, self.shape, header_only=True)
+                with announced(f"checking {len(files.paths):,} images of {self.root / split}"):
+                    for file in files.paths:
+                        decode_file(file, self.shape, header_only=True)
 
     def find(self, split: str) -> tuple["Files", Tensor]:
         """The files of a split and their labels, (N) int64; ValueError for a class without a file."""
@@ -61,7 +63,8 @@ class ImageFolder(Images):
         files, labels = self.find(split)
         if len(labels) * int(np.prod(self.shape)) > self.in_memory_bytes:
             return Samples(files, labels)
-        return Samples(files[torch.arange(len(labels))], labels)
+        with announced(f"decoding {len(labels):,} images of {self.root / split} into memory"):
+            return Samples(files[torch.arange(len(labels))], labels)
 
     def workers(self, split: str) -> int:
         return self.num_workers if isinstance(self.splits[split].inputs, Files) else 0  # nothing is left to decode

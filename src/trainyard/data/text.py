@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from trainyard.data.base import DataModule, Samples
+from trainyard.data.loading.announce import announced
 from trainyard.data.loading.download import data_root
 from trainyard.data.loading.hashing import stable_hash
 from trainyard.data.loading.tokens import (
@@ -112,9 +113,16 @@ class Text(DataModule):
 
     def tokenize(self, folder: Path) -> None:
         """Train the tokenizer on the training split, without the validation samples, and encode every split."""
-        read = {split: self.texts(split) for split in SPLITS if split != "val" or self.has_val()}
+        with announced("reading the texts"):
+            read = {split: self.texts(split) for split in SPLITS if split != "val" or self.has_val()}
         for split, (_, labels) in read.items():
             self.check_classes(split, labels)
+        count = " + ".join(f"{len(texts):,}" for texts, _ in read.values())
+        with announced(f"tokenizing {count} texts into {self.folder}, once", at_once=True):
+            self.write_tokens(read, folder)
+
+    def write_tokens(self, read: dict[str, tuple[list[str], list[int]]], folder: Path) -> None:
+        """Write the tokens of all splits into `folder`, and the tokenizer."""
         texts, labels = read["train"]
         rest = range(len(texts))
         if not self.has_val():

@@ -11,6 +11,8 @@ from pathlib import Path
 from platformdirs import user_cache_path
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from trainyard.data.loading.announce import announced
+
 CHUNK = 1 << 20
 
 
@@ -82,7 +84,7 @@ def unpack(archive: Path, folder: str) -> Path:
     target = archive.parent / folder
     partial = archive.parent / f"{folder}.partial"
     shutil.rmtree(partial, ignore_errors=True)
-    with tarfile.open(archive) as tar:
+    with announced(f"unpacking {archive}"), tarfile.open(archive) as tar:
         for member in tar:
             if member.isfile():  # folders are created with their files; links and devices are skipped
                 _extract(tar, member, partial)
