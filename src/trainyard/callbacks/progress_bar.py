@@ -51,7 +51,8 @@ class ProgressBar(RichProgressBar):
             self.read_at = now
             if (loss := self.recent.read(pl_module)) is not None:
                 self.values["loss"] = f"{loss:.4f}"
-            self.values["lr"] = f"{float(trainer.optimizers[0].param_groups[0]['lr']):.2g}"
+            for optimizer in trainer.optimizers[:1]:
+                self.values["lr"] = f"{float(optimizer.param_groups[0]['lr']):.2g}"
         logged = super().get_metrics(trainer, pl_module)
         return {**self.values, **{name: value for name, value in logged.items() if name != "v_num"}}
 

@@ -60,9 +60,9 @@ def print_summary(summary: dict[str, Any], path: Path, root: Path, has_curves: b
     speed = summary["samples_per_second"]
     folder = root if path.resolve().is_relative_to(root.resolve()) else path
     log.info(
-        "%s\n%s epochs, best %s, %.1f s%s\nrun:    %s%s",
+        "%s\n%s, best %s, %.1f s%s\nrun:    %s%s",
         render(table),
-        summary["epochs"],
+        "1 epoch" if summary["epochs"] == 1 else f"{summary['epochs']} epochs",
         "none" if summary["best_epoch"] is None else int(summary["best_epoch"]) + 1,
         summary["seconds"],
         f", {speed:,.0f} samples/s" if speed else "",
