@@ -245,7 +245,7 @@ def test_the_best_is_trained_again_with_seeds_and_tested(whole: Path, tmp_path: 
     )
     best = max((row for row in table(whole) if row["state"] == "complete"), key=lambda row: float(row["val/accuracy"]))
     assert runs[0].summary["score"] == float(best["val/accuracy"])
-    assert "(2 seeds)" in said
+    assert "first; means over 2 seeds\n" in said and "{best-" in said
 
 
 def test_another_objective_is_what_is_reported_and_pruned_by(tmp_path: Path) -> None:
