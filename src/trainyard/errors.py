@@ -1,5 +1,6 @@
 """Errors that a user can fix, and how they are shown."""
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -24,10 +25,17 @@ def train_command() -> str:
 def exit_on_error(debug: bool) -> Iterator[None]:
     """Exit with an error message instead of a traceback, unless `debug`."""
     try:
-        yield
+        try:
+            yield
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # now, where a pipe that nobody reads can be answered
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+    except BrokenPipeError:  # as `... | head` closes it; what is still buffered goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except Exception as error:
         if debug:
             raise

@@ -83,3 +83,11 @@ def test_a_mistake_is_one_sentence(words: list[str], said: str) -> None:
     with pytest.raises(UserError) as caught:
         run_command(words)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("words", ["--help", "report --help", f"report {ROOT}/tests/nowhere"])
+def test_a_closed_pipe_ends_a_command_without_a_word(words: str) -> None:
+    start = "import time; time.sleep(0.3); from trainyard.cli.main import main; main()"
+    piped = f"({shlex.quote(sys.executable)} -c {shlex.quote(start)} {words} | true) 2>&1"
+    done = subprocess.run(["bash", "-c", piped], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "" if "nowhere" not in words else "contains no run" in done.stdout

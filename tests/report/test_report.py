@@ -121,3 +121,8 @@ def test_the_order_of_the_words_and_infinite_scores_make_no_other_row(seeds: Pat
     summary.write_text(json.dumps(content))
     (row,) = rows(find_runs([seeds])[0])
     assert row["test"] == "inf %" and row["mean over"] == "3 seeds"
+
+
+def test_runs_that_have_not_finished_give_no_table(seeds: Path) -> None:
+    with pytest.raises(UserError, match=r"no run has finished yet: .*/cut"):
+        run_command(["report", str(seeds / "cut"), "--csv", str(seeds / "table.csv")])

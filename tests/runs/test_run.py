@@ -259,6 +259,12 @@ def test_untracked_source_files_are_part_of_the_diff(tmp_path: Path, monkeypatch
     assert "+++ b/lib/new_net.py" in text and "+width = 7" in text and "notes" not in text and "outputs" not in text
 
 
+def test_a_callback_that_monitors_a_validation_needs_one(short: list[str]) -> None:
+    words = ["callbacks=early_stopping", "trainer.limit_val_batches=0", "monitor=train/loss", "mode=min"]
+    with pytest.raises(UserError, match="validates nothing, and callbacks.early_stopping monitors val/loss; set"):
+        trainyard.train([*(word for word in short if "limit_val" not in word), *WORDS, *words])
+
+
 def test_a_run_in_double_precision_is_evaluated_and_predicts_in_it(short: list[str]) -> None:
     whole = [word for word in short if "limit_" not in word]
     run = trainyard.train([*whole, *WORDS, "model.widths=[8]", "hardware.precision=64-true"])

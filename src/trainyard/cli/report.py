@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from trainyard.cli.parser import examples
-from trainyard.errors import without_control
+from trainyard.errors import UserError, without_control
 
 
 def add_parser(commands: Any) -> None:
@@ -31,6 +31,8 @@ def run(options: argparse.Namespace) -> None:
     from trainyard.report.tables import print_table
 
     done, unfinished = find_runs(options.paths)
+    if not done:
+        raise UserError(f"no run has finished yet: {', '.join(map(str, unfinished))}")
     groups = group_runs(done)
     print_table(groups)
     if unfinished:

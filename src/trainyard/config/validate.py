@@ -80,11 +80,18 @@ def check_monitor_mode(cfg: DictConfig) -> None:
 def check_monitored_scores(cfg: DictConfig, scores: Iterable[str]) -> None:
     """Raise UserError for a score that the run or a callback monitors but the task does not log."""
     known = list(scores)
-    watched = [node.get("monitor") for node in (cfg.get("callbacks") or {}).values() if node is not None]
-    for name in [cfg.monitor, *filter(None, watched)]:
+    nodes = {key: node for key, node in (cfg.get("callbacks") or {}).items() if node is not None}
+    watched = {key: node.monitor for key, node in nodes.items() if node.get("monitor")}
+    for name in [cfg.monitor, *watched.values()]:
         if name not in known:
             hint = did_you_mean(name, known)
             raise UserError(f"monitor={name} is not a score of this task.{hint} It has {', '.join(known)}.")
+    for key, name in watched.items():
+        if cfg.trainer.limit_val_batches == 0 and name.startswith("val/") and key != "best":
+            raise UserError(
+                f"trainer.limit_val_batches=0 validates nothing, and callbacks.{key} monitors {name}; set "
+                f"callbacks.{key}.monitor=train/loss, or leave the first out"
+            )
 
 
 def check_devices(cfg: DictConfig) -> None:
