@@ -195,7 +195,8 @@ def test_another_search_under_the_same_name_is_refused(whole: Path) -> None:
 
 @pytest.mark.slow
 def test_workers_share_one_study_in_sqlite_and_one_is_killed_and_started_again(tmp_path: Path) -> None:
-    words = [*SEARCH, "hydra.sweeper.n_trials=5", "hydra.sweeper.grace=15", "hydra.sweeper.storage=sqlite:///s.db"]
+    words = [*SEARCH, "hydra.sweeper.n_trials=5", "hydra.sweeper.grace=15", "hydra.sweeper.storage=sqlite:///s.db",
+             "hydra.sweeper.refit=2"]  # fmt: skip
     folder = tmp_path / "outputs" / "sweeps" / "s"
     workers = [start(tmp_path, *words) for _ in range(2)]
     wait_for(folder / "0001" / "status.json")
@@ -207,6 +208,8 @@ def test_workers_share_one_study_in_sqlite_and_one_is_killed_and_started_again(t
     rows = table(folder)
     assert [row["state"] for row in rows] == ["complete"] * 5
     assert len({(row["model.widths"], row["optimizer.lr"]) for row in rows}) == 5
+    refitted = [read_status(run) for run in folder.glob("best-*-seed?")]
+    assert [(status["state"], status["attempt"]) for status in refitted] == [("done", 1)] * 2  # each once
 
 
 def test_slots_run_beside_each_other_each_in_its_environment(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ class Display:
         self.queue, self.options = queue, options
         self.live = Live(console=Console(), auto_refresh=False, transient=True) if sys.stdout.isatty() else None
         self.started, self.finished_before = time.monotonic(), len(finished_trials(queue))
-        self.refreshed = 0.0
+        self.refreshed, self.is_waiting = 0.0, False
 
     def __enter__(self) -> "Display":
         if self.live:
@@ -72,6 +72,21 @@ class Display:
             f"trial {trial.number}: {STATE_NAMES[outcome.state]} {scores}{reason}  {values}  "
             f"[{self.progress()}; {self.time_left()}]"
         )
+        self.print_line(line)
+        self.is_waiting = False
+
+    def print_waiting(self) -> None:
+        """Say that this process waits for the trials of others, when it begins to."""
+        numbers = ", ".join(str(trial.number) for trial in self.queue.running())
+        if numbers and not self.is_waiting:
+            self.print_line(
+                f"waiting for trials of other processes ({numbers}), to continue them if these processes die; Ctrl-C "
+                "leaves them to the others"
+            )
+        self.is_waiting = bool(numbers)
+
+    def print_line(self, line: str) -> None:
+        """Print a line, above the table where there is one."""
         (self.live.console.print(escape(without_control(line))) if self.live else log.info(line))
 
     def progress(self) -> str:

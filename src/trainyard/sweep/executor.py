@@ -3,7 +3,6 @@
 import logging
 import signal
 import time
-from collections import Counter
 
 from optuna.trial import FrozenTrial
 
@@ -11,12 +10,11 @@ from trainyard.durability.signals import StopSignal
 from trainyard.errors import UserError
 from trainyard.sweep.display import Display
 from trainyard.sweep.options import Options
-from trainyard.sweep.outcome import STOPPED
-from trainyard.sweep.slots import Slots, slot_environments
+from trainyard.sweep.outcome import MAX_ATTEMPTS, STOPPED, Outcome
+from trainyard.sweep.slots import POLL_WAITING, Slots, slot_environments
 from trainyard.sweep.trial_queue import TrialQueue
 from trainyard.sweep.trial_run import TrialRuns
 
-MAX_ATTEMPTS = 3  # at one trial that somebody else asks to stop
 log = logging.getLogger(__name__)
 
 
@@ -26,7 +24,6 @@ class LocalExecutor:
     def __init__(self, options: Options, runs: TrialRuns, queue: TrialQueue) -> None:
         self.options, self.runs, self.queue = options, runs, queue
         self.until = time.monotonic() + options.timeout
-        self.attempts: Counter[int] = Counter()
 
     def run(self) -> None:
         """Run trials until the budget is used; raise Stopped on a signal, UserError if too many trials fail."""
@@ -35,7 +32,10 @@ class LocalExecutor:
             Slots(slot_environments(self.options.n_jobs, self.options.slots)) as slots,
             Display(self.queue, self.options) as display,
         ):
-            while self.fill(slots) or slots.running or (self.has_time() and self.queue.has_unknown_owner()):
+            while self.fill(slots, display) or slots.running or (self.has_time() and self.queue.running()):
+                if not slots.running and signals.received is None:
+                    display.print_waiting()
+                    time.sleep(POLL_WAITING)
                 for ended in slots.wait():
                     if ended.code and signals.received is not None:  # the same signal, most likely
                         self.queue.release(ended.job)
@@ -51,21 +51,33 @@ class LocalExecutor:
         if reason := self.runs.failure_message():
             raise UserError(reason)
 
-    def fill(self, slots: Slots) -> bool:
+    def fill(self, slots: Slots, display: Display) -> bool:
         """Start trials in the free slots, and return whether one was started."""
         started = False
-        while slots.free and self.has_time() and (trial := self.queue.claim()):
-            self.attempts[trial.number] += 1
-            slots.start(trial, self.runs.overrides(trial), self.runs.log(trial))
-            started = True
+        while slots.free and self.has_time() and not self.runs_last_attempt(slots):
+            trial = self.queue.claim(is_idle=not slots.running)
+            if trial is None:
+                break
+            if self.queue.begin(trial) > MAX_ATTEMPTS:
+                self.finish(trial, self.runs.fatal_outcome(trial), display)
+            else:
+                slots.start(trial, self.runs.overrides(trial), self.runs.log(trial))
+                started = True
         return started
 
+    def runs_last_attempt(self, slots: Slots) -> bool:
+        """Whether the trial that runs may be what its processes died of: others would die with it, without a fault."""
+        return any(self.queue.attempts(trial)[0] == MAX_ATTEMPTS for trial, *_ in slots.running.values())
+
     def record(self, trial: FrozenTrial, code: int, display: Display) -> None:
-        """Record how a trial ended. One that somebody else asked to stop continues, twice at most."""
-        if code in STOPPED and self.attempts[trial.number] < MAX_ATTEMPTS:
+        """Record how a trial ended. One that somebody else asked to stop continues, here or in another process."""
+        if code in STOPPED:
             self.queue.release(trial)
-            return
-        outcome = self.runs.outcome(self.queue.study, trial, code)
+        else:
+            self.finish(trial, self.runs.outcome(self.queue.study, trial, code), display)
+
+    def finish(self, trial: FrozenTrial, outcome: Outcome, display: Display) -> None:
+        """Record and print an outcome."""
         self.queue.finish(trial, outcome)
         display.print_outcome(trial, outcome)
 

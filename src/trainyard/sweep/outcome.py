@@ -3,6 +3,7 @@
 import json
 import math
 import signal
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from trainyard.files import read_small
 from trainyard.runs.directory import SUMMARY
 
 STOPPED = (PREEMPTED, INTERRUPTED, -signal.SIGTERM)  # exit codes of a training that was asked to stop, and can continue
+MAX_ATTEMPTS = 3  # at a trial, without progress
 PRUNED_AT = "pruned at"  # attribute of a trial: after how many validations
 
 
@@ -49,6 +51,15 @@ def read_outcome(
         hint = " (out of memory?)" if name == "SIGKILL" else ""
         return Outcome(TrialState.FAIL, reason=f"killed by {name}{hint}")
     return Outcome(TrialState.FAIL, reason=error or _last_error(log) or f"ended with code {code}; see {log}")
+
+
+def newest_step(folder: Path) -> int:
+    """The optimizer steps before a run's newest resume point, 0 without one; larger than any when it is trained."""
+    points = folder / "checkpoints"  # durability/resume_points.py writes them, and imports torch
+    if (points / "last.ckpt").exists():
+        return sys.maxsize
+    steps = [path.stem.removeprefix("resume-") for path in points.glob("resume-*.ckpt")]
+    return max((int(step) for step in steps if step.isdecimal()), default=0)
 
 
 def _scores(folder: Path, objectives: list[str]) -> list[float | None]:

@@ -14,6 +14,7 @@ from trainyard.sweep.fork_server import context
 from trainyard.sweep.trial_process import run_trial
 
 POLL_INTERVAL = 0.2  # seconds
+POLL_WAITING = 1.0  # seconds, while only other processes of the sweep work
 STOP_TIMEOUT = 60.0  # seconds that a training has to write its resume point
 
 

@@ -25,6 +25,11 @@ def locate(storage: str | None, folder: Path) -> str:
     return storage if "://" in storage else str(Path(storage).expanduser().absolute())
 
 
+def file_of(location: str) -> Path | None:
+    """The file in which the study is stored; None for a database elsewhere."""
+    return Path(location.removeprefix("sqlite:///")) if is_file(location) else None
+
+
 def is_file(location: str) -> bool:
     """Whether the study is stored in a file."""
     return "://" not in location or location.startswith("sqlite:///")

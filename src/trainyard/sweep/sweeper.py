@@ -11,7 +11,7 @@ from hydra.core.utils import JobStatus
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 from optuna.exceptions import ExperimentalWarning
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from trainyard.config_keys import RENAMED
 from trainyard.durability.signals import Stopped
@@ -26,7 +26,9 @@ from trainyard.sweep.executor import LocalExecutor
 from trainyard.sweep.fork_server import start_server
 from trainyard.sweep.heartbeat import Heartbeat
 from trainyard.sweep.options import Options, read_options
-from trainyard.sweep.refit import refit
+from trainyard.sweep.outcome import MAX_ATTEMPTS
+from trainyard.sweep.refit import Refit
+from trainyard.sweep.slots import POLL_WAITING
 from trainyard.sweep.space import Space, read_space
 from trainyard.sweep.study import open_study
 from trainyard.sweep.trial_queue import TrialQueue, best_trial, counted_trials, enqueue_baseline
@@ -62,17 +64,18 @@ def sweep(arguments: list[str], context: HydraContext, config: DictConfig) -> fl
         except (Stopped, UserError):
             write_artifacts(study, options, runs, plots=False)
             raise
-    write_artifacts(study, options, runs, options.plots)
-    if queue.is_exhausted:
-        log.info("every combination has been tried")
-    print_results(study, options)
-    best = best_trial(study)
-    if best is None:
-        return None
-    if options.refit and counted_trials(study, TrialState.RUNNING):
-        log.info("refit is left to the process whose trial ends last")
-    elif options.refit:
-        print_table(group_runs(find_runs(refit(best, options, runs, config.seed))[0]))
+        write_artifacts(study, options, runs, options.plots)
+        if queue.is_exhausted:
+            log.info("every combination has been tried")
+        print_results(study, options)
+        best = best_trial(study)
+        if best is None:
+            return None
+        if options.refit and (unfinished := counted_trials(study, TrialState.RUNNING)):
+            numbers = ", ".join(str(trial.number) for trial in unfinished)
+            log.info("no refit yet: trials %s have not ended. Who ends the last does it, or the same command", numbers)
+        elif options.refit and (finished := Refit(best, options, runs, heartbeat, config.seed).run()):
+            print_table(group_runs(find_runs(finished)[0]))
     return best.value
 
 
@@ -121,18 +124,19 @@ def run_with_launcher(
     until = time.monotonic() + options.timeout
     with Display(queue, options) as display:
         while time.monotonic() < until:
-            batch = [trial for _ in range(options.n_jobs) if (trial := queue.claim())]
-            if not batch and queue.has_unknown_owner():
-                time.sleep(1)
+            batch = claim_batch(options, runs, queue, display)
+            if not batch and queue.running():
+                display.print_waiting()
+                time.sleep(POLL_WAITING)
                 continue
             if not batch:
                 return
             display.update()
             try:
                 returns = launcher.launch([runs.overrides(trial) for trial in batch], initial_job_idx=batch[0].number)
-            except BaseException:  # the launcher's own, or a signal: the same command continues them
+            except BaseException as error:  # the launcher's own, or a signal: the same command continues them
                 for trial in batch:
-                    queue.release(trial)
+                    queue.release(trial, on_purpose=not isinstance(error, Exception))
                 raise
             for trial, returned in zip(batch, returns, strict=True):
                 failed = returned.status == JobStatus.FAILED
@@ -142,3 +146,19 @@ def run_with_launcher(
                 display.print_outcome(trial, outcome)
             if reason := runs.failure_message():
                 raise UserError(reason)
+
+
+def claim_batch(options: Options, runs: TrialRuns, queue: TrialQueue, display: Display) -> list[FrozenTrial]:
+    """The next trials, `n_jobs` at most; the last attempt at one that its processes died of is a batch of its own."""
+    batch: list[FrozenTrial] = []
+    while len(batch) < options.n_jobs and (trial := queue.claim(is_idle=not batch)):
+        attempt = queue.begin(trial)
+        if attempt > MAX_ATTEMPTS:
+            outcome = runs.fatal_outcome(trial)
+            queue.finish(trial, outcome)
+            display.print_outcome(trial, outcome)
+            continue
+        batch.append(trial)
+        if attempt == MAX_ATTEMPTS:
+            break
+    return batch

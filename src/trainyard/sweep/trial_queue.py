@@ -3,6 +3,7 @@
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,11 +15,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from trainyard.durability.run_lock import is_locked
 from trainyard.sweep.heartbeat import Heartbeat
-from trainyard.sweep.outcome import Outcome
+from trainyard.sweep.outcome import MAX_ATTEMPTS, Outcome, newest_step
 from trainyard.sweep.space import Space
 from trainyard.sweep.study import without_sampler, writable_trial
 
 OWNER, DISCARDED, REASON = "owner", "discarded", "reason"  # attributes of a trial
+ATTEMPTS = "attempts"  # another: how many there were since it made progress, and the step that it had reached
 NOBODY = ""  # the owner has released the trial
 CLAIM_DELAY = 1.0  # seconds until all processes have seen who claimed a trial
 MAX_DRAWS = 20
@@ -39,16 +41,20 @@ class TrialQueue:
         self.study, self.space, self.heartbeat, self.n_trials, self.folder = study, space, heartbeat, n_trials, folder
         self.study_without_sampler = without_sampler(study)
         self.is_exhausted = self.is_stuck = False
+        self.stops: Counter[tuple[int, int]] = Counter()  # how often a trial was released at a step
+        self.left: set[int] = set()  # trials that were stopped too often for this process to continue them
 
-    def claim(self) -> FrozenTrial | None:
-        """An orphaned or a new trial, now owned by this process; None if there is none."""
-        return self.claim_orphan() or self.draw()
+    def claim(self, is_idle: bool = True) -> FrozenTrial | None:
+        """An orphaned or a new trial, now owned by this process, which `is_idle`; None if there is none."""
+        return self.claim_orphan(is_idle) or self.draw()
 
-    def claim_orphan(self) -> FrozenTrial | None:
+    def claim_orphan(self, is_idle: bool = True) -> FrozenTrial | None:
         """A trial whose owner is gone. Of several processes that want it, the last to mark it as owner gets it."""
-        for trial in counted_trials(self.study, TrialState.RUNNING):
+        for trial in self.running():
             owner = trial.user_attrs.get(OWNER)
             if owner != NOBODY and not self.heartbeat.is_dead(owner or f"trial-{trial.number}"):
+                continue
+            if not is_idle and self.attempts(trial)[0] == MAX_ATTEMPTS - 1:  # its last attempt is made alone
                 continue
             if not self.space.contains(trial.params):  # killed while its values were drawn, or not drawn here at all
                 self.discard(trial, "no values of this search space")
@@ -57,8 +63,8 @@ class TrialQueue:
                 continue
             self.mark(trial, OWNER, self.heartbeat.name)
             time.sleep(CLAIM_DELAY)
-            if (trial := self.study.trials[trial.number]).user_attrs[OWNER] == self.heartbeat.name:
-                return trial
+            if self.owns(trial):
+                return self.study.trials[trial.number]
         return None
 
     def draw(self) -> FrozenTrial | None:
@@ -99,18 +105,51 @@ class TrialQueue:
 
     def finish(self, trial: FrozenTrial, outcome: Outcome) -> None:
         """Record what became of a trial of this process; nothing if another process has taken it over."""
-        if self.study.trials[trial.number].user_attrs.get(OWNER) != self.heartbeat.name:
+        if not self.owns(trial):
             log.warning("trial %d belongs to another process by now, which will record it", trial.number)
             return
         if outcome.reason:
             self.mark(trial, REASON, outcome.reason)
         self.tell(trial.number, outcome.state, outcome.values)
 
-    def release(self, trial: FrozenTrial) -> None:
-        """Leave a trial to the next process that wants one."""
-        self.mark(trial, OWNER, NOBODY)
+    def release(self, trial: FrozenTrial, on_purpose: bool = True) -> None:
+        """Leave a trial to the next process that wants one. An attempt that was stopped `on_purpose` does not count."""
+        if self.owns(trial):
+            count, step = self.attempts(trial)
+            self.mark(trial, ATTEMPTS, [max(0, count - on_purpose), step])
+            self.mark(trial, OWNER, NOBODY)
+            self.stops[trial.number, step] += 1
+            if self.stops[trial.number, step] == MAX_ATTEMPTS:
+                log.warning(
+                    "trial %d was stopped %d times without progress: left to others", trial.number, MAX_ATTEMPTS
+                )
+                self.left.add(trial.number)
 
-    def mark(self, trial: FrozenTrial, name: str, value: str) -> None:
+    def begin(self, trial: FrozenTrial) -> int:
+        """Count an attempt at a trial, and return which it is since the trial last made progress."""
+        count, step = self.attempts(trial)
+        self.mark(trial, ATTEMPTS, [count + 1, step])
+        return count + 1
+
+    def attempts(self, trial: FrozenTrial) -> tuple[int, int]:
+        """The attempts at a trial since its newest resume point was written, and the steps before that one."""
+        count, step = self.attributes(trial).get(ATTEMPTS, (0, 0))
+        newest = newest_step(self.folder(trial))
+        return (0, newest) if newest > step else (count, step)
+
+    def owns(self, trial: FrozenTrial) -> bool:
+        """Whether no other process has taken the trial over."""
+        return self.attributes(trial).get(OWNER) == self.heartbeat.name
+
+    def attributes(self, trial: FrozenTrial) -> dict[str, Any]:
+        """A trial's attributes by now."""
+        return self.study.get_trials(deepcopy=False)[trial.number].user_attrs
+
+    def running(self) -> list[FrozenTrial]:
+        """The trials that run here or elsewhere, or wait for a process, except those that this one leaves to others."""
+        return [trial for trial in counted_trials(self.study, TrialState.RUNNING) if trial.number not in self.left]
+
+    def mark(self, trial: FrozenTrial, name: str, value: Any) -> None:
         """Set an attribute of a trial, unless another process has finished it in the meantime."""
         with suppress(UpdateFinishedTrialError):
             writable_trial(self.study_without_sampler, trial).set_user_attr(name, value)
@@ -120,11 +159,6 @@ class TrialQueue:
         # an exhausted grid would stop Optuna's own loop, which does not run here: duplicates tell it as well
         with suppress(RuntimeError, UpdateFinishedTrialError):
             self.study.tell(number, values, state=state, skip_if_finished=True)
-
-    def has_unknown_owner(self) -> bool:
-        """Whether a trial runs elsewhere of which it is not known yet that its process lives."""
-        running = counted_trials(self.study, TrialState.RUNNING)
-        return any(not self.heartbeat.is_alive(trial.user_attrs.get(OWNER) or NOBODY) for trial in running)
 
 
 def started_before(one: FrozenTrial, other: FrozenTrial) -> bool:

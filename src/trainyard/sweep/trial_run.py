@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 from trainyard.config_keys import FIXED_ON_RESUME, flatten
 from trainyard.runs.directory import RESOLVED
 from trainyard.sweep.options import Options
-from trainyard.sweep.outcome import PRUNED_AT, Outcome, read_outcome
+from trainyard.sweep.outcome import MAX_ATTEMPTS, PRUNED_AT, Outcome, read_outcome
 from trainyard.sweep.space import Space, quote
 from trainyard.sweep.storage import is_file
 from trainyard.trust.safe_yaml import read_config
@@ -79,6 +79,12 @@ class TrialRuns:
         outcome = read_outcome(self.folder(trial), code, error, self.log(trial), objectives, pruned_at)
         self.outcomes.append(outcome)
         return outcome
+
+    def fatal_outcome(self, trial: FrozenTrial) -> Outcome:
+        """What is recorded of a trial in each of whose attempts the process that ran it died."""
+        reason = f"the sweep or its machine died in {MAX_ATTEMPTS} attempts without progress; see {self.log(trial)}"
+        self.outcomes.append(Outcome(TrialState.FAIL, reason=reason))
+        return self.outcomes[-1]
 
     def failure_message(self) -> str:
         """Return an error message if the failure rate exceeds `max_failure_rate`, else an empty string."""
