@@ -14,7 +14,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
 from trainyard.config_keys import RENAMED
-from trainyard.durability.signals import Stopped
+from trainyard.durability.signals import Stopped, exit_on_signal
 from trainyard.errors import UserError, describe_error
 from trainyard.logs import log_to_console
 from trainyard.report.groups import group_runs
@@ -73,7 +73,7 @@ def sweep(arguments: list[str], context: HydraContext, config: DictConfig) -> fl
             return None
         if options.refit and (unfinished := counted_trials(study, TrialState.RUNNING)):
             numbers = ", ".join(str(trial.number) for trial in unfinished)
-            log.info("no refit yet: trials %s have not ended. Who ends the last does it, or the same command", numbers)
+            log.info("no refit yet, trials %s have not ended: left to other processes, or the same command", numbers)
         elif options.refit and (finished := Refit(best, options, runs, heartbeat, config.seed).run()):
             print_table(group_runs(find_runs(finished)[0]))
     return best.value
@@ -122,7 +122,7 @@ def run_with_launcher(
     """Run trials in batches, with the launcher that hydra/launcher names."""
     launcher = Plugins.instance().instantiate_launcher(hydra_context=context, task_function=hydra_trial, config=config)
     until = time.monotonic() + options.timeout
-    with Display(queue, options) as display:
+    with Display(queue, options) as display, exit_on_signal():
         while time.monotonic() < until:
             batch = claim_batch(options, runs, queue, display)
             if not batch and queue.running():
