@@ -79,9 +79,7 @@ class Heartbeat:
         if self.folder is None:
             return self.study.user_attrs.get(PREFIX + owner, 0)
         try:
-            with open_regular(
-                self.folder / quote(owner, safe="")
-            ) as file:  # opened, NFS does not answer from its cache
+            with open_regular(self.folder / quote(owner, safe="")) as file:  # opened: else NFS answers from its cache
                 return os.fstat(file.fileno()).st_mtime_ns
         except OSError:
             return 0
