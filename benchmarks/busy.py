@@ -20,18 +20,18 @@ SPINS = (None, 3_000, 0)
 SETTINGS = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 
 
-def table(rounds: int, steps: int) -> None:
+def table(options: argparse.Namespace) -> None:
     """Measure in turn, and print a line per network."""
     found: dict[int | None, list[dict[str, float]]] = {spins: [] for spins in SPINS}
-    call = [sys.executable, __file__, "--one", f"--steps={steps}"]
-    for _ in range(rounds):
+    call = [sys.executable, __file__, "--one", f"--steps={options.steps}", "--networks", *options.networks]
+    for _ in range(options.rounds):
         for spins, rows in found.items():
             environment = {key: value for key, value in os.environ.items() if key not in SETTINGS}
             if spins is not None:
                 environment["GOMP_SPINCOUNT"] = str(spins)
             done = subprocess.run(call, env=environment, capture_output=True, text=True, check=True)
             rows.append(json.loads(done.stdout))
-    for network in SOME:
+    for network in options.networks:
         medians = [statistics.median(row[network] for row in rows) for rows in found.values()]
         print(f"{network:<12}" + "".join(f"{median:>10,.1f}" for median in medians), flush=True)
 
@@ -41,18 +41,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--networks", nargs="+", choices=SOME, default=list(SOME), help="default: all")
     parser.add_argument("--one", action="store_true", help="measure once, in this process, and print JSON")
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(median_steps(SOME, options.steps)))
+        print(json.dumps(median_steps({name: SOME[name] for name in options.networks}, options.steps)))
         return
     print(f"{'spins':<12}" + "".join(f"{'unset' if spins is None else spins:>10}" for spins in SPINS))
     print("ms a step, the machine as it is")
-    table(options.rounds, options.steps)
+    table(options)
     print("with a core busy")
     other = subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
     try:
-        table(options.rounds, options.steps)
+        table(options)
     finally:
         other.kill()
 

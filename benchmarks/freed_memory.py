@@ -64,21 +64,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS), help="default: all")
     parser.add_argument("--only", choices=("kept", "returned"), help="measure in this process, print JSON")
     options = parser.parse_args()
     if options.only:
         torch.set_num_threads(1)
         if options.only == "kept":
             keep_freed_memory()
-        print(json.dumps(median_steps(NETWORKS, options.steps)))
+        print(json.dumps(median_steps({name: NETWORKS[name] for name in options.networks}, options.steps)))
         return
     found: dict[str, list[dict[str, float]]] = {"returned": [], "kept": []}
     for _ in range(options.rounds):
         for mode, rounds in found.items():
             words = [sys.executable, __file__, "--only", mode, "--steps", str(options.steps)]
+            words += ["--networks", *options.networks]
             rounds.append(json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout))
     print(f"{'network':<12} {'returned':>10} {'kept':>10} {'ratio':>7}")
-    for name in NETWORKS:
+    for name in options.networks:
         returned, kept = (statistics.median(round[name] for round in rounds) for rounds in found.values())
         print(f"{name:<12} {returned:>7,.1f} ms {kept:>7,.1f} ms {kept / returned:>7.2f}")
 

@@ -1,9 +1,9 @@
 """What a trial takes in addition to its training: from its start to the next one's, minus the training's seconds.
 
-    python benchmarks/sweep_overhead.py [--trials 12]
+    python benchmarks/sweep_overhead.py [--trials 12] [--rounds 3]
 
-Prints the median over the trials after the first, which also waits for the imports; and the same for new interpreters,
-`python train.py` with the same config.
+Prints the median over the trials between the first, which also waits for the imports, and the last; and the same for
+`--rounds` new interpreters, `python train.py` with the same config.
 """
 
 import argparse
@@ -60,13 +60,16 @@ def alone(root: Path) -> float:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=12)
-    trials = parser.parse_args().trials
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=12, help="at least 3: the first and the last are left out")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    if options.trials < 3:
+        parser.error(f"--trials {options.trials} must be at least 3: the first and the last are left out")
     with tempfile.TemporaryDirectory() as folder:
-        extra = in_a_sweep(trials, Path(folder))
+        extra = in_a_sweep(options.trials, Path(folder))
     processes = []
-    for _ in range(3):
+    for _ in range(options.rounds):
         with tempfile.TemporaryDirectory() as folder:
             processes.append(alone(Path(folder)))
     spread = f"{min(extra):.2f} to {max(extra):.2f}"
