@@ -46,7 +46,32 @@ def test_drawing_samples_leaves_the_training_as_it_is(short: list[str], small_im
 def test_what_cannot_generate_is_refused(run: trainyard.Run, written: trainyard.Run) -> None:
     with pytest.raises(UserError, match="MLP is not a causal language model; train one: model=gpt data=imdb_lm"):
         run.generate("A")
-    with pytest.raises(UserError, match="fills the network's context of 24 tokens; shorten it"):
+    with pytest.raises(UserError, match="so it .* of 150 tokens fills the network's context of 24 tokens; shorten it"):
         written.generate("so it is " * 30)
     with pytest.raises(UserError, match="top_p=2 must be in"):
         written.generate("This", 3, top_p=2)
+
+
+def test_a_prompt_longer_than_the_datas_texts_is_continued_whole(written: trainyard.Run) -> None:
+    prompt = "This film is good so it is"
+    (text,) = trainyard.Run(written.path, ["data.max_length=8"]).generate(prompt, 3)
+    assert text.startswith(prompt)
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "bad", "message"),
+    [
+        ("bpe", "\U0001f600" * 7, "of 28 tokens fills the network's context of 24 tokens; shorten it (it is left out)"),
+        ("word", "  ", "callbacks.samples.prompts: the text '  ' contains no word (it is left out)"),
+    ],
+)
+def test_a_prompt_that_cannot_be_continued_is_left_out(
+    tokenizer: str, bad: str, message: str, short: list[str], small_imdb: Path, caplog
+) -> None:
+    words = [*short, "model=gpt", "model.dim=16", "model.depth=1", "data=imdb_lm", "data.max_length=24", "test=false",
+             f"data.tokenizer={tokenizer}", "data.vocab_size=300"]  # fmt: skip
+    run = trainyard.train([*words, f"callbacks.samples.prompts=[This film,'{bad}']"])
+    warnings = [record.message for record in caplog.records if "callbacks.samples.prompts" in record.message]
+    assert len(warnings) == 1 and message in warnings[0]
+    tags = [tag for tag in EventAccumulator(str(run.path)).Reload().Tags()["tensors"] if tag.startswith("samples/")]
+    assert tags == ["samples/This film/text_summary"]

@@ -1,11 +1,14 @@
 """Texts that a language model generates after each validation."""
 
+import logging
 from collections.abc import Sequence
 
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from trainyard.inference.generate import generate_texts, is_causal_language_model
+from trainyard.inference.generate import can_generate, generate_texts, prompt_tokens
+
+log = logging.getLogger(__name__)
 
 
 class GeneratedText(Callback):
@@ -23,19 +26,25 @@ class GeneratedText(Callback):
         top_p: float | None = 0.95,
     ) -> None:
         self.prompts, self.max_new_tokens = list(prompts), max_new_tokens
+        self.room: dict[str, int] = {}  # of each prompt that fits: how many tokens may follow
         self.sampling = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
 
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count the tokens of each prompt, and warn about one that cannot be continued."""
+        net, data = pl_module.net, trainer.datamodule  # pyright: ignore
+        for prompt in self.prompts if can_generate(net, data) else []:  # pyright: ignore
+            try:
+                self.room[prompt] = net.max_length - len(prompt_tokens(net, data, prompt))  # pyright: ignore
+            except ValueError as error:
+                log.warning("callbacks.samples.prompts: %s (it is left out)", error)
+
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        net = pl_module.net
         loggers = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
-        if trainer.sanity_checking or not is_causal_language_model(net) or not loggers:  # pyright: ignore
+        if trainer.sanity_checking or not loggers:
             return
-        data = trainer.datamodule  # pyright: ignore
-        for prompt in self.prompts:
-            room = min(self.max_new_tokens, net.max_length - 1 - len(prompt))  # a token is at least one character
-            if room < 1:
-                continue
-            (text,) = generate_texts(net, data, prompt, room, **self.sampling)  # pyright: ignore
+        for prompt, room in self.room.items():
+            new = min(self.max_new_tokens, room)
+            (text,) = generate_texts(pl_module.net, trainer.datamodule, prompt, new, **self.sampling)  # pyright: ignore
             for logger in loggers:
                 tag = f"samples/{prompt or 'from nothing'}"
                 logger.experiment.add_text(tag, text, trainer.global_step)

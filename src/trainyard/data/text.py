@@ -168,14 +168,8 @@ class Text(DataModule):
 
     def encode(self, texts: Sequence[str]) -> Tensor:  # B texts -> (B, T) int64
         """The tokens of new texts, truncated and padded as in training; ValueError for a text without a word."""
-        tokenizer = self.saved_tokenizer()
-        left = self.truncation_side == "left"
-        cut = slice(-self.max_length, None) if left else slice(self.max_length)
-        ids = [encoded.ids[cut] for encoded in tokenizer.encode_batch(list(texts), add_special_tokens=False)]
-        for text, found in zip(texts, ids, strict=True):
-            if not found:
-                raise ValueError(f"the text {text!r} contains no word")
-        rows = [torch.tensor(found) for found in ids]
+        cut = slice(-self.max_length, None) if self.truncation_side == "left" else slice(self.max_length)
+        rows = [tokens[cut] for tokens in self.whole_tokens(texts)]
         return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_side=self.padding_side)
 
     def prepare_inputs(self, inputs: Any) -> Tensor:
@@ -185,6 +179,14 @@ class Text(DataModule):
         if isinstance(inputs, list | tuple) and all(isinstance(text, str) for text in inputs):
             return self.encode(inputs)
         return super().prepare_inputs(inputs)
+
+    def whole_tokens(self, texts: Sequence[str]) -> list[Tensor]:  # B texts -> B tensors (T) int64
+        """All tokens of new texts, however many; ValueError for a text without a word."""
+        rows = [encoded.ids for encoded in self.saved_tokenizer().encode_batch(list(texts), add_special_tokens=False)]
+        for text, row in zip(texts, rows, strict=True):
+            if not row:
+                raise ValueError(f"the text {text!r} contains no word")
+        return [torch.tensor(row) for row in rows]
 
     def decode(self, tokens: Tensor) -> str:  # (T) -> text
         """The text of the tokens, without special tokens."""
