@@ -42,6 +42,11 @@ MOVED = {  # targets in the configs of runs made before the modules were grouped
     "trainyard.reliability.finite.Finite": "trainyard.durability.non_finite.NonFiniteGuard",
     "trainyard.callbacks.samples.Samples": "trainyard.callbacks.generated_text.GeneratedText",
 }
+_TRANSFORMERS = (
+    "trainyard.models.bert.BERT", "trainyard.models.gpt.GPT", "trainyard.models.transformer.Transformer",
+    "trainyard.models.vit.ViT",
+)  # fmt: skip
+ADDED = {"model.attention_dropout": (_TRANSFORMERS, 0.0)}  # of these targets, and what holds for runs without the key
 
 
 def kind_of(key: str) -> Kind:
@@ -70,7 +75,7 @@ def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def upgrade(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config of an earlier version under today's names: RENAMED keys, MOVED targets; the argument is left alone.
+    """A config of an earlier version under today's names: RENAMED and ADDED keys, MOVED targets; a new mapping.
 
     (A user's own class may well have an argument of a name that one of Trainyard's had.)
     """
@@ -88,4 +93,10 @@ def upgrade(config: Mapping[str, Any]) -> dict[str, Any]:
             return [renamed(child) for child in node]
         return MOVED.get(node, node) if isinstance(node, str) else node
 
-    return renamed(config)
+    upgraded = renamed(config)
+    for key, (targets, value) in ADDED.items():
+        group, _, name = key.rpartition(".")
+        node = upgraded.get(group)
+        if isinstance(node, dict) and node.get("_target_") in targets:
+            node.setdefault(name, value)
+    return upgraded

@@ -54,6 +54,24 @@ def test_padding_changes_nothing_on_either_side(make) -> None:
     assert (alone[0] - alone[1]).abs().max() > 1e-5
 
 
+@pytest.mark.parametrize("make_one", [GPT, BERT, Transformer])
+def test_attention_dropout_acts_in_training_and_by_default_does_not(make_one) -> None:
+    """At 0.0, the default, all numbers are those from before there was such a dropout."""
+    tokens = torch.randint(1, 100, (4, 20))
+    default, none, some = (
+        _seeded(make_one, **more) for more in ({}, {"attention_dropout": 0.0}, {"attention_dropout": 0.5})
+    )
+    assert all(block.attention.dropout == 0.5 for block in some.blocks.blocks)
+    assert torch.equal(default(tokens), default(tokens)) and torch.equal(default(tokens), none(tokens))
+    assert not torch.equal(some(tokens), some(tokens))
+    assert torch.equal(some.eval()(tokens), default.eval()(tokens))
+
+
+def _seeded(make_one, **more) -> nn.Module:
+    torch.manual_seed(0)
+    return make_one(100, 20, 3, dim=16, ff_dim=32, dropout=0.0, **more)
+
+
 @pytest.mark.parametrize("embed_norm", [True, False])
 def test_a_norm_on_the_embeddings_takes_their_scale_away(embed_norm: bool) -> None:
     net = Transformer(100, 20, 2, dim=16, ff_dim=32, positions="rotary", norm="pre", embed_norm=embed_norm).eval()
@@ -103,3 +121,5 @@ def test_alignment_keeps_the_order_and_can_be_undone() -> None:
     assert left_aligned(tokens).tolist() == [[5, 3, 0, 0], [7, 2, 0, 0], [1, 2, 3, 4]]
     back = restore(left_aligned(tokens)[..., None], alignment(tokens))
     assert back[..., 0].tolist() == tokens.tolist()
+    wanted = torch.tensor([[1, 0, 0, 1], [1, 0, 1, 0], [0, 0, 0, 0]]).bool()  # of padding, too
+    assert restore(left_aligned(tokens)[..., None], alignment(tokens), wanted)[:, 0].tolist() == tokens[wanted].tolist()

@@ -9,6 +9,7 @@ import torch
 import trainyard
 from trainyard.config_keys import upgrade
 from trainyard.errors import UserError
+from trainyard.sweep.study import upgrade_config
 from trainyard.training.evaluate import evaluate
 from trainyard.trust.signature import SIGNATURE, SIGNATURE_0_1, SIGNED_FILES, read_signed, sign
 
@@ -58,6 +59,22 @@ def test_renaming_leaves_everything_else_alone() -> None:
     assert upgrade(config) == expected
     own = {"task": {"_target_": "mine.Task", "base_lr": 0.1}, 3: {"task": None}, "data": {"memory": 5}}
     assert upgrade(own) == own
+
+
+def test_a_run_from_before_a_key_existed_is_still_the_same_run(short: list[str], tmp_path: Path) -> None:
+    words = [*short, "model=vit", "model.dim=8", "model.depth=1", "model.ff_dim=8", "data=shapes", "data.size=100",
+             f"run.dir={tmp_path}/here"]  # fmt: skip
+    run = trainyard.train(words)
+    for name in ("config.yaml", "config.resolved.yaml"):
+        file = run.path / name
+        assert "  attention_dropout: 0.0\n" in file.read_text()
+        file.write_text(file.read_text().replace("  attention_dropout: 0.0\n", ""))
+    sign(run.path, {name: (run.path / name).read_bytes() for name in SIGNED_FILES})
+    assert trainyard.Run(run.path).cfg.model.attention_dropout == 0.0
+    assert trainyard.train(words).summary == run.summary  # it is finished
+    flat = {"model._target_": "trainyard.models.vit.ViT", "seed": 0}
+    assert upgrade_config(flat) == {**flat, "model.attention_dropout": 0.0}  # of a study
+    assert upgrade_config({"model._target_": "mine.Net"}) == {"model._target_": "mine.Net"}
 
 
 OWN_DATA = """

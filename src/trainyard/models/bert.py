@@ -39,6 +39,7 @@ class BERT(nn.Module):
         positions: str = "learned",
         activation: str = "gelu",
         dropout: float = 0.1,
+        attention_dropout: float = 0.0,
         pool: str = "cls",
         segments: int = 2,
     ) -> None:
@@ -54,7 +55,7 @@ class BERT(nn.Module):
         self.dropout = nn.Dropout(check_probability("dropout", dropout))
         self.blocks = TransformerStack(
             depth, dim, norm, heads=heads, ff_dim=ff_dim, dropout=dropout, activation=activation,
-            rotary=positions == "rotary",
+            rotary=positions == "rotary", attention_dropout=attention_dropout,
         )  # fmt: skip
         if num_classes is None:
             self.transform = nn.Sequential(nn.Linear(dim, dim), make_activation(activation), nn.LayerNorm(dim, EPSILON))

@@ -37,6 +37,7 @@ class GPT(nn.Module):
         positions: str = "learned",
         activation: str = "gelu",
         dropout: float = 0.1,
+        attention_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.num_classes, self.max_length = num_classes, max_length
@@ -45,7 +46,7 @@ class GPT(nn.Module):
         self.dropout = nn.Dropout(check_probability("dropout", dropout))
         self.blocks = TransformerStack(
             depth, dim, "pre", heads=heads, ff_dim=ff_dim, dropout=dropout, activation=activation, causal=True,
-            rotary=positions == "rotary",
+            rotary=positions == "rotary", attention_dropout=attention_dropout,
         )  # fmt: skip
         if num_classes is not None:
             self.head = nn.Linear(dim, num_logits(num_classes))
@@ -69,8 +70,7 @@ class GPT(nn.Module):
         With `target_positions` (B, T): (N, dim), at the tokens where it is True.
         """
         order = alignment(tokens)
-        x = restore(self.encode(tokens.gather(1, order)), order)
-        return x if target_positions is None else x[target_positions]
+        return restore(self.encode(tokens.gather(1, order)), order, target_positions)
 
     def decode(self, hidden: Tensor) -> Tensor:  # (..., dim) -> (..., vocab_size)
         """The logits of the next token."""

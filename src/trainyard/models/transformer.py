@@ -32,6 +32,7 @@ class Transformer(nn.Module):
         positions: str = "learned",
         activation: str = "relu",
         dropout: float = 0.1,
+        attention_dropout: float = 0.0,
         stochastic_depth: float = 0.0,
         embed_norm: bool = False,
     ) -> None:
@@ -42,7 +43,7 @@ class Transformer(nn.Module):
         self.dropout = nn.Dropout(check_probability("dropout", dropout))
         self.blocks = TransformerStack(
             depth, dim, norm, stochastic_depth, heads=heads, head_dim=head_dim, ff_dim=ff_dim, dropout=dropout,
-            activation=activation, rotary=positions == "rotary",
+            activation=activation, rotary=positions == "rotary", attention_dropout=attention_dropout,
         )  # fmt: skip
         self.head = nn.Linear(dim, num_logits(num_classes))
         initialize(self.blocks, "glorot")

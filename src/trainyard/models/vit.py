@@ -27,6 +27,7 @@ class ViT(nn.Module):
         ff_dim: int = 512,
         activation: str = "gelu",
         dropout: float = 0.1,
+        attention_dropout: float = 0.0,
         stochastic_depth: float = 0.0,
     ) -> None:
         super().__init__()
@@ -39,8 +40,9 @@ class ViT(nn.Module):
         self.positions = Positions("learned", 1 + patches, dim)
         self.dropout = nn.Dropout(check_probability("dropout", dropout))
         self.blocks = TransformerStack(
-            depth, dim, "pre", stochastic_depth, heads=heads, ff_dim=ff_dim, dropout=dropout, activation=activation
-        )
+            depth, dim, "pre", stochastic_depth, heads=heads, ff_dim=ff_dim, dropout=dropout, activation=activation,
+            attention_dropout=attention_dropout,
+        )  # fmt: skip
         self.head = nn.Linear(dim, num_logits(num_classes))
         initialize(self.blocks, "glorot")
         initialize_normal(self.head)

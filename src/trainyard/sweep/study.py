@@ -13,7 +13,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial
 
 from trainyard.config.instantiate import instantiate
-from trainyard.config_keys import MOVED, RENAMED, changes_numbers, flatten
+from trainyard.config_keys import ADDED, MOVED, RENAMED, changes_numbers, flatten
 from trainyard.errors import UserError, printable
 from trainyard.sweep.options import DIRECTIONS, Options
 from trainyard.sweep.sampler import make_sampler
@@ -123,11 +123,14 @@ def upgrade_config(values: dict[str, Any]) -> dict[str, Any]:
     """What `fixed_config` of version 0.1 returned, under today's names."""
     groups = [name for name in ("data", "task") if str(values.get(f"{name}._target_")).startswith("trainyard.")]
     names = {old: new for old, new in RENAMED.items() if old.partition(".")[0] in groups}
-    return {
+    added = {key: value for key, (targets, value) in ADDED.items()
+             if values.get(f"{key.partition('.')[0]}._target_") in targets}  # fmt: skip
+    upgraded = {
         names.get(key, key): MOVED.get(value, value) if isinstance(value, str) else value
         for key, value in values.items()
         if changes_numbers(key) or key.startswith("hydra.")
     }
+    return {**added, **upgraded}
 
 
 def in_words(value: Any) -> str:

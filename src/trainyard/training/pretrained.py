@@ -20,7 +20,9 @@ from trainyard.trust.safe_yaml import read_config
 from trainyard.trust.signature import read_signed
 
 Weights = Mapping[str, Tensor]
-MAY_DIFFER = ("num_classes", "max_length", "pool", "dropout", "stochastic_depth")  # keys of the model, for fine-tuning
+MAY_DIFFER = (  # keys of the model, for fine-tuning
+    "num_classes", "max_length", "pool", "dropout", "attention_dropout", "stochastic_depth",
+)  # fmt: skip
 log = logging.getLogger(__name__)
 
 

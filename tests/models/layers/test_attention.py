@@ -115,7 +115,7 @@ def test_stochastic_depth_rises_linearly_and_leaves_whole_rows_out() -> None:
         (lambda: SelfAttention(128, 3), "heads=3 must divide dim=128"),
         (lambda: SelfAttention(128, 0), "heads=0 must divide dim=128"),
         (lambda: SelfAttention(12, 4, rotary=True), "rotates pairs, so head_dim=3 must be even"),
-        (lambda: SelfAttention(12, 4, dropout=1.0), r"attention dropout=1.0 must be in \[0, 1\)"),
+        (lambda: SelfAttention(12, 4, dropout=1.0), r"attention_dropout=1.0 must be in \[0, 1\)"),
         (lambda: Positions("rotational", 10, 4), "positions=rotational is unknown; choose one of learned, sinusoidal"),
         (
             lambda: Positions("none", 10, 4)(torch.zeros(1, 8, 4), start=3),
@@ -123,6 +123,7 @@ def test_stochastic_depth_rises_linearly_and_leaves_whole_rows_out() -> None:
         ),
         (lambda: TransformerBlock(8, 2, 8, norm="middle"), "norm=middle is unknown; choose one of post, pre"),
         (lambda: TransformerBlock(8, 2, 8, dropout=-0.1), r"dropout=-0.1 must be in \[0, 1\)"),
+        (lambda: TransformerBlock(8, 2, 8, attention_dropout=1), r"attention_dropout=1 must be in \[0, 1\)"),
         (lambda: TransformerStack(0, 8, heads=2, ff_dim=8), "depth=0 must be at least 1"),
         (lambda: TransformerStack(2, 8, heads=2, ff_dim=8, stochastic_depth=1.0), "stochastic_depth=.* must be in"),
     ],

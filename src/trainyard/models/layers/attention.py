@@ -49,7 +49,7 @@ class SelfAttention(nn.Module):
         self.heads, self.head_dim = heads, dim // heads if head_dim is None else head_dim
         if rotary and self.head_dim % 2:
             raise ValueError(f"positions=rotary rotates pairs, so head_dim={self.head_dim} must be even")
-        self.dropout, self.causal, self.rotary = check_probability("attention dropout", dropout), causal, rotary
+        self.dropout, self.causal, self.rotary = check_probability("attention_dropout", dropout), causal, rotary
         self.qkv = nn.Linear(dim, 3 * heads * self.head_dim)
         self.out = nn.Linear(heads * self.head_dim, dim)
 

@@ -16,10 +16,15 @@ def left_aligned(tokens: Tensor) -> Tensor:  # (B, T) -> (B, T)
     return tokens.gather(1, alignment(tokens))
 
 
-def restore(hidden: Tensor, order: Tensor) -> Tensor:  # (B, T, dim), (B, T) -> (B, T, dim)
-    """Undo an `alignment`: the output of each token at that token's position."""
-    rows = torch.arange(len(order), device=order.device)
-    return hidden[rows[:, None], order.argsort(dim=1)]
+def restore(hidden: Tensor, order: Tensor, positions: Tensor | None = None) -> Tensor:
+    """Undo an `alignment` (B, T): the output (B, T, dim) of each token at that token's position.
+
+    With `positions` (B, T): (N, dim), of the tokens where it is True.
+    """
+    starts = order.shape[1] * torch.arange(len(order), device=order.device)
+    index = starts[:, None] + order.argsort(dim=1)  # (B, T), into the rows of all tokens
+    found = index if positions is None else index[positions]
+    return hidden.flatten(0, 1).index_select(0, found.flatten()).unflatten(0, found.shape)
 
 
 def lengths(tokens: Tensor) -> Tensor:  # (B, T) -> (B,)

@@ -17,7 +17,8 @@ class TransformerBlock(nn.Module):
     """Attention between tokens, then a feed-forward network on each token; each output is added to its input.
 
     `norm: post` normalizes the sums, as in the paper; `pre` normalizes the inputs (Xiong et al., 2020). `dropout` acts
-    on what is added; `stochastic_depth` omits it for a fraction of the rows (Huang et al., 2016).
+    on what is added, `attention_dropout` on the attention weights; `stochastic_depth` omits what is added for a
+    fraction of the rows (Huang et al., 2016).
     """
 
     def __init__(
@@ -32,12 +33,13 @@ class TransformerBlock(nn.Module):
         causal: bool = False,
         rotary: bool = False,
         stochastic_depth: float = 0.0,
+        attention_dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if norm not in NORMS:
             raise ValueError(f"norm={norm} is unknown; choose one of {', '.join(NORMS)}")
         self.pre = norm == "pre"
-        self.attention = SelfAttention(dim, heads, head_dim, causal=causal, rotary=rotary)
+        self.attention = SelfAttention(dim, heads, head_dim, attention_dropout, causal, rotary)
         self.feed_forward = nn.Sequential(nn.Linear(dim, ff_dim), make_activation(activation), nn.Linear(ff_dim, dim))
         self.norms = nn.ModuleList(nn.LayerNorm(dim, EPSILON) for _ in range(2))
         self.dropout = nn.Dropout(check_probability("dropout", dropout))
