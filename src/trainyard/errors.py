@@ -1,5 +1,6 @@
 """Errors that a user can fix, and how they are shown."""
 
+import errno
 import os
 import re
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # what a terminal would obey
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a disk without space, a quota, a limit on one file
 
 
 class UserError(Exception):
@@ -48,6 +50,8 @@ def describe_error(error: Exception) -> str:
     text = str(error).strip()
     if text.startswith("Caught ") and "Original Traceback" in text:  # torch's way to pass on a data worker's error
         text = text.splitlines()[-1].partition(": ")[2]
+    if isinstance(error, OSError) and error.errno in FULL_DISK:
+        return f"{error.filename or 'a file'} cannot be written: {error.strerror}"
     if isinstance(error, UserError | FileNotFoundError | ValueError):
         return text
     trace = error.__traceback__

@@ -14,7 +14,7 @@ PART = re.compile(r"\.(.+)\.(\d+)\.part")  # .NAME.PID.part: half a file, writte
 def write_durably(path: str | Path, put: Callable[[IO[bytes]], Any]) -> None:
     """Write a file with `put`. If the process dies, `path` is the old file or the new one, complete.
 
-    OSError if the disk is full: the old file is still there then, and nothing else.
+    OSError with the name of the file if the disk is full: the old file is still there then, and nothing else.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -25,8 +25,10 @@ def write_durably(path: str | Path, put: Callable[[IO[bytes]], Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    except BaseException:
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None:
+            error.filename = str(path)
         raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:

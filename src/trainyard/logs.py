@@ -4,9 +4,10 @@ import logging
 import os
 import shutil
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from traceback import format_exc
 from typing import TYPE_CHECKING
@@ -128,14 +129,35 @@ def render(table: "RenderableType", width: int | None = None) -> str:
     return without_control(capture.get().rstrip())
 
 
+class LogFile(logging.FileHandler):
+    """Append to a file; what cannot be written, to a full disk, is left out without a traceback on stderr."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's name
+        """Report any other error as logging does."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+    def close(self) -> None:
+        """Close the file, and drop what could not be written."""
+        with suppress(OSError):
+            super().close()
+
+
+def _report_thread_error(args: threading.ExceptHookArgs) -> None:
+    """Print a thread's error, but not that of TensorBoard's writer, which raises it again in the main thread."""
+    if not (isinstance(args.exc_value, OSError) and type(args.thread).__module__.startswith("tensorboard.")):
+        threading.__excepthook__(args)
+
+
 @contextmanager
 def log_to_file(file: Path) -> Iterator[None]:
     """Append everything that is logged, and every warning, to `file`."""
-    handler = logging.FileHandler(file)
+    handler = LogFile(file)
     handler.setFormatter(CleanFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
     logging.captureWarnings(True)
+    threading.excepthook = _report_thread_error
     try:
         yield
     except BaseException:
@@ -143,6 +165,7 @@ def log_to_file(file: Path) -> Iterator[None]:
         raise
     finally:
         logging.captureWarnings(False)
+        threading.excepthook = threading.__excepthook__
         root.removeHandler(handler)
         handler.close()
 

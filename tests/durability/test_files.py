@@ -15,6 +15,7 @@ from interrupt import cut_off
 import trainyard
 from trainyard.durability.checkpoint_io import DurableIO
 from trainyard.durability.resume_points import newest_intact, resume_points
+from trainyard.durability.run_lock import RunLock, read_status
 from trainyard.files import remove_parts, write_durably
 from trainyard.trust.checkpoint_files import integrity_error
 
@@ -53,10 +54,10 @@ write_durably(sys.argv[1], put)
     assert {path.name for path in tmp_path.iterdir()} == {"a.ckpt", mine.name}
 
 
-def full_disk() -> None:
-    """No file of this process may grow above 100 kB from now on."""
+def full_disk(most: int = 100_000) -> None:
+    """No file of this process may grow above so many bytes from now on."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
 
 def save_on_a_full_disk(words: list[str]) -> None:
@@ -67,6 +68,11 @@ def save_on_a_full_disk(words: list[str]) -> None:
 def train_on_a_full_disk(words: list[str]) -> None:
     full_disk()
     processes.train(words)
+
+
+def train_on_a_disk_of(words: list[str]) -> None:
+    full_disk(int(words[0]))
+    processes.train(words[1:])
 
 
 def test_a_full_disk_is_one_sentence_and_the_old_checkpoint_intact(tmp_path: Path) -> None:
@@ -90,6 +96,40 @@ def test_a_run_whose_disk_fills_up_stops_with_a_sentence_and_continues_when_ther
     again = trainyard.train([f"resume={tmp_path}/cut"])
     a, b = (run.task("last").state_dict() for run in (whole, again))
     assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+@pytest.mark.parametrize(("most", "logger"), [(4500, "tensorboard"), (9000, "none")])  # config.yaml has less
+def test_logs_that_cannot_be_written_end_a_run_with_sentences(most: int, logger: str, tmp_path: Path) -> None:
+    words = [*SHORT, f"logger={logger}", "trainer.log_every_n_steps=1", "trainer.max_epochs=30",
+             "callbacks.resume=null", "callbacks.best=null", f"run.dir={tmp_path}/here"]  # fmt: skip
+    done = processes.run(train_on_a_disk_of, str(most), *words, folder=tmp_path)
+    name = "a file" if logger == "tensorboard" else f"{tmp_path}/here/metrics.jsonl"
+    assert done.returncode == 1 and f"error: {name} cannot be written: File too large" in done.stderr
+    assert "the disk is full, or a quota is used up" in done.stderr
+    assert f"continue with: trainyard train resume={tmp_path}/here" in done.stderr
+    assert ("crash.txt" in done.stderr) == (tmp_path / "here" / "crash.txt").exists()
+    assert len(done.stderr.splitlines()) <= 6 and "Traceback" not in done.stderr and "Logging" not in done.stderr
+    assert read_status(tmp_path / "here")["state"] == "failed"
+
+
+def test_a_status_is_replaced_in_its_place_if_there_is_no_space(tmp_path: Path) -> None:
+    lock = RunLock(tmp_path)
+    with pytest.raises(KeyboardInterrupt), lock:
+        lock.write_status("running", note="x" * 300)
+        (tmp_path / f".status.json.{os.getpid()}.part").mkdir()  # so that the new file cannot be made
+        raise KeyboardInterrupt
+    assert read_status(tmp_path)["state"] == "interrupted"
+
+
+@pytest.mark.parametrize(("most", "name"), [("200", "tokens.npy"), ("600", "tokenizer.json")])
+def test_tokens_that_do_not_fit_on_the_disk_are_removed(most: str, name: str, text_root: Path, tmp_path: Path) -> None:
+    words = [*SHORT[6:], "data=text_folder", f"data.root={text_root}", "model=bow", f"data.cache={tmp_path}/cache",
+             f"run.dir={tmp_path}/here"]  # fmt: skip
+    done = processes.run(train_on_a_disk_of, most, *words, folder=tmp_path)
+    assert done.returncode == 1 and f"{name} cannot be written: File too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [file.suffix for file in (tmp_path / "cache" / "tokens").iterdir()] == [".lock"]
+    assert trainyard.train([*words, "trainer.max_epochs=1"]).summary["epochs"] == 1
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty"])

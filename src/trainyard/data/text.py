@@ -24,7 +24,7 @@ from trainyard.data.loading.tokens import (
     train_tokenizer,
     write_documents,
 )  # fmt: skip
-from trainyard.files import read_small
+from trainyard.files import read_small, write_durably
 
 MAX_TOKENIZER = 1 << 26  # bytes of a tokenizer.json
 SIDES = ("left", "right")
@@ -108,8 +108,12 @@ class Text(DataModule):
             if not folder.is_dir():
                 partial = folder.with_suffix(".partial")
                 shutil.rmtree(partial, ignore_errors=True)
-                self.tokenize(partial)
-                partial.rename(folder)
+                try:
+                    self.tokenize(partial)
+                    partial.rename(folder)
+                except BaseException:
+                    shutil.rmtree(partial, ignore_errors=True)
+                    raise
 
     def tokenize(self, folder: Path) -> None:
         """Train the tokenizer on the training split, without the validation samples, and encode every split."""
@@ -131,7 +135,8 @@ class Text(DataModule):
         tokenizer = train_tokenizer(self.kind, [texts[row] for row in rest], self.vocab_size)
         for split, (texts, labels) in read.items():
             write_documents(tokenizer, texts, labels, folder / split)
-        tokenizer.save(str(folder / "tokenizer.json"))
+        content = tokenizer.to_str(pretty=True).encode()
+        write_durably(folder / "tokenizer.json", lambda file: file.write(content))
 
     def check_classes(self, split: str, labels: Sequence[int]) -> None:
         """Raise ValueError for a class without a sample."""

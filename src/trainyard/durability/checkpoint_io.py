@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
+from trainyard.errors import UserError
 from trainyard.files import write_durably
 from trainyard.trust.checkpoint_files import load_checkpoint
 from trainyard.trust.plain_state import to_plain
@@ -30,7 +31,7 @@ class DurableIO(TorchCheckpointIO):
         return load_checkpoint(Path(path), map_location=map_location)
 
 
-class CheckpointError(OSError):
+class CheckpointError(UserError):
     """A checkpoint that could not be written."""
 
 

@@ -1,13 +1,12 @@
 """The report of a crash: crash.txt, and the message with its usual fix."""
 
-from contextlib import suppress
 from pathlib import Path
 from traceback import format_exception
 
 import torch
 
 from trainyard.durability.non_finite import NonFiniteLossError
-from trainyard.errors import UserError, causes, train_command
+from trainyard.errors import FULL_DISK, UserError, causes, train_command
 from trainyard.files import write_durably
 
 OUT_OF_MEMORY = (
@@ -19,6 +18,7 @@ WORKER_KILLED = (
     "a data worker was killed, in most cases by the operating system for lack of memory: lower data.num_workers, or "
     "use less memory per sample"
 )
+DISK_FULL = "the disk is full, or a quota is used up: delete what is not needed, or move the run to another disk"
 
 
 def suggest_fix(error: BaseException) -> str:
@@ -27,16 +27,21 @@ def suggest_fix(error: BaseException) -> str:
         return OUT_OF_MEMORY
     if "DataLoader worker" in str(error) and any(word in str(error) for word in ("killed", "exited unexpectedly")):
         return WORKER_KILLED
+    if isinstance(error, OSError) and error.errno in FULL_DISK:
+        return DISK_FULL
     return ""
 
 
 def write_crash_report(error: Exception, path: Path) -> None:
     """Write the traceback to crash.txt, and add to the error what is printed below it."""
-    with suppress(OSError):  # a full disk
-        text = "".join(format_exception(error)).encode()
+    text = "".join(format_exception(error)).encode()
+    try:
         write_durably(path / "crash.txt", lambda file: file.write(text))
+        place = f"traceback: {path / 'crash.txt'}"
+    except OSError:  # a full disk
+        place = ""
     fix = next(filter(None, map(suggest_fix, causes(error))), "")  # a logger may have wrapped a worker's death
-    notes = [fix, "" if isinstance(error, UserError) else f"traceback: {path / 'crash.txt'}"]
-    again = "" if isinstance(error, NonFiniteLossError) else f"continue with: {train_command()} resume={path}"
-    for note in filter(None, [*notes, again]):
+    can_continue = (path / "config.resolved.yaml").is_file() and not isinstance(error, NonFiniteLossError)
+    again = f"continue with: {train_command()} resume={path}" if can_continue else ""
+    for note in filter(None, [fix, "" if isinstance(error, UserError) else place, again]):
         error.add_note(note)

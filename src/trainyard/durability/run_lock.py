@@ -31,6 +31,12 @@ def read_status(folder: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def overwrite(file: Path, text: bytes) -> None:
+    """Replace the content of a file in its place: this needs no space, but a crash meanwhile leaves half of it."""
+    with file.open("r+b") as opened:
+        opened.write(text.ljust(os.fstat(opened.fileno()).st_size))
+
+
 def is_locked(folder: Path) -> bool:
     """Whether a process uses the directory; writes nothing."""
     if folder.resolve() in _held:
@@ -64,8 +70,8 @@ class RunLock:
             raise UserError(f"{self.path} is in use by {owner}; wait for it, or choose another run.dir")
         file.seek(0)
         file.truncate()
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
+        with suppress(OSError):  # a full disk: whoever finds the lock taken is not told by whom
+            os.write(file.fileno(), f"process {os.getpid()} on {socket.gethostname()}".encode())
         self.file = file
         _held.add(self.path.resolve())
         return self
@@ -76,8 +82,13 @@ class RunLock:
         now = datetime.now().astimezone().isoformat(timespec="seconds")
         attempt = old.get("attempt", 0) + (state == "running")
         new = {"state": state, "host": socket.gethostname(), "pid": os.getpid(), "attempt": attempt, "time": now}
-        text = json.dumps({**new, **more}, indent=2) + "\n"
-        write_durably(self.path / STATUS, lambda file: file.write(text.encode()))
+        text = json.dumps({**new, **more}, indent=2).encode() + b"\n"
+        try:
+            write_durably(self.path / STATUS, lambda file: file.write(text))
+        except OSError:
+            if not (self.path / STATUS).is_file():
+                raise
+            overwrite(self.path / STATUS, text)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         status = read_status(self.path)
@@ -85,7 +96,7 @@ class RunLock:
             code = getattr(error, "code", None)
             state = {PREEMPTED: "preempted", INTERRUPTED: "interrupted"}.get(code, "failed")  # pyright: ignore
             state = "interrupted" if isinstance(error, KeyboardInterrupt) else state
-            with suppress(OSError):  # a full disk: that the lock is free tells enough
+            with suppress(OSError):  # that the lock is free tells enough
                 self.write_status(state, error=f"{type(error).__name__}: {error}"[:300])
         if self.file:
             _held.discard(self.path.resolve())

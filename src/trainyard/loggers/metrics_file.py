@@ -30,8 +30,12 @@ class MetricsFile(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         values = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
-        with self.path.open("a") as file:
-            file.write(json.dumps({"step": step, "time": round(time.time(), 3), **values}) + "\n")
+        try:
+            with self.path.open("a") as file:
+                file.write(json.dumps({"step": step, "time": round(time.time(), 3), **values}) + "\n")
+        except OSError as error:  # a full disk
+            error.filename = str(self.path)
+            raise
 
     @rank_zero_only
     def save(self) -> None:
