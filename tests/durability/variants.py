@@ -164,6 +164,8 @@ VARIANTS: dict[str, list[str]] = {
     "masked language model": [*BLOCKS, "model=bert", "data=imdb_mlm", "data._target_=variants.Gaps", "model.dim=8"],
     "causal language model": [*BLOCKS, "model=gpt", "data=imdb_lm", "data._target_=variants.Continued", "model.dim=8",
                               "data.tokenizer=word", "model.dropout=0.5", "callbacks.samples=null"],
+    "language model with samples": [*BLOCKS, "model=gpt", "data=imdb_lm", "data._target_=variants.Continued",
+                                    "model.dim=8", "data.tokenizer=word", "callbacks.samples.max_new_tokens=3"],
     "cutmix": [*IMAGES, "model=cnn", "model.stages=[[4]]", "model.dense=8", "data.mix=cutmix"],
     "ema, bf16, workers": [*NET, "callbacks=ema", "callbacks.ema.decay=0.9", "hardware.precision=bf16-mixed",
                            "model.dropout=0.5", "data.num_workers=2"],
