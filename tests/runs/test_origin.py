@@ -1,5 +1,6 @@
 """What a run began with: other data is refused as it is resumed, other code named."""
 
+import importlib
 import json
 import shutil
 from pathlib import Path
@@ -46,17 +47,24 @@ def test_other_packages_and_modules_are_named(begun: Path, caplog) -> None:
     file = begun / "environment.json"
     facts = json.loads(file.read_text())
     facts["packages"] |= {"torch": "1.0", "zipp": "0", "absl-py": "0"}
-    facts["sources"] |= {"trainyard.tasks.base": "0"}
+    facts["sources"] |= {"trainyard": "0"}
     file.write_text(json.dumps(facts))
     trainyard.train([f"resume={begun}"])
     assert (
         "with other code than at its beginning, so that its end may differ: packages: torch 1.0 there," in caplog.text
     )
-    assert "; modules: trainyard.tasks.base" in caplog.text
+    assert "; modules: trainyard" in caplog.text
     assert "other code than at its beginning" in (begun / "run.log").read_text()
 
 
-def test_sources_are_the_modules_that_are_not_installed() -> None:
+def test_sources_are_the_packages_and_modules_that_are_not_installed(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "my_lab").mkdir()
+    for name in ("__init__", "net"):
+        (tmp_path / "my_lab" / f"{name}.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.import_module("my_lab")
     found = sources()
-    assert {"trainyard", "trainyard.runs.provenance", "interrupt"} <= found.keys()
+    assert {"trainyard", "my_lab", "interrupt"} <= found.keys()
+    (tmp_path / "my_lab" / "net.py").write_text("x = 1")
+    assert {name for name, digest in sources().items() if found[name] != digest} == {"my_lab"}
     assert not {"torch", "lightning", "json", "yaml"} & found.keys()

@@ -60,14 +60,15 @@ def packages() -> dict[str, str]:
 
 
 def sources() -> dict[str, str]:
-    """A digest of each imported module that is no installed package: a user's own, and Trainyard's in a checkout."""
+    """A digest of the source files of each imported package, or module, that is not an installed one: a user's own."""
     installed = [Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")]
     found = {}
-    for name, module in sorted(sys.modules.items()):
-        file = Path(getattr(module, "__file__", None) or "/")
+    for name in sorted({module.partition(".")[0] for module in sys.modules} - {"__main__"}):
+        file = Path(getattr(sys.modules.get(name), "__file__", None) or "/")
         outside = not any(file.is_relative_to(folder) for folder in installed) and "site-packages" not in file.parts
         if outside and file.suffix == ".py" and file.is_file():
-            found[name] = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+            files = sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]
+            found[name] = hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()[:16]
     return found
 
 
