@@ -18,7 +18,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "trust": {"config_keys", "errors", "files"},
     "durability": {"errors", "files", "trust"},
     "report": {"config_keys", "errors", "files", "loggers", "logs", "trust"},
-    "config": {"config_keys", "errors", "machine", "tasks", "trust"},
+    "config": {"config_keys", "errors", "files", "machine", "tasks", "trust"},
     "inference": {"data", "models", "tasks"},
     "callbacks": {"durability", "inference", "logs"},
     "runs": {

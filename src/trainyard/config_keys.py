@@ -1,10 +1,10 @@
 """What each key of the config does: it changes the numbers of a run, describes the machine, or is bookkeeping.
 
 The only table of this: which keys may change when a run is resumed, which are hyperparameters, which distinguish the
-rows of a report or the trials of two studies, and what the best.yaml of a sweep contains.
+rows of a report or the trials of two studies, what the best.yaml of a sweep and a new run like=RUN take over.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any
 
@@ -35,6 +35,10 @@ FIXED_ON_RESUME = {  # neither changes the experiment, and yet a resumed run kee
     "data.eval_batch_size": "sums over other parts differ in their last bits",
     "test": "a finished run is not opened again to test it",
 }
+OWN = (  # a new run like=RUN does not take these over: which run it is, and where
+    "resume", "trust", "debug", "check", "run.", "hydra.", "callbacks.pruning.", "trainer.default_root_dir",
+    "trainer.enable_progress_bar",
+)  # fmt: skip
 RENAMED = {"task.base_lr": "task.backbone_lr_scale", "data.memory": "data.in_memory_bytes"}  # since 0.1
 MOVED = {  # targets in the configs of runs made before the modules were grouped, and where they are now
     "trainyard.reliability.best.Best": "trainyard.durability.best.Best",
@@ -49,10 +53,14 @@ _TRANSFORMERS = (
 ADDED = {"model.attention_dropout": (_TRANSFORMERS, 0.0)}  # of these targets, and what holds for runs without the key
 
 
+def _is_in(key: str, entries: Iterable[str]) -> bool:
+    return any(key == entry or (entry.endswith(".") and key.startswith(entry)) for entry in entries)
+
+
 def kind_of(key: str) -> Kind:
     """The kind of a dotted key (without + or ~)."""
     for kind, entries in KINDS.items():
-        if any(key == entry or (entry.endswith(".") and key.startswith(entry)) for entry in entries):
+        if _is_in(key, entries):
             return kind
     return Kind.BOOKKEEPING if key.endswith(PLACES) else Kind.NUMBERS
 
@@ -67,11 +75,28 @@ def may_change_on_resume(key: str) -> bool:
     return not changes_numbers(key) and key not in FIXED_ON_RESUME
 
 
+def is_inherited(key: str) -> bool:
+    """Whether a new run that begins with another one's config takes over the key."""
+    return not _is_in(key, OWN) and not key.endswith(PLACES)
+
+
 def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
     """Nested mappings as one mapping with dotted keys."""
     if not isinstance(node, dict) or not node:
         return {prefix[:-1]: node}
     return {key: value for name, child in node.items() for key, value in flatten(child, f"{prefix}{name}.").items()}
+
+
+def unflatten(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of `flatten`."""
+    node: dict[str, Any] = {}
+    for key, value in values.items():
+        *parents, name = key.split(".")
+        inner = node
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+        inner[name] = value
+    return node
 
 
 def upgrade(config: Mapping[str, Any]) -> dict[str, Any]:

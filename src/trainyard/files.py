@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any
 
@@ -53,6 +53,11 @@ def read_small(path: str | Path, most: int = 1 << 19) -> bytes:
     if len(content) > most:
         raise OSError(f"{path} is larger than {most:,} bytes")
     return content
+
+
+def newest_first(files: Iterable[Path]) -> list[Path]:
+    """The folders of these files, that of the newest file first."""
+    return [file.parent for file in sorted(files, key=lambda file: file.lstat().st_mtime, reverse=True)]
 
 
 def unshare(path: Path) -> None:

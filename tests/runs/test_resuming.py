@@ -88,14 +88,14 @@ def test_latest_is_the_newest_that_is_not_done(done: trainyard.Run, short: list[
     assert run.path == tmp_path / "cut" and run.summary["epochs"] == 2
 
 
-def test_an_experiment_file_that_is_gone_is_named(short: list[str], tmp_path: Path) -> None:
+def test_a_run_continues_without_the_experiment_file_that_it_began_with(short: list[str], tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("# @package _global_\nseed: 3\n")
-    trainyard.train([*short, *WORDS, f"experiment={file}", f"run.dir={tmp_path}/here"])
+    words = [*short, *WORDS, f"experiment={file}", f"run.dir={tmp_path}/here"]
+    trainyard.train(words)
     file.unlink()
     done = processes.run(processes.train, f"resume={tmp_path}/here", "trainer.max_epochs=3", folder=tmp_path)
-    assert "mine.yaml: there is no such file, and none in conf/experiment" in done.stderr
-    assert len(done.stderr.splitlines()) == 2
+    assert done.returncode == 0 and "epoch 3/3" in done.stdout, done.stderr
 
 
 def test_what_to_continue_is_decided_under_the_lock(short: list[str], tmp_path: Path, caplog) -> None:

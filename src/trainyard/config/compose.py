@@ -16,6 +16,7 @@ from trainyard.config.composition import (
     compose_overrides,
 )
 from trainyard.config.experiment_file import register_experiment_files
+from trainyard.config.like import register_like
 from trainyard.config.suggestions import explain_composition_error
 from trainyard.config.user_conf import add_user_modules, package_conf, set_user_conf
 from trainyard.errors import UserError
@@ -23,10 +24,12 @@ from trainyard.errors import UserError
 
 def compose(overrides: list[str]) -> Composed:
     """Compose without a command line, as notebooks and tests do; UserError for a mistyped override."""
+    words = list(overrides)
     try:
-        return compose_overrides(overrides)
+        words = register_like(words)
+        return compose_overrides(words)
     except COMPOSITION_ERRORS as error:
-        raise UserError(explain_composition_error(error, overrides)) from error
+        raise UserError(explain_composition_error(error, words)) from error
 
 
 def run_hydra(task_function: Any, argv: list[str]) -> None:
@@ -37,6 +40,7 @@ def run_hydra(task_function: Any, argv: list[str]) -> None:
     register_experiment_files(sys.argv[1:])
     sys.argv[1:] = addable(sys.argv[1:])
     try:
+        sys.argv[1:] = register_like(sys.argv[1:])
         hydra.main(config_path=str(package_conf()), config_name=CONFIG_NAME, **VERSION_BASE)(task_function)()
     except COMPOSITION_ERRORS as error:
         overrides = [word for word in sys.argv[1:] if "=" in word and not word.startswith("-")]

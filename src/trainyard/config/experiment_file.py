@@ -23,7 +23,7 @@ REFERABLE = (  # by these groups: keys that contain no path
 )  # fmt: skip
 READERS = ("data", "model", "task", "optimizer", "scheduler", "pretrained")  # groups whose paths are read from
 ELSEWHERE = re.compile(r"^(/|~|\\|\w:[/\\])|(^|[/\\])\.\.([/\\]|$)")  # absolute, or a parent folder
-_registered: dict[str, Any] = {}
+_registered: dict[tuple[str, str], Any] = {}
 
 
 def register_experiment_files(words: Iterable[str]) -> None:
@@ -37,17 +37,27 @@ def register_experiment_files(words: Iterable[str]) -> None:
 
 
 def _register(file: Path, name: str) -> None:
-    """Store the content of the file where Hydra looks for the group's option of that name."""
+    """Check the content of the file, and store it where Hydra looks for the group's option of that name."""
     config = read_config(file)
+    check_foreign(config, file)
+    store(GROUP, name, config)
+
+
+def check_foreign(config: dict[str, Any], file: Path) -> None:
+    """Raise UserError if the config of an experiment in `file` names code, or writes outside of the run directory."""
     chosen = re.findall(r"/?hydra[\w/]*|[^\s']*(?:\.\.|//)[^\s']*", str(config.get("defaults")))
     if forbidden := [*(key for key in config if key in FORBIDDEN and config[key] is not None), *chosen]:
         raise UserError(f"{file} sets {forbidden[0]}, which only the command line may set")
     _check_names_no_code(config, file)
     _check_writes_inside({name: node for name, node in config.items() if name != "defaults"}, "", file)
-    if _registered.get(name) == config:
+
+
+def store(group: str, name: str, config: dict[str, Any]) -> None:
+    """Make an experiment known to Hydra as the option `name` of a group."""
+    if _registered.get((group, name)) == config:
         return
-    _registered[name] = config
-    *folders, option = [part for part in f"{GROUP}/{name}".split("/") if part]
+    _registered[group, name] = config
+    *folders, option = [part for part in f"{group}/{name}".split("/") if part]
     node = OmegaConf.create(config)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Hydra 1.4 warns of a name that is stored again: the file has changed

@@ -24,13 +24,15 @@ DIRECTIONS = {  # words in the name of a score; any other is believed
 }  # fmt: skip
 
 
-def validate(composed: Composed, cfg: DictConfig, started: Mapping[str, Any] | None = None) -> None:
+def validate(
+    requested: Composed, composed: Composed, cfg: DictConfig, started: Mapping[str, Any] | None = None
+) -> None:
     """Raise UserError for the first thing that is wrong with a config.
 
-    `composed` is the config as the user asked for it, `cfg` the same, resolved; `started` is the resolved config of the
-    run in `cfg.run.dir` where this training continues one.
+    `requested` is what the user typed, `composed` the config that it stands for (of resume=RUN, that run's), `cfg` the
+    same, resolved; `started` is the resolved config of the run in `cfg.run.dir` where this training continues one.
     """
-    check_override_types(composed)
+    check_override_types(requested)
     check_monitor_mode(cfg)
     check_devices(cfg)
     check_hardware(cfg.hardware)

@@ -113,9 +113,9 @@ def _compared_config(cfg: dict[str, Any]) -> str:
 
 
 def _portable(word: str) -> str:
-    """`pretrained=RUN` with the run's name instead of its place on this machine."""
+    """`pretrained=RUN` and `like=RUN` with the run's name instead of its place on this machine."""
     key, _, value = word.partition("=")
-    is_run = key == "pretrained" and (Path(value) / "config.resolved.yaml").is_file()
+    is_run = key == "like" or (key == "pretrained" and (Path(value) / "config.resolved.yaml").is_file())
     return f"{key}=outputs/{Path(value).resolve().parent.name}/..." if is_run else word
 
 

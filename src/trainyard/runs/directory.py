@@ -12,10 +12,9 @@ from omegaconf import DictConfig, OmegaConf
 from trainyard.config.composition import Composed
 from trainyard.errors import UserError
 from trainyard.files import write_durably
-from trainyard.trust.signature import sign
+from trainyard.trust.signature import CHOICES, COMPOSED, OVERRIDES, RESOLVED, sign
 
-COMPOSED, RESOLVED, SUMMARY = "config.yaml", "config.resolved.yaml", "summary.json"
-CHOICES, OVERRIDES = "choices.yaml", "overrides.yaml"  # config group: chosen option; the words as typed
+SUMMARY = "summary.json"
 ENVIRONMENT = "environment.json"  # where it came from
 TOKENIZER = "tokenizer.json"  # of a run on text
 

@@ -11,7 +11,7 @@ from trainyard.config.validate import needs_total_steps
 from trainyard.config_keys import flatten, may_change_on_resume
 from trainyard.durability.run_lock import is_locked, read_status
 from trainyard.errors import UserError, did_you_mean
-from trainyard.files import read_small
+from trainyard.files import newest_first, read_small
 from trainyard.runs.directory import CHOICES, COMPOSED, OVERRIDES, RESOLVED, SUMMARY
 from trainyard.runs.run import Run
 from trainyard.trust.safe_yaml import read_config, read_yaml
@@ -57,12 +57,12 @@ def load_stored_config(requested: Composed) -> Composed:
 
 def latest_unfinished(root: Path, trust: bool) -> Path:
     """The newest run of this user's below `root` that is not done and that no process works on."""
-    files = sorted(root.rglob("status.json"), key=lambda file: file.lstat().st_mtime, reverse=True)
-    own = [file.parent for file in files if trust or read_signed(file.parent) is not None]
+    found = newest_first(root.rglob("status.json"))
+    own = [path for path in found if trust or read_signed(path) is not None]
     for path in own:
         if read_status(path).get("state") != "done" and not is_locked(path):
             return path
-    others = len(files) - len(own)
+    others = len(found) - len(own)
     note = f"; {others} more are not yours (trust=true includes them)" if others else ""
     raise UserError(f"resume=latest: there is no unfinished run below {root} (of {len(own)}){note}")
 

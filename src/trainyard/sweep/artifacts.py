@@ -10,18 +10,16 @@ from typing import Any
 
 import optuna
 import yaml
-from omegaconf import OmegaConf
 from optuna.trial import FrozenTrial, TrialState
 
-from trainyard.config.compose import compose
-from trainyard.config_keys import changes_numbers, flatten
+from trainyard.config.from_run import experiment_from_run, is_portable
 from trainyard.errors import UserError
 from trainyard.files import write_durably
 from trainyard.runs.directory import CHOICES, COMPOSED
 from trainyard.sweep.options import Options
 from trainyard.sweep.trial_queue import REASON, best_trial, counted_trials
 from trainyard.sweep.trial_run import TrialRuns
-from trainyard.trust.safe_yaml import read_config, read_yaml
+from trainyard.trust.safe_yaml import read_config
 
 PLOTS = ("optimization_history", "param_importances", "slice", "parallel_coordinate", "intermediate_values", "timeline")
 MAX_LEGEND = 10  # entries
@@ -65,23 +63,11 @@ def trials_csv(trials: list[FrozenTrial], options: Options, runs: TrialRuns) -> 
 def best_experiment(trial: FrozenTrial, options: Options, runs: TrialRuns) -> str:
     """The best trial's whole config as an experiment: choices of groups, and the values that differ from theirs."""
     folder = runs.folder(trial)
-    chosen = read_yaml(folder / CHOICES) or {}
-    usual = compose([])
-    left_out = ("experiment", "sweep")
-    groups = {
-        group: choice for group, choice in chosen.items()
-        if not group.startswith("hydra/") and group not in left_out and choice != usual.choices.get(group)
-    }  # fmt: skip
-    base = flatten(OmegaConf.to_container(compose([f"{group}={choice}" for group, choice in groups.items()]).cfg))
-    there = flatten(read_config(folder / COMPOSED))
-    body = OmegaConf.create()
-    for key, value in there.items():
-        if base.get(key) != value and (changes_numbers(key) or key.startswith("data.")) and key != "data.cache":
-            OmegaConf.update(body, key, value)
+    choices, config = (read_config(folder / name) for name in (CHOICES, COMPOSED))
+    experiment = experiment_from_run(choices, config, is_portable)
     scores = ", ".join(f"{name} {value:.4f}" for name, value in zip(options.objectives, trial.values, strict=True))
-    defaults = {"defaults": [{f"override /{group}": choice} for group, choice in groups.items()]} if groups else {}
     head = f"# @package _global_\n# Trial {trial.number}, the best of the study {options.study}: {scores}.\n"
-    return head + yaml.safe_dump({**defaults, **OmegaConf.to_container(body)}, sort_keys=False)  # pyright: ignore
+    return head + yaml.safe_dump(experiment, sort_keys=False)
 
 
 def draw_plots(study: optuna.Study, options: Options) -> None:

@@ -48,7 +48,7 @@ def run_training(requested: Composed) -> Run | None:
     resumes = (path / RESOLVED).exists() and not cfg.check
     if not cfg.check:
         check_links(path, requested.cfg.trust)
-    validate(composed, cfg, started=read_config(path / RESOLVED) if resumes else None)
+    validate(requested, composed, cfg, started=read_config(path / RESOLVED) if resumes else None)
     configure_torch(cfg.hardware)
     if cfg.check:
         task, data, _ = build(composed, cfg, path, None, None)

@@ -110,5 +110,6 @@ def _refusal(where: Path, what: str) -> UserError:
     """The error for a config that is not the user's own."""
     return UserError(
         f"{where} was not made by you, so it is read as data, but {what}. If you trust its author, run its code with "
-        "--trust (trust=true to resume it), or allow the packages that it needs: TRAINYARD_PACKAGES=one,two"
+        "--trust (trust=true to resume it, or to begin a new run like it), or allow the packages that it needs: "
+        "TRAINYARD_PACKAGES=one,two"
     )

@@ -12,7 +12,9 @@ import platformdirs
 from trainyard.files import read_small, write_durably
 
 SIGNATURE, SIGNATURE_0_1 = ".signature", ".seal"  # the file, and its name in runs of version 0.1
-SIGNED_FILES = ("config.yaml", "choices.yaml", "overrides.yaml", "config.resolved.yaml")  # they name the code that runs
+COMPOSED, RESOLVED = "config.yaml", "config.resolved.yaml"
+CHOICES, OVERRIDES = "choices.yaml", "overrides.yaml"  # config group: chosen option; the words as typed
+SIGNED_FILES = (COMPOSED, CHOICES, OVERRIDES, RESOLVED)  # they name the code that runs
 LENGTH = 32  # bytes of a key
 log = logging.getLogger(__name__)
 
