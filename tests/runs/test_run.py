@@ -8,6 +8,7 @@ import pytest
 import torch
 import yaml
 from lightning import Callback
+from lightning.pytorch.callbacks import BatchSizeFinder
 from PIL import Image
 from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
@@ -200,6 +201,22 @@ def test_a_refusal_leaves_no_directory(short: list[str], tmp_path: Path) -> None
     for word in words:
         with pytest.raises(UserError):
             trainyard.train([*short, *WORDS, f"run.root={tmp_path}", word])
+    assert not list(tmp_path.iterdir())
+
+
+class MyFinder(BatchSizeFinder):
+    """A subclass of the user's own."""
+
+
+@pytest.mark.parametrize(
+    "finder", ["lightning.pytorch.callbacks.BatchSizeFinder", "lightning.pytorch.callbacks.LearningRateFinder",
+               "test_run.MyFinder"],
+)  # fmt: skip
+def test_lightnings_tuners_are_refused(finder: str, short: list[str], tmp_path: Path) -> None:
+    for more in ([], ["check=true"]):
+        words = [f"+callbacks.tuner={{_target_: {finder}}}", f"run.root={tmp_path}", *more]
+        with pytest.raises(UserError, match=r"Finder trains and changes .* data.batch_size=.* optimizer.lr="):
+            trainyard.train([*short, *WORDS, *words])
     assert not list(tmp_path.iterdir())
 
 

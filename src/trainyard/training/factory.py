@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning import Callback, LightningDataModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, ProgressBar
+from lightning.pytorch.callbacks import BatchSizeFinder, Checkpoint, LearningRateFinder, ProgressBar
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
@@ -20,12 +20,18 @@ from trainyard.durability.checkpoint_io import DurableIO
 from trainyard.durability.resume_points import ResumePoints
 from trainyard.durability.resumed_epoch import ResumedEpoch
 from trainyard.durability.seeding import SeedEachBatch
+from trainyard.errors import UserError
 from trainyard.loggers.metrics_file import MetricsFile
 from trainyard.tasks.base import Task
 from trainyard.training.hardware import prepare_network
 from trainyard.training.pretrained import load_pretrained
 
 log = logging.getLogger(__name__)
+TUNER = (
+    "{} trains and changes the config before the run begins, so that the run could not be repeated or resumed. Set "
+    "data.batch_size=... (check=true shows the memory that it needs) and optimizer.lr=... (-m sweep=search "
+    "'optimizer.lr=tag(log,interval(1e-4,1e-1))' finds a good one)"
+)
 
 
 def make_task_and_data(
@@ -48,6 +54,8 @@ def make_run_trainer(cfg: DictConfig, path: Path, task: Task, first_step: int | 
     """
     callbacks = make_group(cfg, "callbacks")
     for callback in callbacks:
+        if isinstance(callback, BatchSizeFinder | LearningRateFinder):
+            raise UserError(TUNER.format(type(callback).__name__))
         if isinstance(callback, Finetune):
             callback.check_parts(task.net)
             if callback.freeze and not cfg.pretrained:
