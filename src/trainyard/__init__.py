@@ -1,6 +1,8 @@
 """Trainyard: research training on PyTorch Lightning and Hydra.
 
-From Python: `run = trainyard.train(["model=mlp", "data=xor"])`, `trainyard.Run("outputs/...").predict(x)`.
+From Python: `run = trainyard.train(["model=mlp", "data=xor"])` trains, and `trainyard.load("outputs/...")` opens a run
+(or "latest") for `run.predict(x)`, `run.generate(prompt)` and `run.summary`; `trust=True` runs the code that someone
+else's run names, `overrides=["data.root=..."]` change its config. Both return a `Run`.
 """
 
 import os
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trainyard.cli.main import main
+    from trainyard.runs.load import load
     from trainyard.runs.run import Run
     from trainyard.training.launch import train
 
@@ -18,8 +21,11 @@ if TYPE_CHECKING:
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
-__all__ = ["Run", "main", "train"]
-_MODULES = {"Run": "trainyard.runs.run", "main": "trainyard.cli.main", "train": "trainyard.training.launch"}
+__all__ = ["Run", "load", "main", "train"]
+_MODULES = {
+    "Run": "trainyard.runs.run", "load": "trainyard.runs.load", "main": "trainyard.cli.main",
+    "train": "trainyard.training.launch",
+}  # fmt: skip
 __version__ = version("trainyard")
 
 

@@ -4,12 +4,14 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
+P, T = ParamSpec("P"), TypeVar("T")
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # what a terminal would obey
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a disk without space, a quota, a limit on one file
 
@@ -21,6 +23,21 @@ class UserError(Exception):
 def train_command() -> str:
     """The command with which this process's user trains: `python train.py`, or `trainyard train` in any folder."""
     return f"python {sys.argv[0]}" if Path(sys.argv[0]).name == "train.py" else "trainyard train"
+
+
+def short_traceback(function: Callable[P, T]) -> Callable[P, T]:
+    """Let a public function raise UserError without its inner traceback, unless its overrides contain debug=true."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except UserError as error:
+            if any(isinstance(value, list | tuple) and "debug=true" in value for value in [*args, *kwargs.values()]):
+                raise
+            raise error.with_traceback(None) from None
+
+    return call
 
 
 @contextmanager

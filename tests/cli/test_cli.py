@@ -23,12 +23,12 @@ TINY = [
 ]  # fmt: skip
 
 
-def test_help_lists_every_group_choice_and_five_examples(command: Command) -> None:
+def test_help_lists_every_group_choice_and_examples(command: Command) -> None:
     shown = command("--help").stdout
     for group in ("model", "data", "task", "optimizer", "scheduler", "trainer", "hardware", "callbacks", "logger"):
         assert f"{group}: {', '.join(options(group))}" in shown
     assert "experiment: " in shown and "xor_mlp" in shown
-    assert shown.count("  python train.py ") == 5
+    assert shown.count("  python train.py ") == 6
 
 
 def test_the_composed_config_can_be_seen(command: Command) -> None:
@@ -127,6 +127,8 @@ def test_evaluate_and_plot_from_the_command_line(tmp_path: Path, run) -> None:
     assert (tmp_path / "grid.png").stat().st_size > 10_000
     assert "trainyard: evalute is unknown. Did you mean evaluate?" in trainyard("evalute").stderr
     assert "error: nowhere is not a run" in trainyard("evaluate", "nowhere").stderr
+    assert "error: latest: there is no finished run below outputs" in trainyard("evaluate", "latest").stderr
+    assert "last.ckpt of a run; name the run directory" in trainyard("generate", "some.ckpt").stderr
     assert "data=xor has no images" in trainyard("plot", "augment", "data=xor").stderr
 
 

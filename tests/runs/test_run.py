@@ -251,7 +251,7 @@ def test_an_accelerator_that_is_asked_for_is_used_or_refused(run: trainyard.Run)
 
 
 def test_the_package_shows_its_names(run: trainyard.Run) -> None:
-    assert {"Run", "train", "__version__"} <= set(dir(trainyard))
+    assert {"Run", "load", "train", "__version__"} <= set(dir(trainyard))
     assert repr(run) == f"Run('{run.path}')"
     with pytest.raises(UserError, match=r"train takes a list of overrides: train\(\['model=mlp'\]\)"):
         trainyard.train("model=mlp")  # pyright: ignore

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from trainyard.cli.parser import examples
+from trainyard.cli.parser import RUN_HELP, examples
 from trainyard.errors import UserError
 
 
@@ -15,10 +15,11 @@ def add_parser(commands: Any) -> None:
         description="Score a run's best weights on one of its splits.",
         epilog=examples(
             "trainyard evaluate outputs/quickstart/...",
+            "trainyard evaluate latest --split val",
             "trainyard evaluate outputs/imdb_gru/... data.root=/data --split val",
         ),
     )
-    parser.add_argument("path", metavar="RUN", help="a run directory, outputs/...")
+    parser.add_argument("path", metavar="RUN", help=RUN_HELP)
     parser.add_argument(
         "overrides", nargs="*", default=[], metavar="key=value", help="changes to the run's config: data.root=..."
     )
@@ -36,11 +37,11 @@ def run(options: argparse.Namespace) -> None:
         raise UserError(f"trainyard evaluate scores one run, and {wrong[0]} is not a key=value")
     from trainyard.config.user_conf import set_user_conf
     from trainyard.logs import log_to_console
-    from trainyard.runs.run import Run
+    from trainyard.runs.load import load
     from trainyard.training.evaluate import evaluate
 
     set_user_conf(options.config_dir)
     log_to_console()
-    scores = evaluate(Run(options.path, options.overrides, options.trust), options.split)
+    scores = evaluate(load(options.path, options.overrides, options.trust), options.split)
     for name, value in scores.items():
         logging.getLogger(__name__).info("%-20s %.4f", name, value)

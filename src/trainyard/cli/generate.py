@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from trainyard.cli.parser import examples
+from trainyard.cli.parser import RUN_HELP, examples
 from trainyard.errors import without_control
 
 
@@ -15,7 +15,7 @@ def add_parser(commands: Any) -> None:
         description="Let a run's causal language model continue a text.",
         epilog=examples('trainyard generate outputs/imdb_gpt/... --prompt "This film" --tokens 60 --count 3'),
     )
-    parser.add_argument("path", metavar="RUN", help="the run directory of a causal language model, outputs/...")
+    parser.add_argument("path", metavar="RUN", help=f"of a causal language model: {RUN_HELP}")
     parser.add_argument("--prompt", default="", help="the text to continue")
     parser.add_argument("--tokens", type=int, help="maximum number of new tokens; default: as many as fit")
     parser.add_argument("--count", type=int, default=1, help="how many texts")
@@ -31,9 +31,9 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print the texts, an empty line between them."""
-    from trainyard.runs.run import Run
+    from trainyard.runs.load import load
 
-    texts = Run(options.path, trust=options.trust).generate(
+    texts = load(options.path, trust=options.trust).generate(
         options.prompt, options.tokens, options.count, options.seed,
         temperature=options.temperature, top_k=options.top_k, top_p=options.top_p,
     )  # fmt: skip

@@ -6,6 +6,8 @@ from typing import Any, NoReturn
 
 from trainyard.errors import UserError, did_you_mean
 
+RUN_HELP = "a run directory, outputs/..., its checkpoints/best.ckpt or last.ckpt, or latest (below outputs/)"
+
 
 class Parser(argparse.ArgumentParser):
     """argparse's parser; examples keep their lines, a mistake is a UserError, a mistyped choice gets a suggestion."""

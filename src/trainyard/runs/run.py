@@ -39,6 +39,7 @@ class Run:
 
     def __init__(self, path: str | Path, overrides: Sequence[str] = (), trust: bool = False) -> None:
         self.path, self.overrides = Path(path), list(overrides)
+        self.checkpoint = "best"  # whose weights are used
         if not (self.path / RESOLVED).is_file():
             raise UserError(f"{self.path} is not a run: it has no {RESOLVED}")
         self._signed = read_signed(self.path)  # read once: what was checked is what is used
@@ -75,8 +76,9 @@ class Run:
             data.tokenizer_file = self.path / TOKENIZER
         return data
 
-    def task(self, checkpoint: str = "best") -> Task:
-        """The task with trained weights, in evaluation mode."""
+    def task(self, checkpoint: str = "") -> Task:
+        """The task with trained weights (of the best epoch; "last": of the end), in evaluation mode."""
+        checkpoint = checkpoint or self.checkpoint
         file = self.path / "checkpoints" / f"{checkpoint}.ckpt"
         if not file.is_file():
             raise UserError(f"{self.path} has no checkpoints/{checkpoint}.ckpt")

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from trainyard.config.compose import compose
 from trainyard.config.composition import Composed, from_hydra
 from trainyard.durability.signals import exit_on_signal
-from trainyard.errors import UserError, exit_on_error, train_command
+from trainyard.errors import UserError, exit_on_error, short_traceback, train_command
 from trainyard.logs import log_to_console
 
 if TYPE_CHECKING:
@@ -48,8 +48,9 @@ def hydra_trial(cfg: DictConfig) -> None:
     launch(from_hydra(cfg))
 
 
+@short_traceback
 def train(overrides: list[str]) -> "Run":
-    """Train from Python or a notebook: `train(["model=mlp", "data=xor"])`."""
+    """Train from Python or a notebook: `train(["model=mlp", "data=xor"])`; debug=true shows whole tracebacks."""
     if isinstance(overrides, str):
         raise UserError(f"train takes a list of overrides: train([{overrides!r}])")
     run = launch(compose(overrides))
