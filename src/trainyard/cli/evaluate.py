@@ -5,6 +5,7 @@ from typing import Any
 
 from trainyard.cli.parser import RUN_HELP, examples
 from trainyard.errors import UserError
+from trainyard.training.memory_limit import check_memory_limit
 
 
 def add_parser(commands: Any) -> None:
@@ -35,6 +36,7 @@ def run(options: argparse.Namespace) -> None:
 
     if wrong := [word for word in options.overrides if "=" not in word]:
         raise UserError(f"trainyard evaluate scores one run, and {wrong[0]} is not a key=value")
+    check_memory_limit()
     from trainyard.config.user_conf import set_user_conf
     from trainyard.logs import log_to_console
     from trainyard.runs.load import load

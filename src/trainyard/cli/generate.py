@@ -5,6 +5,7 @@ from typing import Any
 
 from trainyard.cli.parser import RUN_HELP, examples
 from trainyard.errors import without_control
+from trainyard.training.memory_limit import check_memory_limit
 
 
 def add_parser(commands: Any) -> None:
@@ -31,6 +32,7 @@ def add_parser(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Print the texts, an empty line between them."""
+    check_memory_limit()
     from trainyard.runs.load import load
 
     texts = load(options.path, trust=options.trust).generate(

@@ -34,6 +34,7 @@ from trainyard.sweep.study import open_study
 from trainyard.sweep.trial_queue import TrialQueue, best_trial, counted_trials, enqueue_baseline
 from trainyard.sweep.trial_run import TrialRuns
 from trainyard.training.launch import hydra_trial
+from trainyard.training.memory_limit import check_memory_limit
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ log = logging.getLogger(__name__)
 def sweep(arguments: list[str], context: HydraContext, config: DictConfig) -> float | None:
     """Run the study, or continue it; the best score, where there is one objective."""
     log_to_console()
+    check_memory_limit()  # for the trials, and the server from which they are forked
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", ExperimentalWarning)
     options = read_options(config)

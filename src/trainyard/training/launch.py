@@ -11,6 +11,7 @@ from trainyard.config.composition import Composed, from_hydra
 from trainyard.durability.signals import exit_on_signal
 from trainyard.errors import UserError, exit_on_error, short_traceback, train_command
 from trainyard.logs import log_to_console
+from trainyard.training.memory_limit import check_memory_limit
 
 if TYPE_CHECKING:
     from trainyard.runs.run import Run
@@ -22,6 +23,7 @@ finished_jobs: list[Path] = []  # the run directories of the jobs of -m that thi
 def launch(composed: Composed) -> "Run | None":
     """Train in this process; None if check=true asked for a dry run."""
     with exit_on_signal():
+        check_memory_limit()
         from trainyard.training.train import run_training  # deferred: torch takes seconds to import
 
         log_to_console()
