@@ -11,7 +11,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # what a terminal would obey
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a disk without space, a quota, a limit on one file
 
@@ -53,7 +54,7 @@ def exit_on_error(debug: bool) -> Iterator[None]:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # as `... | head` closes it; what is still buffered goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(141)
     except Exception as error:
         if debug:

@@ -11,10 +11,9 @@ from variants import ALWAYS, NET, PLAIN, VARIANTS, end
 import trainyard
 
 FAST = (
-    "dropout", "batch norm, sgd, mixup", "bf16", "every second epoch", "onecycle", "early stopping", "max_steps",
-    "text", "masked language model", "ema, bf16, workers", "accumulation, plateau, validation within epochs",
-    "finetune", "own randomness, workers, validation within epochs", "validation after every batch",
-    "own metrics and hooks", "plain data module",
+    "early stopping", "max_steps", "text", "masked language model", "ema, bf16, workers",
+    "accumulation, plateau, validation within epochs", "finetune", "own randomness, workers, validation within epochs",
+    "validation after every batch", "own metrics and hooks", "plain data module",
 )  # fmt: skip
 
 

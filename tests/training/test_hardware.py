@@ -158,6 +158,7 @@ def test_every_task_calls_the_network_in_the_way_that_is_compiled(
         trainyard.train([*short, f"model={model}", f"data={data}", "hardware.compile=true"])
 
 
+@pytest.mark.slow
 def test_a_compiled_network_learns_what_an_uncompiled_one_does(short: list[str]) -> None:
     words = ["model=mlp", "model.widths=[8]", "data=shapes", "data.size=200", "data.test_size=100", "logger=none",
              "data.val_fraction=0.5", "trainer.max_epochs=1", "data.batch_size=20"]  # fmt: skip
