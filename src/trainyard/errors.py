@@ -13,6 +13,9 @@ from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+SYNONYMS = {  # what other libraries call it
+    "learning_rate": "lr", "epochs": "max_epochs", "num_epochs": "max_epochs", "bs": "batch_size", "wd": "weight_decay",
+}  # fmt: skip
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # what a terminal would obey
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a disk without space, a quota, a limit on one file
 
@@ -93,9 +96,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     known = sorted(set(known))
     parent, _, tail = word.rpartition(".")
     siblings = {key.rpartition(".")[2]: key for key in known if key.rpartition(".")[0] == parent}
-    near = [key for key in known if key.rpartition(".")[2] == tail][:3]
-    near = near or [siblings[key] for key in get_close_matches(tail, siblings, n=3)]
-    near = near or get_close_matches(word, known, n=3, cutoff=0.75)
+    usual = SYNONYMS.get(tail, tail)
+    near = [siblings[usual]] if usual in siblings else []
+    near = near or [siblings[key] for key in get_close_matches(tail, siblings, n=3, cutoff=0.75)]
+    near = near or [key for key in known if key.rpartition(".")[2] == usual][:3]
+    elsewhere = [key for key in known if not parent or key.rpartition(".")[0] != parent != key]
+    near = near or get_close_matches(word, elsewhere, n=3, cutoff=0.75)
     return f" Did you mean {' or '.join(near)}?" if near else ""
 
 

@@ -9,8 +9,8 @@ import pytest
 
 import trainyard
 from trainyard.config.compose import compose
+from trainyard.config.override_types import check_override_types
 from trainyard.config.resolve import resolve
-from trainyard.config.validate import check_override_types
 from trainyard.config_keys import RENAMED
 from trainyard.errors import UserError
 
@@ -22,6 +22,12 @@ from trainyard.errors import UserError
         (["modle=mlp"], r"modle is not a key .*Did you mean .*model"),
         (["optimizer.lrr=1"], r"optimizer.lrr is not a key .*Did you mean optimizer.lr\?"),
         (["lr=0.1"], r"lr is not a key .*Did you mean optimizer.lr\?"),
+        (["optimizer.learning_rate=0.1"], r"Did you mean optimizer.lr\?"),
+        (["learning_rate=0.1"], r"Did you mean optimizer.lr\?"),
+        (["trainer.epochs=3"], r"Did you mean trainer.max_epochs\?"),
+        (["data.bs=3"], r"Did you mean data.batch_size\?"),
+        (["trainer.batch_size=3"], r"Did you mean data.batch_size\?"),
+        (["optimizer.fused=true"], r"key of the config. optimizer has lr, .* \+optimizer.fused=... adds it. --cfg"),
         (["trainer.max_epoch=1"], r"Did you mean trainer.max_epochs"),
         (["model=mlp", "model.zzzzz=3"], r"model.zzzzz is not a key .* model has .*widths"),
         (["modle=mlp", "optimizer.lrr=1"], r"is not a key of the config. Did you mean"),
@@ -42,6 +48,14 @@ def test_typos_are_answered(words: list[str], answer: str) -> None:
         ("seed=abc", "seed=abc must be a number, like its default 0"),
         ("model.widths=5", r"model.widths=5 must be a list, like its default \[512, 256\]"),
         ("trainer.max_epochs=ten", "trainer.max_epochs=ten must be a number, like its default 10"),
+        ("trainer.max_epochs=1e3", "trainer.max_epochs=1000.0 must be a whole number, like its default 10"),
+        ("data.batch_size=abc", "data.batch_size=abc must be a number, like its default 128"),
+        ("data.seed=abc", "data.seed=abc must be a number, like its default 0"),  # an interpolation
+        ("data.classes=3", r"data.classes=3 must be a list, like its default \['disc"),  # others refer to it
+        ("data.folds=x", "data.folds=x must be a number, like its default null"),
+        ("trainer.limit_val_batches=x", "trainer.limit_val_batches=x must be a number, like its default null"),
+        ("hardware.threads=x", "hardware.threads=x must be a number, like its default null"),
+        ("optimizer.lr=[1]", r"optimizer.lr=\[1\] must be a number, like its default 0.001"),
     ],
 )
 def test_a_word_for_a_number_is_refused_by_its_key(word: str, answer: str) -> None:
@@ -50,7 +64,14 @@ def test_a_word_for_a_number_is_refused_by_its_key(word: str, answer: str) -> No
 
 
 def test_values_of_their_own_kind_pass() -> None:
-    check_override_types(compose(["model=mlp", "model.widths=[3]", "optimizer.lr=1", "trainer.max_time=00:01:00:00"]))
+    words = ["model.widths=[3]", "optimizer.lr=1", "trainer.max_time=00:01:00:00", "trainer.limit_val_batches=0.5"]
+    words += [
+        "hardware.threads=2",
+        "trainer.benchmark=true",
+        "callbacks.resume.every_seconds=0.5",
+        "+optimizer.fused=true",
+    ]
+    check_override_types(compose(["model=mlp", *words]))
 
 
 def test_a_missing_value_is_asked_for() -> None:

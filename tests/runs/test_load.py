@@ -41,6 +41,21 @@ def test_latest_is_the_newest_that_finished(
         trainyard.load("outputs")
 
 
+@pytest.mark.parametrize(
+    ("word", "answer"),
+    [
+        ("data.batch_size=abc", "data.batch_size=abc must be a number, like its default 8"),
+        ("trainer.limit_test_batches=x", "trainer.limit_test_batches=x must be a number, like its default 2"),
+        ("data.bach_size=3", r"data.bach_size is not a key of its config. Did you mean data.batch_size"),
+        ("zzz=3", "zzz is not a key of its config"),
+    ],
+)
+def test_overrides_of_a_run_are_checked(word: str, answer: str, run: trainyard.Run) -> None:
+    with pytest.raises(UserError, match=answer):
+        _ = trainyard.load(run.path, [word]).cfg
+    assert trainyard.load(run.path, ["+data.new=3"]).cfg.data.new == 3
+
+
 def test_a_mistake_in_a_notebook_is_a_short_traceback() -> None:
     def lines(words: list[str]) -> int:
         try:

@@ -44,7 +44,8 @@ def _unknown_key(key: str, overrides: list[str]) -> str:
     parent = key.rpartition(".")[0]
     siblings = [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == parent and "._" not in name]
     listed = f" {parent} has {', '.join(siblings)}." if parent and siblings and not hint else ""
-    return f"{key} is not a key of the config.{hint}{listed} --cfg job shows all keys."
+    added = f" +{key}=... adds it." if listed and f"{parent}._target_" in known else ""
+    return f"{key} is not a key of the config.{hint}{listed}{added} --cfg job shows all keys."
 
 
 def _known_keys(overrides: list[str]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Check what a config asks for, in one pass, before anything is built from it or written.
 
+(The types of the overrides are checked before it is resolved, in override_types.py.)
 What can only be checked on the built objects (their arguments, the scores that a task logs) is checked when they are
 built, which is also before a run directory exists.
 """
@@ -11,7 +12,6 @@ from typing import Any
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
-from trainyard.config.compose import compose
 from trainyard.config.composition import Composed
 from trainyard.config_keys import flatten, may_change_on_resume
 from trainyard.errors import UserError, did_you_mean
@@ -24,15 +24,12 @@ DIRECTIONS = {  # words in the name of a score; any other is believed
 }  # fmt: skip
 
 
-def validate(
-    requested: Composed, composed: Composed, cfg: DictConfig, started: Mapping[str, Any] | None = None
-) -> None:
+def validate(composed: Composed, cfg: DictConfig, started: Mapping[str, Any] | None = None) -> None:
     """Raise UserError for the first thing that is wrong with a config.
 
-    `requested` is what the user typed, `composed` the config that it stands for (of resume=RUN, that run's), `cfg` the
-    same, resolved; `started` is the resolved config of the run in `cfg.run.dir` where this training continues one.
+    `composed` is the config as the user asked for it, `cfg` the same, resolved; `started` is the resolved config of the
+    run in `cfg.run.dir` where this training continues one.
     """
-    check_override_types(requested)
     check_monitor_mode(cfg)
     check_devices(cfg)
     check_hardware(cfg.hardware)
@@ -42,27 +39,6 @@ def validate(
         raise UserError("trainer.overfit_batches would disable shuffling; use data.fraction=... instead")
     if started is not None:
         check_same_run(started, cfg)
-
-
-def check_override_types(composed: Composed) -> None:
-    """Raise UserError for an override of another type than its default: a word for a number, a number for a list."""
-    chosen = [word for word in composed.overrides if word.partition("=")[0] in composed.choices]
-    defaults = compose(chosen).cfg
-    for word in composed.overrides:
-        key = word.partition("=")[0]
-        value, default = (OmegaConf.select(cfg, key, default=None) for cfg in (composed.cfg, defaults))
-        if word in chosen or value is None or default is None:
-            continue
-        if isinstance(default, bool) and str(value).lower() in ("yes", "no", "on", "off", "y", "n"):
-            raise UserError(f"{key}={value} must be true or false, like its default {str(default).lower()}")
-        number = isinstance(default, int | float) and not isinstance(default, bool)
-        if (number and isinstance(value, str)) or (OmegaConf.is_list(default) and not OmegaConf.is_list(value)):
-            shown = OmegaConf.to_container(default) if OmegaConf.is_list(default) else default
-            if "${oc.env:" in word:  # a text, whatever it looks like
-                raise UserError(
-                    f"{word} is the text {value}; {key}='${{oc.decode:${{oc.env:NAME}}}}' reads it as a number"
-                )
-            raise UserError(f"{key}={value} must be {'a number' if number else 'a list'}, like its default {shown}")
 
 
 def check_monitor_mode(cfg: DictConfig) -> None:
@@ -86,7 +62,7 @@ def check_monitored_scores(cfg: DictConfig, scores: Iterable[str]) -> None:
     watched = {key: node.monitor for key, node in nodes.items() if node.get("monitor")}
     for name in [cfg.monitor, *watched.values()]:
         if name not in known:
-            hint = did_you_mean(name, known)
+            hint = did_you_mean(str(name), known)
             raise UserError(f"monitor={name} is not a score of this task.{hint} It has {', '.join(known)}.")
     for key, name in watched.items():
         if cfg.trainer.limit_val_batches == 0 and name.startswith("val/") and key != "best":

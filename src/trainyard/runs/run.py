@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from trainyard.config.instantiate import instantiate, instantiate_task
+from trainyard.config.override_types import with_overrides
 from trainyard.config.user_conf import add_user_modules
 from trainyard.config.validate import check_context_length
 from trainyard.data.base import seed_setup
@@ -55,8 +56,7 @@ class Run:
         """The resolved config."""
         config = read_config(self.path / RESOLVED, (self._signed or {}).get(RESOLVED))
         cfg = DictConfig(restrict(config, self.path) if self.is_foreign else config)
-        cfg.merge_with_dotlist(self.overrides)
-        return cfg
+        return with_overrides(cfg, self.overrides, f"{self.path}: ")
 
     @property
     def summary(self) -> dict[str, Any]:

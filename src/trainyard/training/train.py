@@ -13,6 +13,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import DictConfig
 
 from trainyard.config.composition import Composed
+from trainyard.config.override_types import check_override_types
 from trainyard.config.resolve import resolve
 from trainyard.config.validate import validate
 from trainyard.data.base import DataModule
@@ -43,12 +44,13 @@ log = logging.getLogger(__name__)
 
 def run_training(requested: Composed) -> Run | None:
     """Run the requested training, or resume it; return None for a dry run (check=true)."""
+    check_override_types(requested)
     composed = load_stored_config(requested) if requested.cfg.resume else requested
     cfg, path = resolve_run(composed)
     resumes = (path / RESOLVED).exists() and not cfg.check
     if not cfg.check:
         check_links(path, requested.cfg.trust)
-    validate(requested, composed, cfg, started=read_config(path / RESOLVED) if resumes else None)
+    validate(composed, cfg, started=read_config(path / RESOLVED) if resumes else None)
     configure_torch(cfg.hardware)
     if cfg.check:
         task, data, _ = build(composed, cfg, path, None, None)

@@ -50,7 +50,7 @@ def restrict(config: Mapping[str, Any], where: Path) -> dict[str, Any]:
     data |= {name: value for name, value in OTHER_MACHINE.items() if name in data}  # pyright: ignore
     hardware, trainer = (config[name] if isinstance(config.get(name), dict) else {} for name in ("hardware", "trainer"))
     kept = {name: hardware[name] for name in ("precision", "memory_format") if isinstance(hardware.get(name), str)}
-    limits = {name: trainer[name] for name in LIMITS if type(trainer.get(name)) in (int, float)}
+    limits = {name: trainer[name] if type(trainer.get(name)) in (int, float) else None for name in LIMITS}
     facts = {"hardware": HARDWARE | kept, "trainer": limits, "monitor": str(config.get("monitor"))}
     _check_values(facts, "config", where)
     return parts | facts
