@@ -40,6 +40,15 @@ def test_resumed_is_uninterrupted_to_the_bit(words: list[str], tmp_path: Path) -
         assert again.summary["test"] == whole.summary["test"], name
 
 
+def test_a_run_that_was_killed_in_its_test_has_the_same_scores(tmp_path: Path) -> None:
+    words = [*VARIANTS["own randomness, workers, validation within epochs"], *ALWAYS]
+    whole = trainyard.train([*words, f"run.dir={tmp_path}/whole"])
+    unfinished = shutil.ignore_patterns("summary.json", "status.json")
+    shutil.copytree(tmp_path / "whole", tmp_path / "cut", ignore=unfinished)
+    again = trainyard.train([f"resume={tmp_path}/cut"])
+    assert again.summary["test"] == whole.summary["test"] and end(again) == end(whole)
+
+
 def test_a_plateau_knows_the_score_of_a_validation_before_the_resume_point(tmp_path: Path) -> None:
     words = [*VARIANTS["accumulation, plateau, validation within epochs"], *ALWAYS]
     whole = trainyard.train([*words, f"run.dir={tmp_path}/whole"])

@@ -81,7 +81,7 @@ def _taken(cfg: DictConfig, key: str) -> set[Any]:
         return PLAIN[key]
     parent, _, name = key.rpartition(".")
     node = _select(cfg, parent) if parent else None
-    target = node.get("_target_") if OmegaConf.is_dict(node) else None
+    target = node.get("_target_") if isinstance(node, DictConfig) else None
     try:
         found = get_object(str(target)) if target else None
         makers = [part.__init__ for part in found.__mro__[:-1]] if isinstance(found, type) else [found]

@@ -55,6 +55,12 @@ class SeedEachBatch(Callback):
     ) -> None:
         self.set(trainer, "val", batch_idx)
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.set(trainer, "transform val", 0)
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.set(trainer, "transform test", 0)  # in a run that was killed in its test too, and trains no more
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn == "fit":  # the next batch, in a run that resumes here too
             self.set(trainer, "transform", batches_completed(trainer))
