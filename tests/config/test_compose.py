@@ -97,10 +97,16 @@ def test_a_fact_that_the_data_lacks_is_named(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "conf" / "model").mkdir(parents=True)
     (tmp_path / "conf" / "model" / "reader.yaml").write_text("_target_: torch.nn.Linear\nsize: ${data.vocab_size}\n")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(
-        UserError, match=r"model=reader does not fit data=xor: it needs data.vocab_size.* has only shape"
-    ):
-        resolve(compose(["model=reader", "data=xor"]))
+    (tmp_path / "conf" / "data").mkdir()
+    (tmp_path / "conf" / "data" / "letters.yaml").write_text("_target_: x.X\nvocab_size: 7\nnum_classes: 2\n")
+    for words, answer in (
+        (["model=reader"], "model=reader does not fit data=shapes, which has no data.vocab_size; for model=reader "
+                           "choose data=csv, imdb, imdb_lm, imdb_mlm, letters, reviews, text_folder$"),
+        (["data=letters"], "model=cnn does not fit data=letters, which has no data.shape; for data=letters choose "
+                           "model=bow, gru, lstm, reader$"),
+    ):  # fmt: skip
+        with pytest.raises(UserError, match=answer):
+            resolve(compose(words))
 
 
 def test_own_conf_wins_over_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

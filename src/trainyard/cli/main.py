@@ -3,7 +3,7 @@
 import sys
 from importlib.metadata import version
 
-from trainyard.cli import evaluate, generate, plot, report, train
+from trainyard.cli import completion, evaluate, generate, plot, report, train
 from trainyard.cli.parser import Parser, examples
 from trainyard.durability.signals import exit_on_signal
 from trainyard.errors import exit_on_error
@@ -16,6 +16,9 @@ def main(argv: list[str] | None = None) -> None:
     """Run a command. `argv` comes before the words of the command line: train.py calls main(["train"])."""
     words = [*(argv or []), *sys.argv[1:]]
     with exit_on_signal(), exit_on_error(debug=DEBUG in words):
+        if completion.is_completion(words):
+            completion.complete(words, [command.__name__.rpartition(".")[2] for command in COMMANDS])
+            return
         if words[:1] == ["train"]:  # its words are Hydra's, --help among them
             train.run_words(words[1:])
             return
@@ -44,7 +47,8 @@ def make_parser() -> Parser:
             "trainyard evaluate outputs/resnet18_cifar10/...",
             "trainyard report outputs",
         )
-        + "\n\ntrainyard COMMAND --help explains a command; debug=true shows the traceback of an error",
+        + "\n\ntrainyard COMMAND --help explains a command; debug=true shows the traceback of an error\n"
+        'eval "$(trainyard -sc install=bash)" makes Tab complete commands, groups, options and keys',
     )
     parser.add_argument("--version", action="version", version=f"trainyard {version('trainyard')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, MissingMandatoryValue
 
 from trainyard.config.composition import Composed
+from trainyard.config.suggestions import fitting_options
 from trainyard.errors import UserError, causes
 
 
@@ -41,8 +42,13 @@ def _missing_key(error: InterpolationKeyError, composed: Composed) -> str:
     if fact is None or group not in choices:
         return f"{error.full_key}: {str(error).splitlines()[0]}"
     node, _, _ = fact[1].partition(".")
-    have = ", ".join(str(key) for key in composed.cfg[node] if not str(key).startswith("_"))
-    return (
-        f"{group}={choices[group]} does not fit {node}={choices.get(node)}: it needs {fact[1]}, but "
-        f"{node}={choices.get(node)} has only {have}."
-    )
+    pair = {name: f"{name}={choices.get(name)}" for name in (group, node)}
+    typed = {word.partition("=")[0] for word in composed.overrides}
+    ways = []
+    for kept, changed in ((group, node), (node, group)):
+        if kept in typed or changed not in typed:  # what was typed is what is wanted
+            names = fitting_options(changed, pair[kept], group)
+            ways.append(
+                f"for {pair[kept]} choose {changed}={', '.join(names)}" if names else f"no {changed} fits {pair[kept]}"
+            )
+    return f"{pair[group]} does not fit {pair[node]}, which has no {fact[1]}; {'; '.join(ways)}"

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 
 from hydra.errors import MissingConfigException, OverrideParseException
-from omegaconf import DictConfig
-from omegaconf.errors import ConfigKeyError
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, InterpolationKeyError, OmegaConfBaseException
 
 from trainyard.config.composition import COMPOSITION_ERRORS, compose_overrides
+from trainyard.config.user_conf import package_conf, user_conf
 from trainyard.config_keys import RENAMED
 from trainyard.errors import UserError, did_you_mean
 
@@ -23,6 +24,26 @@ def explain_composition_error(error: Exception, overrides: list[str]) -> str:
         )
     refused = re.search(r"Could not (?:override|append|delete)[^']*'([^']+)'", text)
     return _unknown_key(refused[1].lstrip("+~").split("@")[0], overrides) if refused else text
+
+
+def fitting_options(group: str, word: str, reader: str) -> list[str]:
+    """The options of `group`, Trainyard's and the user's, with which the part `reader` finds all facts beside `word`.
+
+    (What such an option needs besides, a folder of data, say, is not looked for.)
+    """
+    folders = [folder / group for folder in (package_conf(), user_conf()) if folder]
+    options = sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
+    return [option for option in options if _has_all_facts([word, f"{group}={option}"], reader)]
+
+
+def _has_all_facts(words: list[str], reader: str) -> bool:
+    try:
+        OmegaConf.to_container(compose_overrides(words).cfg[reader], resolve=True)
+    except (InterpolationKeyError, *COMPOSITION_ERRORS):
+        return False
+    except (UserError, OmegaConfBaseException):  # a value that is to be given
+        return True
+    return True
 
 
 def _missing_option(error: MissingConfigException) -> str:
