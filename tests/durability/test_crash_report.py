@@ -9,7 +9,7 @@ import torch
 from test_signals import started
 
 import trainyard
-from trainyard.data.base import print_unless_main_ended
+from trainyard.data.loading.workers import print_unless_main_ended
 from trainyard.durability.crash_report import write_crash_report
 from trainyard.errors import causes
 from trainyard.models.mlp import MLP

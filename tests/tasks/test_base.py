@@ -12,6 +12,7 @@ from trainyard.config.resolve import resolve
 from trainyard.errors import UserError
 from trainyard.loggers.metrics_lines import read_metrics
 from trainyard.tasks.base import Task
+from trainyard.tasks.run_length import total_steps
 from trainyard.training.factory import make_trainer
 
 
@@ -107,7 +108,7 @@ def test_the_length_of_a_run_is_lightnings(words: list[str], tmp_path) -> None:
 
     class Compare(Callback):
         def on_train_start(self, trainer, pl_module) -> None:
-            self.lengths = pl_module.total_steps(), trainer.estimated_stepping_batches
+            self.lengths = total_steps(trainer), trainer.estimated_stepping_batches
 
     compare = Compare()
     trainer = make_trainer(cfg, [compare], [], enable_progress_bar=False, enable_checkpointing=False)

@@ -1,8 +1,5 @@
 """What all datasets share: three splits, whole batches by index, and the loader."""
 
-import signal
-import sys
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -14,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from trainyard.data.loading.hashing import content_digest, seeded
 from trainyard.data.loading.order import BatchIndices, BatchOrder
 from trainyard.data.loading.split import split_fold, split_stratified
+from trainyard.data.loading.workers import ignore_signals
 
 
 class Samples(Dataset):
@@ -44,19 +42,6 @@ class Samples(Dataset):
     def select(self, index: Tensor) -> "Samples":
         """The samples of `index` alone, without a copy."""
         return Samples(self.inputs, self.all_labels, self.rows[index])
-
-
-def ignore_signals(worker: int) -> None:
-    """Ignore signals in a data worker: a terminal or scheduler signals all processes, and the main one decides."""
-    for number in (signal.SIGINT, signal.SIGTERM, *([signal.SIGUSR1] if hasattr(signal, "SIGUSR1") else [])):
-        signal.signal(number, signal.SIG_IGN)
-    sys.excepthook = print_unless_main_ended
-
-
-def print_unless_main_ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print the error of a data worker's thread, unless it is that the main process ended, which says why itself."""
-    if not issubclass(kind, EOFError | ConnectionError):
-        sys.__excepthook__(kind, error, trace)
 
 
 def seed_setup(data: LightningDataModule) -> LightningDataModule:

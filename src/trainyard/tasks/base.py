@@ -2,17 +2,16 @@
 
 from collections.abc import Callable
 from inspect import signature
-from math import ceil
 from typing import Any, NamedTuple
 
 from lightning import LightningModule
-from lightning.pytorch.callbacks import GradientAccumulationScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torchmetrics import MeanMetric, Metric
 
 from trainyard.optim.groups import decay_groups
+from trainyard.tasks.run_length import total_steps
 
 STAGES = ("train", "val", "test")
 
@@ -162,37 +161,10 @@ class Task(LightningModule):
             meter.reset()
 
     def configure_optimizers(self) -> dict[str, Any]:
-        config = self.make_optimizer(self.total_steps() if self.needs_total_steps else 0)
+        config = self.make_optimizer(total_steps(self.trainer) if self.needs_total_steps else 0)
         if isinstance(config["lr_scheduler"]["scheduler"], ReduceLROnPlateau):  # stepped after each validation
             config["lr_scheduler"]["frequency"] = self.trainer.check_val_every_n_epoch or 1
         return config
-
-    def total_steps(self) -> int:
-        """The number of optimizer steps of the whole run; ValueError if its length is not set.
-
-        Lightning's own `estimated_stepping_batches` would start the loader before a resumed run's epoch is known.
-        """
-        trainer, data = self.trainer, getattr(self.trainer, "datamodule", None)
-        steps, epochs = trainer.max_steps, trainer.max_epochs
-        if epochs is None or epochs < 0:
-            if steps < 0:
-                raise ValueError(
-                    "this schedule needs the length of the run: set trainer.max_epochs or trainer.max_steps"
-                )
-            return steps
-        if data is None:
-            return int(trainer.estimated_stepping_batches)
-        batches, limit = len(data.train_dataloader()), trainer.limit_train_batches
-        batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
-        total = sum(ceil(batches / self.accumulated_batches(epoch)) for epoch in range(epochs))
-        return total if steps < 0 else min(total, steps)
-
-    def accumulated_batches(self, epoch: int) -> int:
-        """The batches of a step in an epoch, counted from 0."""
-        for callback in self.trainer.callbacks:  # pyright: ignore
-            if isinstance(callback, GradientAccumulationScheduler):
-                return callback.get_accumulate_grad_batches(epoch)
-        return self.trainer.accumulate_grad_batches
 
     def make_optimizer(self, total_steps: int) -> dict[str, Any]:
         """Optimizer and schedule of a run of that length, in the form that Lightning takes."""
