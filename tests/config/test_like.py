@@ -91,6 +91,7 @@ def test_a_change_is_the_only_difference(old: trainyard.Run) -> None:
     assert "lr: 0.3" in shown and "seed: 5" in shown and "width: 7" in shown and "nesterov" not in shown
 
 
+@pytest.mark.slow
 def test_it_is_resumed_without_the_run_that_it_began_like(old: trainyard.Run) -> None:
     copy = shutil.copytree(old.path, "copy")
     new = trainyard.train([f"like={copy}", "model=mlp", "model.widths=[4]", "scheduler=constant", "run.dir=mine"])
@@ -149,6 +150,7 @@ def test_latest_is_the_newest_run(run: trainyard.Run) -> None:
     ("words", "answer"),
     [
         (["like=nowhere"], "like=nowhere: there is no such folder; name a run directory, like=outputs/..."),
+        (["like="], "like= names no run; name a run directory, like=outputs/..., or like=latest"),
         (["like=outputs"], "outputs is not a run, it has no config.yaml; the newest run below it is outputs/my_net"),
         (["like=latest", "resume=x"], "like=latest begins a new run .* and resume=x continues a run; give one"),
         (["like=latest", "experiment=y"], "like=latest begins a new run .* and experiment=y is another config"),
@@ -160,6 +162,11 @@ def test_latest_is_the_newest_run(run: trainyard.Run) -> None:
 def test_what_cannot_be_is_one_sentence(words: list[str], answer: str, old: trainyard.Run) -> None:
     with pytest.raises(UserError, match=answer):
         compose(words)
+
+
+def test_the_config_of_a_run_is_no_experiment(old: trainyard.Run) -> None:
+    with pytest.raises(UserError, match=f"is the config of a run: like={old.path} begins a new run with it"):
+        compose([f"experiment={old.path}/config.yaml"])
 
 
 def test_someone_elses_run_passes_the_checks_of_an_experiment_file(old: trainyard.Run, tmp_path: Path) -> None:

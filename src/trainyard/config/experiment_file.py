@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from trainyard.errors import UserError
 from trainyard.trust.safe_yaml import read_config
+from trainyard.trust.signature import COMPOSED, RESOLVED
 
 GROUP = "experiment"
 FORBIDDEN = ("hydra", "resume", "trust", "run")  # keys that only the command line may set
@@ -39,6 +40,8 @@ def register_experiment_files(words: Iterable[str]) -> None:
 def _register(file: Path, name: str) -> None:
     """Check the content of the file, and store it where Hydra looks for the group's option of that name."""
     config = read_config(file)
+    if file.name in (COMPOSED, RESOLVED) and {"run", "model", "data"} <= config.keys():
+        raise UserError(f"{GROUP}={name} is the config of a run: like={file.parent} begins a new run with it")
     check_foreign(config, file)
     store(GROUP, name, config)
 

@@ -28,8 +28,10 @@ def register_like(words: list[str]) -> list[str]:
     UserError for what is not a run, and for someone else's that names code of its own.
     """
     asked = next((word for word in words if word.partition("=")[0] == GROUP), f"{GROUP}=null")
-    if asked.partition("=")[2] in ("", "null"):
+    if asked == f"{GROUP}=null":
         return words
+    if asked == f"{GROUP}=":
+        raise UserError(f"{GROUP}= names no run; name a run directory, {GROUP}=outputs/..., or {GROUP}=latest")
     values = {key: value for key, _, value in (word.partition("=") for word in words)}
     for other in ("resume", "experiment"):
         if (name := values.get(other, "null")) != "null":

@@ -18,6 +18,8 @@ def explain_composition_error(error: Exception, overrides: list[str]) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _missing_option(error)
     text = str(error)
+    if isinstance(error, OverrideParseException) and "=" not in error.override:
+        return f"{error.override} is no override: write group=option or key=value"
     if isinstance(error, OverrideParseException):
         return (
             f"{error.override} cannot be parsed: {text.splitlines()[0]}; put quotes around commas, spaces and brackets"
@@ -31,9 +33,12 @@ def fitting_options(group: str, word: str, reader: str) -> list[str]:
 
     (What such an option needs besides, a folder of data, say, is not looked for.)
     """
+    return [option for option in _options(group) if _has_all_facts([word, f"{group}={option}"], reader)]
+
+
+def _options(group: str) -> list[str]:
     folders = [folder / group for folder in (package_conf(), user_conf()) if folder]
-    options = sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
-    return [option for option in options if _has_all_facts([word, f"{group}={option}"], reader)]
+    return sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
 
 
 def _has_all_facts(words: list[str], reader: str) -> bool:
@@ -51,7 +56,7 @@ def _missing_option(error: MissingConfigException) -> str:
     if option.endswith(".yaml"):
         group, _, folder = group.partition("/")
         return f"{group}={f'{folder}/' if folder else ''}{option}: there is no such file, and none in conf/{group}"
-    options = [str(name) for name in error.options or []]
+    options = [str(name) for name in error.options or []] or _options(group)
     listed = f" Choose one of {', '.join(options)}." if options else ""
     return f"{group}={option} is not an option.{did_you_mean(option, options)}{listed}"
 
@@ -65,7 +70,8 @@ def _unknown_key(key: str, overrides: list[str]) -> str:
     parent = key.rpartition(".")[0]
     siblings = [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == parent and "._" not in name]
     listed = f" {parent} has {', '.join(siblings)}." if parent and siblings and not hint else ""
-    added = f" +{key}=... adds it." if listed and f"{parent}._target_" in known else ""
+    is_built = f"{parent}._target_" in known and not key.startswith("hydra.")
+    added = f" +{key}=... adds it." if listed and is_built else ""
     return f"{key} is not a key of the config.{hint}{listed}{added} --cfg job shows all keys."
 
 

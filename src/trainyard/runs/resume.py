@@ -44,7 +44,7 @@ def load_stored_config(requested: Composed) -> Composed:
             there = OmegaConf.select(cfg, key, default=None)
             raise UserError(
                 f"resume={resume} continues with that run's own config, and {word} would change it (there: {there}); "
-                f"leave it out, or start a new run, with pretrained={path} to use these weights"
+                f"leave it out, or start a new run: like={path} takes its config, pretrained={path} its weights"
             )
         OmegaConf.update(cfg, key, OmegaConf.select(requested.cfg, key))
     cfg.hardware.precision = read_config(path / RESOLVED, files[RESOLVED])["hardware"]["precision"]  # not `auto` here
