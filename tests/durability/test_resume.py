@@ -49,6 +49,20 @@ def test_a_run_that_was_killed_in_its_test_has_the_same_scores(tmp_path: Path) -
     assert again.summary["test"] == whole.summary["test"] and end(again) == end(whole)
 
 
+@pytest.mark.slow
+def test_the_extra_epoch_of_weight_averaging_has_no_resume_point(tmp_path: Path) -> None:
+    """In which Lightning recomputes the statistics of batch norm: the run resumes from before it."""
+    words = [*VARIANTS["swa, batch norm"], *ALWAYS]
+    whole, _ = archived(words, tmp_path / "whole")
+    assert whole.summary["epochs"] == 4 and whole.summary["steps"] == 34
+    steps = [int(point.name[-9:]) for point in (tmp_path / "whole-points").iterdir()]
+    assert max(steps) == 32
+    last = tmp_path / "whole-points" / "resume-000000032"
+    as_if_killed(whole, last, tmp_path / "cut")
+    again = trainyard.train([f"resume={tmp_path}/cut"])
+    assert end(again) == end(whole) and again.summary["test"] == whole.summary["test"]
+
+
 def test_a_plateau_knows_the_score_of_a_validation_before_the_resume_point(tmp_path: Path) -> None:
     words = [*VARIANTS["accumulation, plateau, validation within epochs"], *ALWAYS]
     whole = trainyard.train([*words, f"run.dir={tmp_path}/whole"])

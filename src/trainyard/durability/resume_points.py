@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import StochasticWeightAveraging
 from torch import Tensor
 
 from trainyard.durability.best import KEPT, Best, delete_kept
@@ -55,6 +56,15 @@ def newest_intact(folder: Path) -> Path | None:
 def first_step_to_log(path: Path) -> int:
     """The step from which on a run that resumes there logs again."""
     return int(load_checkpoint(path, mmap=True)["logged_step"])
+
+
+def is_extra(trainer: Trainer) -> bool:
+    """Whether this is the epoch after the last in which Lightning's SWA recomputes the statistics of batch norm.
+
+    A run that resumed within it would lack what the callback sets as its own epochs start.
+    """
+    averaging = (each for each in trainer.callbacks if isinstance(each, StochasticWeightAveraging))  # pyright: ignore
+    return any(trainer.current_epoch > each.swa_end for each in averaging)
 
 
 class ResumePoints(Callback):
@@ -132,13 +142,14 @@ class ResumePoints(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         if batch_idx == 0 or batch_idx % trainer.accumulate_grad_batches:
             return
-        if self.within_epochs and (self.stop.received is not None or self.is_due(trainer)):
+        if self.within_epochs and (self.stop.received is not None or self.is_due(trainer)) and not is_extra(trainer):
             self.save(trainer)
         if self.stop.received is not None:
             raise self.stop.error()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.current_epoch and (self.stop.received is not None or self.is_due(trainer)):
+        is_wanted = self.stop.received is not None or self.is_due(trainer)
+        if trainer.current_epoch and is_wanted and not is_extra(trainer):
             self.save(trainer, trainer.current_epoch)
         if self.stop.received is not None:
             raise self.stop.error()

@@ -19,7 +19,7 @@ from trainyard.config.user_conf import add_user_modules
 from trainyard.config.validate import check_context_length
 from trainyard.data.base import seed_setup
 from trainyard.data.text import Text
-from trainyard.errors import UserError, printable
+from trainyard.errors import UserError, printable, short_traceback
 from trainyard.files import read_small
 from trainyard.inference.generate import generate_texts
 from trainyard.inference.predict import predict
@@ -111,6 +111,7 @@ class Run:
     def _predictor(self) -> tuple[Task, LightningDataModule]:
         return self.task(), self.data()
 
+    @short_traceback
     def predict(self, inputs: Any, batch_size: int | None = None, device: str = "auto") -> Tensor:
         """N inputs -> what the task predicts, (N, ...): the probability of each class, the values of a regression.
 
@@ -120,6 +121,7 @@ class Run:
         with self._name_in_errors():
             return predict(*self._predictor, inputs, batch_size, device)
 
+    @short_traceback
     def generate(
         self, prompt: str = "", max_new_tokens: int | None = None, count: int = 1, seed: int = 0, **sampling: Any
     ) -> list[str]:
