@@ -122,6 +122,9 @@ def test_evaluate_and_plot_from_the_command_line(tmp_path: Path, run) -> None:
     trainyard = partial(processes.run, processes.trainyard, folder=tmp_path)
 
     done = trainyard("evaluate", str(run.path))
+    assert "on a part of the test split: 2 batches of it" in done.stdout and run.summary["limited"]["val"] == (
+        "2 batches of it"
+    )
     assert "test/accuracy" in done.stdout, done.stderr
     assert trainyard("plot", "augment", "data.size=200", "out=grid.png").returncode == 0
     assert (tmp_path / "grid.png").stat().st_size > 10_000

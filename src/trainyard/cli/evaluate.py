@@ -40,10 +40,14 @@ def run(options: argparse.Namespace) -> None:
     from trainyard.config.user_conf import set_user_conf
     from trainyard.logs import log_to_console
     from trainyard.runs.load import load
+    from trainyard.runs.summary import limits
     from trainyard.training.evaluate import evaluate
 
     set_user_conf(options.config_dir)
     log_to_console()
-    scores = evaluate(load(options.path, options.overrides, options.trust), options.split)
+    run = load(options.path, options.overrides, options.trust)
+    scores = evaluate(run, options.split)
+    if part := limits(run.cfg).get(options.split):
+        logging.getLogger(__name__).info("on a part of the %s split: %s", options.split, part)
     for name, value in scores.items():
         logging.getLogger(__name__).info("%-20s %.4f", name, value)

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from lightning import Callback, LightningModule, Trainer
+from torch import Tensor
 
 from trainyard.durability.lightning_private import batches_completed
 from trainyard.durability.resume_points import ResumePoints
@@ -47,7 +48,8 @@ class ResumedEpoch(Callback):
 
     def repeat(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Call the hooks, and restore what they changed and the checkpoint contains."""
-        weights = {name: value.clone() for name, value in pl_module.state_dict().items()}
+        state = pl_module.state_dict().items()
+        weights = {name: value.clone() for name, value in state if isinstance(value, Tensor)}
         groups = [[dict(group) for group in optimizer.param_groups] for optimizer in trainer.optimizers]
         callbacks = [each for each in trainer.callbacks if not isinstance(each, ResumePoints)]  # pyright: ignore
         loggers, trainer.loggers = trainer.loggers, []
@@ -56,8 +58,9 @@ class ResumedEpoch(Callback):
         pl_module.on_train_epoch_start()
         trainer.loggers = loggers
         with torch.no_grad():
-            for name, value in pl_module.state_dict().items():
-                value.copy_(weights[name])
+            for name, value in pl_module.state_dict().items():  # again: a hook may have replaced some
+                if name in weights:
+                    value.copy_(weights[name])
         for optimizer, before in zip(trainer.optimizers, groups, strict=True):
             for group, values in zip(optimizer.param_groups, before, strict=False):
                 group.update({name: value for name, value in values.items() if name != "params"})

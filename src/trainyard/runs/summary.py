@@ -35,12 +35,25 @@ def summarize(cfg: DictConfig, rows: list[dict[str, Any]], trainer: Trainer, sec
         "best_epoch": best.get("epoch"),
         "best": {name: value for name, value in best.items() if name.startswith("val/")},
         "test": {name: value for name, value in rows[-1].items() if name.startswith("test/")} if rows else {},
+        "limited": limits(cfg),
         "epochs": trainer.current_epoch,
         "steps": trainer.global_step,
         "parameters": sum(p.numel() for p in module.net.parameters()),  # pyright: ignore
         "seconds": round(seconds, 2),
         "samples_per_second": round(speeds[len(speeds) // 2], 1) if speeds else None,
     }
+
+
+def limits(cfg: DictConfig) -> dict[str, str]:
+    """On how much of its split a score was computed, in words, for val and test where that is not the whole."""
+    found = {}
+    for split in ("val", "test"):
+        limit = cfg.trainer.get(f"limit_{split}_batches")
+        if isinstance(limit, int):
+            found[split] = f"{limit} batch{'' if limit == 1 else 'es'} of it"
+        elif limit not in (None, 1.0):
+            found[split] = f"{limit:.3g} of it"
+    return found
 
 
 def write_summary(path: Path, summary: dict[str, Any]) -> None:
@@ -52,8 +65,9 @@ def print_summary(summary: dict[str, Any], path: Path, root: Path, has_curves: b
     """Print a table of the scores, the run directory and, if TensorBoard has them, how to see the curves."""
     table = Table(title=summary["name"], title_justify="left", title_style="bold")
     table.add_column("score")
-    table.add_column("validation, best epoch", justify="right")
-    table.add_column("test", justify="right")
+    for split, heading in (("val", "validation, best epoch"), ("test", "test")):
+        part = summary["limited"].get(split)
+        table.add_column(f"{heading} ({part})" if part else heading, justify="right")
     for name in dict.fromkeys(key.split("/", 1)[1] for key in (*summary["best"], *summary["test"])):
         values = (summary["best"].get(f"val/{name}"), summary["test"].get(f"test/{name}"))
         table.add_row(name, *("" if value is None else f"{value:.4f}" for value in values))
