@@ -2,5 +2,6 @@
 
 from trainyard import main
 
+# Hydra 1.4 completes `python train.py` in a shell where a file contains the word @hydra.main.
 if __name__ == "__main__":
     main(["train"])

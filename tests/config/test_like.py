@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import hydra
 import processes
 import pytest
 import yaml
@@ -101,6 +102,8 @@ def test_it_is_resumed_without_the_run_that_it_began_like(old: trainyard.Run) ->
 
 @pytest.mark.slow
 def test_a_grid_over_seeds(old: trainyard.Run) -> None:
+    if hydra.__version__ == "1.4.0rc3":
+        pytest.skip("with -m, this release candidate cannot delete a key (~optimizer.nesterov), like= or not")
     done = processes.run(processes.train, "-m", "like=latest", "seed=3,4", "hydra.sweep.dir=grid", folder=Path.cwd())
     assert done.returncode == 0, done.stderr
     assert [differences(old.path, Path("grid") / name) for name in "01"] == [set(), {"seed", "data.seed"}]
