@@ -98,7 +98,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     siblings = {key.rpartition(".")[2]: key for key in known if key.rpartition(".")[0] == parent}
     usual = SYNONYMS.get(tail, tail)
     near = [siblings[usual]] if usual in siblings else []
-    near = near or [siblings[key] for key in get_close_matches(tail, siblings, n=3, cutoff=0.75)]
+    near = near or [siblings[key] for key in get_close_matches(tail, siblings, n=3, cutoff=0.75 if parent else 0.6)]
     near = near or [key for key in known if key.rpartition(".")[2] == usual][:3]
     elsewhere = [key for key in known if not parent or key.rpartition(".")[0] != parent != key]
     near = near or get_close_matches(word, elsewhere, n=3, cutoff=0.75)
