@@ -24,6 +24,10 @@ class UserError(Exception):
     """A mistake that the user can fix, in a sentence or two: what is wrong, both values, the way out."""
 
 
+class LostProcessError(Exception):
+    """Another process of the same run has failed, so that this one cannot go on. The other one says why."""
+
+
 def train_command() -> str:
     """The command with which this process's user trains: `python train.py`, or `trainyard train` in any folder."""
     return f"python {sys.argv[0]}" if Path(sys.argv[0]).name == "train.py" else "trainyard train"

@@ -27,6 +27,7 @@ IGNORED_WARNINGS = (
     ".*your dataloader is not resumable.*",  # BatchOrder can start at any batch
     ".*`srun` command is available.*",  # one process needs none
     ".*lr_scheduler.step.*before.*optimizer.step.*",
+    ".*recommended to use .*sync_dist=True.*",  # what is logged is computed over all processes, or is rank 0's own
 )
 
 
@@ -105,6 +106,13 @@ def log_to_console() -> None:
     for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).handlers.clear()  # Lightning adds its own at import
         logging.getLogger(name).propagate = True
+
+
+def silence() -> None:
+    """Show errors alone: what several processes do at the same time, the first one tells."""
+    warnings.simplefilter("ignore")
+    logging.getLogger("trainyard").setLevel(logging.ERROR)
+    logging.getLogger().setLevel(logging.ERROR)
 
 
 def terminal_width() -> int | None:

@@ -14,8 +14,8 @@ from interrupt import cut_off
 
 import trainyard
 from trainyard.durability.checkpoint_io import DurableIO
-from trainyard.durability.resume_points import newest_intact, resume_points
-from trainyard.durability.run_lock import RunLock, read_status
+from trainyard.durability.point_files import newest_intact, resume_points
+from trainyard.durability.run_lock import RunLock, read_status, write_status
 from trainyard.files import remove_parts, write_durably
 from trainyard.trust.checkpoint_files import integrity_error
 
@@ -115,7 +115,7 @@ def test_logs_that_cannot_be_written_end_a_run_with_sentences(most: int, logger:
 def test_a_status_is_replaced_in_its_place_if_there_is_no_space(tmp_path: Path) -> None:
     lock = RunLock(tmp_path)
     with pytest.raises(KeyboardInterrupt), lock:
-        lock.write_status("running", note="x" * 300)
+        write_status(lock.path, "running", note="x" * 300)
         (tmp_path / f".status.json.{os.getpid()}.part").mkdir()  # so that the new file cannot be made
         raise KeyboardInterrupt
     assert read_status(tmp_path)["state"] == "interrupted"

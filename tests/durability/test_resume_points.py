@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from variants import ALWAYS, NET
 
 import trainyard
-from trainyard.durability.resume_points import newest_intact, resume_points, step_of
+from trainyard.durability.point_files import newest_intact, resume_points, step_of
 from trainyard.trust.checkpoint_files import load_checkpoint
 
 

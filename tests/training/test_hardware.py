@@ -30,9 +30,14 @@ def test_auto_is_the_best_there_is() -> None:
         ("hardware.precision=16-mixed", "hardware.precision=16-mixed needs a GPU; on a CPU use auto or 32-true"),
         ("hardware.matmul_precision=foo", "hardware.matmul_precision=foo must be one of highest, high, medium"),
         ("hardware.memory_format=nhwc", "hardware.memory_format=nhwc must be one of contiguous, channels_last"),
-        ("hardware.devices=2", "hardware.devices=2: training on several devices is not supported yet"),
-        ("trainer.devices=2", "trainer.devices=2: training on several devices is not supported yet"),
-        ("trainer.num_nodes=2", "trainer.num_nodes=2: training on several devices is not supported yet"),
+        ("hardware.devices=2000", "hardware.devices=2000, and this machine has .* cores?; ask for no more"),
+        ("hardware.devices=0", "hardware.devices=0 must be auto or an integer of at least 1"),
+        (
+            "hardware.num_nodes=2",
+            "hardware.num_nodes=2: each machine needs a start of its own. On each of them: torchrun",
+        ),
+        ("trainer.devices=2", "trainer.devices=2 and hardware.devices=1: set hardware.devices alone"),
+        ("trainer.num_nodes=2", "trainer.num_nodes=2 and hardware.num_nodes=1: set hardware.num_nodes alone"),
     ],
 )
 def test_what_cannot_be_is_refused(word: str, message: str, short: list[str]) -> None:

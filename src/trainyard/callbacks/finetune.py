@@ -29,8 +29,11 @@ class Finetune(Callback):
                 top = ", ".join(name for name, _ in net.named_children())
                 raise ValueError(f"callbacks.finetune.train={part} is not a part of the network; it has {top}")
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Freeze, before the network is wrapped to exchange the gradients of what trains."""
         net: nn.Module = pl_module.net  # pyright: ignore
+        if stage != "fit":
+            return
         self.check_parts(net)
         if self.freeze:
             self.frozen = [p for name, p in net.named_parameters() if p.requires_grad and not self.is_trained(name)]

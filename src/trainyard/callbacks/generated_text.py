@@ -40,7 +40,7 @@ class GeneratedText(Callback):
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         loggers = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
-        if trainer.sanity_checking or not loggers:
+        if trainer.sanity_checking or not loggers or not trainer.is_global_zero:
             return
         for prompt, room in self.room.items():
             new = min(self.max_new_tokens, room)

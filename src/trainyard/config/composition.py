@@ -71,4 +71,4 @@ def from_hydra(cfg: DictConfig) -> Composed:
     """Return the config of the job that Hydra is running."""
     job = HydraConfig.get()
     job_dir = job.runtime.output_dir if job.mode == RunMode.MULTIRUN else None
-    return Composed(cfg, dict(job.runtime.choices), list(job.overrides.task), job_dir)
+    return Composed(cfg, dict(job.runtime.choices), list(job.overrides.task), job_dir, job.sweeper)

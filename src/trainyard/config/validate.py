@@ -18,6 +18,7 @@ from trainyard.errors import UserError, did_you_mean
 from trainyard.machine import ACCELERATORS
 
 MATMUL = ("highest", "high", "medium")
+STRATEGIES = ("ddp", "fsdp")
 MEMORY_FORMATS = ("contiguous", "channels_last")
 DIRECTIONS = {  # words in the name of a score; any other is believed
     "min": ("loss", "perplexity", "error", "bits_per_character"), "max": ("accuracy", "f1"),
@@ -73,10 +74,20 @@ def check_monitored_scores(cfg: DictConfig, scores: Iterable[str]) -> None:
 
 
 def check_devices(cfg: DictConfig) -> None:
-    """Raise UserError for more than one device or machine."""
-    for group, key in (("hardware", "devices"), ("trainer", "devices"), ("trainer", "num_nodes")):
-        if (value := cfg[group].get(key, 1)) not in (1, "1"):
-            raise UserError(f"{group}.{key}={value}: training on several devices is not supported yet; use 1")
+    """Raise UserError for what does not fit several processes."""
+    devices, nodes = cfg.hardware.get("devices", 1), cfg.hardware.get("num_nodes", 1)
+    for key, value in (("devices", devices), ("num_nodes", nodes)):
+        if (there := cfg.trainer.get(key, 1)) not in (value, str(value)):
+            raise UserError(f"trainer.{key}={there} and hardware.{key}={value}: set hardware.{key} alone")
+    processes, size = devices * nodes, cfg.data.get("batch_size")
+    if size is not None and size % processes:
+        near = [size // processes * processes, (size // processes + 1) * processes]
+        raise UserError(
+            f"data.batch_size={size} is the samples of a step over all processes, and {processes} do not divide it; "
+            f"use {' or '.join(str(each) for each in near if each)}"
+        )
+    if processes > 1 and cfg.hardware.strategy not in STRATEGIES:
+        raise UserError(f"hardware.strategy={cfg.hardware.strategy} must be one of {', '.join(STRATEGIES)}")
 
 
 def check_hardware(hardware: DictConfig) -> None:

@@ -32,12 +32,12 @@ class Samples(Dataset):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, batch: BatchIndices) -> tuple[Any, Tensor, Tensor]:
+    def __getitem__(self, batch: BatchIndices) -> tuple[Any, Tensor, BatchIndices]:
         rows = self.rows[batch.index]
         if isinstance(self.inputs, Tensor):
-            return self.inputs[rows], self.all_labels[rows], batch.keys
-        with seeded(int(batch.keys[0]) if len(batch.keys) else 0):  # what reading draws depends on epoch and batch
-            return self.inputs[rows], self.all_labels[rows], batch.keys
+            return self.inputs[rows], self.all_labels[rows], batch
+        with seeded(int(batch.keys[0])):  # what reading draws depends on epoch and batch
+            return self.inputs[rows], self.all_labels[rows], batch
 
     def select(self, index: Tensor) -> "Samples":
         """The samples of `index` alone, without a copy."""
@@ -72,6 +72,8 @@ class DataModule(LightningDataModule):
     """
 
     starts_at_any_batch = True  # a resumed run continues within an epoch; without it, between two epochs
+    mixes_neighbors = False  # whether `mix` mixes each sample with the one before it
+    is_copy = False  # whether all processes have the current batch, as it has too few samples to divide it
 
     def __init__(
         self,
@@ -125,8 +127,11 @@ class DataModule(LightningDataModule):
         """The length of each sample, (N), if batches should contain samples of similar length."""
         return None
 
-    def mix(self, inputs: Any, labels: Tensor, keys: Tensor) -> tuple[Any, Tensor]:
-        """Mix the samples of a transformed training batch; labels may become probabilities (B, num_classes)."""
+    def mix(self, inputs: Any, labels: Tensor, key: int) -> tuple[Any, Tensor]:
+        """Mix the samples of a transformed training batch; labels may become probabilities (B, num_classes).
+
+        `key` is that of the whole batch. Set `mixes_neighbors` to have the sample before a process's own ones as well.
+        """
         return inputs, labels
 
     def setup(self, stage: str) -> None:
@@ -178,7 +183,8 @@ class DataModule(LightningDataModule):
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         size = self.batch_size if shuffle else self.eval_batch_size
         lengths = self.lengths(split)
-        order = BatchOrder(len(self.splits[split]), size, self.seed, shuffle, rank, world_size, lengths)
+        neighbor = shuffle and self.mixes_neighbors
+        order = BatchOrder(len(self.splits[split]), size, self.seed, shuffle, rank, world_size, lengths, neighbor)
         if shuffle and (trainer := self.trainer):
             progress = trainer.fit_loop.epoch_loop.batch_progress
             order.position = lambda: (trainer.current_epoch, progress.current.completed)
@@ -202,9 +208,18 @@ class DataModule(LightningDataModule):
     def test_dataloader(self) -> DataLoader:
         return self.loader("test")
 
-    def on_after_batch_transfer(self, batch: tuple[Any, Tensor, Tensor], dataloader_idx: int) -> tuple[Any, Tensor]:
-        inputs, labels, keys = batch
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        share = batch[-1] if isinstance(batch, list | tuple) else None
+        self.is_copy = isinstance(share, BatchIndices) and share.is_copy
+        return batch
+
+    def on_after_batch_transfer(
+        self, batch: tuple[Any, Tensor, BatchIndices], dataloader_idx: int
+    ) -> tuple[Any, Tensor]:
+        inputs, labels, share = batch
         training = self.trainer is not None and self.trainer.training
-        inputs = self.transform(inputs, keys if training else None)
-        inputs, labels = self.mix(inputs, labels, keys) if training else (inputs, labels)
+        inputs = self.transform(inputs, share.keys if training else None)
+        inputs, labels = self.mix(inputs, labels, share.batch_key) if training else (inputs, labels)
+        if share.neighbor:
+            inputs, labels = inputs[1:], labels[1:]
         return (self.trainer.precision_plugin.convert_input(inputs) if self.trainer else inputs), labels

@@ -40,6 +40,7 @@ class Images(DataModule):
             raise ValueError(f"mean={list(mean)} must have a value for each of the {shape[0]} channels, or one for all")
         self.shape, self.classes, self.num_classes = tuple(shape), list(classes), num_classes
         self.pixels, self.mixer = Pixels(mean, std, augment), Mixup(mix, num_classes)
+        self.mixes_neighbors = mix != "none"
 
     def prepare_inputs(self, inputs: Any) -> Tensor:
         """Images (N, *shape) uint8, as a tensor or an array; or one or several files or Pillow images of any size."""
@@ -63,8 +64,8 @@ class Images(DataModule):
     def transform(self, inputs: Tensor, keys: Tensor | None) -> Tensor:
         return self.pixels.to(inputs.device)(inputs, keys)
 
-    def mix(self, inputs: Tensor, labels: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
-        return self.mixer(inputs, labels, keys)
+    def mix(self, inputs: Tensor, labels: Tensor, key: int) -> tuple[Tensor, Tensor]:
+        return self.mixer(inputs, labels, key)
 
     def only_classes(self, samples: Samples, known: Sequence[str]) -> Samples:
         """The samples of this module's classes, labeled by their index in `classes`; `known` names the old labels."""

@@ -8,6 +8,8 @@ from typing import Any
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from trainyard.collectives import rank
+
 KEPT = ".best-of-"  # beginning of the second name of best weights, which ends with that of the resume point
 
 
@@ -44,7 +46,7 @@ class Best(ModelCheckpoint):
         kept = {here(path): score for path, score in state_dict["best_k_models"].items()}
         super().load_state_dict({**state_dict, **paths, "best_k_models": kept, "dirpath": self.dirpath})
         self.current_score, self.kept = state_dict["current_score"], state_dict.get("kept", "")
-        if self.is_fitting and self.kept and self.best_model_path:
+        if self.is_fitting and self.kept and self.best_model_path and rank() == 0:
             best, second = Path(self.best_model_path), Path(here(self.kept))
             link(second, best) if second.exists() else link(best, second)
 

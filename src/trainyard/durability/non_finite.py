@@ -7,7 +7,8 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from trainyard.errors import UserError
+from trainyard.collectives import largest
+from trainyard.errors import LostProcessError, UserError
 
 NEVER = 2**62
 
@@ -54,10 +55,14 @@ class NonFiniteGuard(Callback):
             raise self.error(trainer, pl_module, f"the weights are not finite after step {trainer.global_step}")
 
     def check_loss(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Raise NonFiniteLossError if the loss of a step was not finite."""
-        if self.first_step is None or int(self.first_step) == NEVER:
+        """Raise NonFiniteLossError if the loss of a step was not finite; of several processes, in the first one."""
+        own = NEVER if self.first_step is None else int(self.first_step)
+        first = -largest([-own])[0]
+        if first == NEVER:
             return
-        found = f"the loss has not been finite since optimizer step {int(self.first_step)}"
+        found = f"the loss has not been finite since optimizer step {first}"
+        if own > first:
+            raise LostProcessError(f"{found}, in another process")
         raise self.error(trainer, pl_module, found)
 
     def error(self, trainer: Trainer, pl_module: LightningModule, found: str) -> NonFiniteLossError:

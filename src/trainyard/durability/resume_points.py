@@ -1,7 +1,5 @@
 """Resume points: checkpoints from which a run continues as if nothing had happened."""
 
-import logging
-import re
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,50 +10,14 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import StochasticWeightAveraging
 from torch import Tensor
 
+from trainyard.durability.agreement import Agreement
 from trainyard.durability.best import KEPT, Best, delete_kept
 from trainyard.durability.lightning_private import rewind_to_batch_start, rewind_to_epoch_start, steps_logged
+from trainyard.durability.point_files import LAST, resume_points, step_of
 from trainyard.durability.signals import StopSignal
-from trainyard.errors import UserError
 from trainyard.files import remove_parts
-from trainyard.trust.checkpoint_files import integrity_error, load_checkpoint
 
-LAST = "last.ckpt"
-NAME = re.compile(r"resume-(\d+)\.ckpt")
 WRITE_SHARE = 1 / 20  # of the time, at most, is spent writing resume points
-log = logging.getLogger(__name__)
-
-
-def resume_points(folder: Path) -> list[Path]:
-    """The resume points in a folder of checkpoints, the one after most steps first; the end of a training is one.
-
-    (Not the newest by the clock, which may have been set back.)
-    """
-    found = [*folder.glob("resume-*.ckpt"), *folder.glob(LAST)]
-    return sorted(found, key=lambda path: (step_of(path), path.name == LAST), reverse=True)
-
-
-def step_of(path: Path) -> int:
-    """The optimizer steps before a checkpoint; -1 for a file that is damaged."""
-    if match := NAME.fullmatch(path.name):
-        return int(match[1])
-    try:
-        return int(load_checkpoint(path, mmap=True)["global_step"])
-    except (UserError, KeyError, TypeError, ValueError):
-        return -1
-
-
-def newest_intact(folder: Path) -> Path | None:
-    """The newest resume point that is whole; a damaged one is reported and skipped."""
-    for path in resume_points(folder):
-        if (reason := integrity_error(path)) is None:
-            return path
-        log.warning("%s is damaged (%s): using the resume point before it", path, reason)
-    return None
-
-
-def first_step_to_log(path: Path) -> int:
-    """The step from which on a run that resumes there logs again."""
-    return int(load_checkpoint(path, mmap=True)["logged_step"])
 
 
 def is_extra(trainer: Trainer) -> bool:
@@ -86,6 +48,7 @@ class ResumePoints(Callback):
         self.folder, self.keep = Path(folder), keep
         self.every_seconds, self.every_n_steps = every_seconds, every_n_steps
         self.stop = StopSignal()
+        self.agreement = Agreement()
         self.earlier_seconds, self.started = 0.0, time.monotonic()  # of earlier processes; when this one started
         self.saved_at, self.saved_step, self.write_seconds = time.monotonic(), -1, 0.0
         self.has_validated = self.had_stopped = False
@@ -136,23 +99,22 @@ class ResumePoints(Callback):
         self.has_validated = False
 
     def on_validation_batch_start(self, trainer: Trainer, *_: Any) -> None:
-        if self.stop.received is not None and trainer.state.fn == "fit":
-            raise self.stop.error()  # a validation may be long; the newest resume point is from before it
+        if trainer.state.fn == "fit":  # a validation may be long; the newest resume point is from before it
+            self.agreement.reach(self.stop)
+            self.agreement.raise_if_stopped()
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         if batch_idx == 0 or batch_idx % trainer.accumulate_grad_batches:
             return
-        if self.within_epochs and (self.stop.received is not None or self.is_due(trainer)) and not is_extra(trainer):
+        if self.agreement.reach(self.stop, self.is_due(trainer)) and self.within_epochs and not is_extra(trainer):
             self.save(trainer)
-        if self.stop.received is not None:
-            raise self.stop.error()
+        self.agreement.raise_if_stopped()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        is_wanted = self.stop.received is not None or self.is_due(trainer)
+        is_wanted = self.agreement.reach(self.stop, self.is_due(trainer), now=True)
         if trainer.current_epoch and is_wanted and not is_extra(trainer):
             self.save(trainer, trainer.current_epoch)
-        if self.stop.received is not None:
-            raise self.stop.error()
+        self.agreement.raise_if_stopped()
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.save(trainer, trainer.current_epoch, LAST)

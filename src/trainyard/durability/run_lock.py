@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import socket
 import struct
 import sys
@@ -14,6 +15,7 @@ from typing import IO, Any
 from trainyard.durability.signals import INTERRUPTED, PREEMPTED
 from trainyard.errors import UserError
 from trainyard.files import read_small, write_durably
+from trainyard.trust.signature import RESOLVED
 
 STATUS, LOCK = "status.json", ".lock"
 NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # nor a pipe, which would block
@@ -48,17 +50,36 @@ def is_locked(folder: Path) -> bool:
         return False
 
 
+def write_status(folder: Path, state: str, owner: int | None = None, **more: Any) -> None:
+    """Write the state with host, process (`owner`, where another one holds the lock), attempt and time."""
+    old = read_status(folder)
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    attempt = old.get("attempt", 0) + (state == "running")
+    new = {"state": state, "host": socket.gethostname(), "pid": owner or os.getpid(), "attempt": attempt, "time": now}
+    text = json.dumps({**new, **more}, indent=2).encode() + b"\n"
+    try:
+        write_durably(folder / STATUS, lambda file: file.write(text))
+    except OSError:
+        if not (folder / STATUS).is_file():
+            raise
+        overwrite(folder / STATUS, text)
+
+
 class RunLock:
     """`with RunLock(path) as lock:` holds a run directory; UserError with host and process if another one does.
 
-    The lock is the operating system's (POSIX), so that it ends with the process, however that ends.
+    The lock is the operating system's (POSIX), so that it ends with the process, however that ends. A directory in
+    which no run began, since it was refused, does not remain.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.file: IO[str] | None = None
+        self.made: Path | None = None  # the topmost folder that did not exist before
 
     def __enter__(self) -> "RunLock":
+        missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        self.made = missing[-1] if missing else None
         self.path.mkdir(parents=True, exist_ok=True)
         if self.path.resolve() in _held:
             raise UserError(f"{self.path} is in use by this process")
@@ -76,20 +97,6 @@ class RunLock:
         _held.add(self.path.resolve())
         return self
 
-    def write_status(self, state: str, **more: Any) -> None:
-        """Write the state with host, process, attempt and time."""
-        old = read_status(self.path)
-        now = datetime.now().astimezone().isoformat(timespec="seconds")
-        attempt = old.get("attempt", 0) + (state == "running")
-        new = {"state": state, "host": socket.gethostname(), "pid": os.getpid(), "attempt": attempt, "time": now}
-        text = json.dumps({**new, **more}, indent=2).encode() + b"\n"
-        try:
-            write_durably(self.path / STATUS, lambda file: file.write(text))
-        except OSError:
-            if not (self.path / STATUS).is_file():
-                raise
-            overwrite(self.path / STATUS, text)
-
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         status = read_status(self.path)
         if error is not None and (status.get("state"), status.get("pid")) == ("running", os.getpid()):
@@ -97,10 +104,26 @@ class RunLock:
             state = {PREEMPTED: "preempted", INTERRUPTED: "interrupted"}.get(code, "failed")  # pyright: ignore
             state = "interrupted" if isinstance(error, KeyboardInterrupt) else state
             with suppress(OSError):  # that the lock is free tells enough
-                self.write_status(state, error=f"{type(error).__name__}: {error}"[:300])
+                write_status(self.path, state, error=f"{type(error).__name__}: {error}"[:300])
         if self.file:
             _held.discard(self.path.resolve())
+            if error is not None:
+                self.remove_if_refused()
             self.file.close()  # and with it the lock
+
+    def remove_if_refused(self) -> None:
+        """Remove the directory, with those above it that this lock has made, if no run has begun in it."""
+        if self.made is None or (self.path / RESOLVED).exists():
+            return
+        for name in (LOCK, ".failures"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+            (self.path / name).unlink(missing_ok=True)
+        with suppress(OSError):  # not empty, or used by another run by now
+            folder = self.path
+            folder.rmdir()
+            while folder != self.made:
+                folder = folder.parent
+                folder.rmdir()
 
 
 def try_lock(file: IO[str]) -> bool:

@@ -19,8 +19,8 @@ ENVIRONMENT = "environment.json"  # where it came from
 TOKENIZER = "tokenizer.json"  # of a run on text
 
 
-def name_run(composed: Composed) -> tuple[str, Path]:
-    """The run's name and the directory that it is going to have."""
+def name_run(composed: Composed, job: str | None = None) -> tuple[str, Path]:
+    """The run's name and the directory that it is going to have; `job` names it where a scheduler starts it again."""
     run, choices = composed.cfg.run, composed.choices
     experiment = Path(choices.get("experiment") or "null")
     if experiment.suffix == ".yaml":  # a file: outputs/sweeps/xor/best.yaml is xor-best
@@ -30,7 +30,7 @@ def name_run(composed: Composed) -> tuple[str, Path]:
     if chosen := run.dir or composed.job_dir:
         return name, Path(chosen)
     stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    return name, Path(run.root) / name / f"{stamp}-{secrets.token_hex(3)}"
+    return name, Path(run.root) / name / (job or f"{stamp}-{secrets.token_hex(3)}")
 
 
 def create(path: Path, composed: Composed, cfg: DictConfig, data: Mapping[str, str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 RANK = (  # what Lightning takes its rank, and the number of processes, from
     "RANK", "LOCAL_RANK", "GROUP_RANK", "NODE_RANK", "WORLD_SIZE",
-    "SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID",
+    "SLURM_NTASKS", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID",
 )  # fmt: skip
 CAN_FORK = sys.platform == "linux"  # elsewhere forking is not safe
 

@@ -5,9 +5,9 @@ import math
 from typing import Any
 
 import optuna
-from hydra.core.hydra_config import HydraConfig
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, Timer
+from omegaconf import DictConfig
 
 from trainyard.config.instantiate import instantiate
 from trainyard.sweep.outcome import PRUNED_AT
@@ -28,6 +28,7 @@ class Pruning(Callback):
         self, monitor: str | None, trial: int | None = None, study: str = "", storage: str | None = None
     ) -> None:
         self.monitor, self.number, self.study, self.storage = monitor, trial, study, storage
+        self.sweeper = DictConfig({})  # of the config, set as the training is built: its storage and its pruner
         self.trial: optuna.Trial | None = None
         self.validations = 0
         self.could_end = False  # at the validation that pruned the trial, early stopping could have ended it as well
@@ -41,7 +42,7 @@ class Pruning(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.number is not None and trainer.is_global_zero:
-            self.trial = open_trial(self.number, self.study, self.storage)
+            self.trial = open_trial(self.number, self.study, self.storage, self.sweeper)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.number is None or self.monitor is None or trainer.state.fn != "fit" or trainer.sanity_checking:
@@ -121,9 +122,8 @@ def batches_to_validation(trainer: Trainer) -> float:
     return batches_left_in_epoch(trainer) + between + interval
 
 
-def open_trial(number: int, name: str, storage: str | None) -> optuna.Trial:
+def open_trial(number: int, name: str, storage: str | None, sweeper: DictConfig) -> optuna.Trial:
     """The study's trial of that number. A URL, which may contain a password, is in hydra.sweeper.storage alone."""
-    node = HydraConfig.get().sweeper
-    pruner = instantiate(node.pruner, "hydra/sweeper/pruner")
-    study = load_study(name, open_storage(storage or node.storage), pruner)
+    pruner = instantiate(sweeper.pruner, "hydra/sweeper/pruner")
+    study = load_study(name, open_storage(storage or sweeper.storage), pruner)
     return writable_trial(study, study.trials[number])

@@ -10,7 +10,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torchmetrics import MeanMetric, Metric
 
+from trainyard.collectives import gathered, rank, totals, world_size
 from trainyard.optim.groups import decay_groups
+from trainyard.tasks.meters import mean_over_processes, merge_meters, restore_meters
 from trainyard.tasks.run_length import total_steps
 
 STAGES = ("train", "val", "test")
@@ -75,11 +77,27 @@ class Task(LightningModule):
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         scored = self.step("train", batch)
-        loss = scored.loss
+        loss, weight = self.share_of_mean(scored)
         interval: int = self.trainer.log_every_n_steps  # pyright: ignore
         if interval and (self.global_step + 1) % interval == 0:
-            self.log("train/step_loss", loss.detach(), on_step=True, on_epoch=False)
-        return self.weight_loss(loss, scored.weight) if self.trainer.accumulate_grad_batches > 1 else loss
+            self.log("train/step_loss", mean_over_processes(loss.detach()), on_step=True, on_epoch=False)
+        return self.weight_loss(loss, weight) if self.trainer.accumulate_grad_batches > 1 else loss
+
+    def share_of_mean(self, scored: Scored) -> tuple[Tensor, int]:
+        """This process's part of the batch's loss, and the samples (or tokens) of all processes.
+
+        The mean of the processes' parts, which is what the gradients become, is the mean over all samples.
+        """
+        if world_size() == 1:
+            return scored.loss, scored.weight
+        if self.has_copy():
+            return scored.loss, scored.weight
+        whole = round(totals([scored.weight])[0])
+        return scored.loss * (scored.weight * world_size() / max(1, whole)), whole
+
+    def has_copy(self) -> bool:
+        """Whether all processes have the same batch, as it has fewer samples than there are processes."""
+        return getattr(getattr(self.trainer, "datamodule", None), "is_copy", False)
 
     def weight_loss(self, loss: Tensor, weight: int) -> Tensor:
         """Weight one of several losses that are accumulated to a step by its samples (or tokens).
@@ -113,7 +131,7 @@ class Task(LightningModule):
     def step(self, stage: str, batch: Any) -> Scored:
         """Score a batch and add it to the stage's meters, which compute exact means for any batch sizes."""
         scored = self.score(batch)
-        if not len(scored.targets):  # this process got no sample of a short last batch
+        if not len(scored.targets) or (rank() != 0 and self.has_copy()):
             return scored
         for name, meter in self.stage_meters(stage).items():
             if name == "loss":
@@ -127,14 +145,20 @@ class Task(LightningModule):
         return dict(self.meters[f"{stage}/"].items())  # pyright: ignore
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Save the meters, and those within them, for a run that resumes within an epoch."""
-        checkpoint["meters"] = {name: dict(meter.metric_state) for name, meter in self.train_meters().items()}
+        """Save the meters, and those within them, of each process, for a run that resumes within an epoch."""
+        own = {name: dict(meter.metric_state) for name, meter in self.train_meters().items()}
+        checkpoint["meters"] = own
+        if world_size() > 1:
+            checkpoint["meters_by_rank"] = gathered(own)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        for name, meter in self.train_meters().items():
-            for key, value in checkpoint.get("meters", {}).get(name, {}).items():
-                is_list = isinstance(value, list)  # one tensor for each update
-                setattr(meter, key, [each.to(meter.device) for each in value] if is_list else value.to(meter.device))
+        saved = checkpoint.get("meters_by_rank", [checkpoint.get("meters", {})])
+        if len(saved) == world_size():
+            restore_meters(self.train_meters(), saved[rank()])
+        elif rank() == 0:  # of another number of processes: this one counts for all of them
+            restore_meters(self.train_meters(), saved[0])
+            for other in saved[1:]:
+                merge_meters(self.train_meters(), other)
 
     def train_meters(self) -> dict[str, Metric]:
         """The training meters and the metrics that they contain, by dotted name."""

@@ -3,12 +3,12 @@
 import logging
 import warnings
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 from lightning import Callback, LightningDataModule, Trainer
 from lightning.pytorch.callbacks import BatchSizeFinder, Checkpoint, LearningRateFinder, ProgressBar
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.plugins.environments import LightningEnvironment
 from omegaconf import DictConfig
 
 from trainyard.callbacks.finetune import Finetune
@@ -16,6 +16,8 @@ from trainyard.config.instantiate import instantiate, instantiate_task
 from trainyard.config.validate import check_monitored_scores
 from trainyard.data.base import seed_setup
 from trainyard.data.loading.hashing import stable_hash
+from trainyard.distributed.ranks import Ranks
+from trainyard.distributed.strategy import WrapAgain, strategy_arguments
 from trainyard.durability.checkpoint_io import DurableIO
 from trainyard.durability.resume_points import ResumePoints
 from trainyard.durability.resumed_epoch import ResumedEpoch
@@ -24,6 +26,7 @@ from trainyard.errors import UserError
 from trainyard.loggers.metrics_file import MetricsFile
 from trainyard.tasks.base import Task
 from trainyard.training.hardware import prepare_network
+from trainyard.training.job import Job
 from trainyard.training.pretrained import load_pretrained
 
 log = logging.getLogger(__name__)
@@ -47,13 +50,16 @@ def make_task_and_data(
     return task, data
 
 
-def make_run_trainer(cfg: DictConfig, path: Path, task: Task, first_step: int | None) -> Trainer:
+def make_run_trainer(job: Job, task: Task, first_step: int | None, ranks: Ranks | None) -> Trainer:
     """The Trainer of a run with its callbacks and loggers. A resumed one logs from `first_step` on.
 
     TensorBoard drops what was logged from there on before.
     """
+    cfg = job.cfg
     callbacks = make_group(cfg, "callbacks")
     for callback in callbacks:
+        if hasattr(callback, "sweeper"):  # a trial's pruning: where the study is
+            callback.sweeper = job.composed.sweeper
         if isinstance(callback, BatchSizeFinder | LearningRateFinder):
             raise UserError(TUNER.format(type(callback).__name__))
         if isinstance(callback, Finetune):
@@ -66,13 +72,15 @@ def make_run_trainer(cfg: DictConfig, path: Path, task: Task, first_step: int | 
     for node in (cfg.get("logger") or {}).values():
         if first_step is not None and node is not None and str(node.get("_target_")).endswith(".TensorBoardLogger"):
             node["purge_step"] = first_step
-    loggers = [*make_group(cfg, "logger"), MetricsFile(path)]  # the first is the one that other callbacks use
+    loggers = [*make_group(cfg, "logger"), MetricsFile(job.path)]  # the first is the one that other callbacks use
     if not any(isinstance(callback, ProgressBar) for callback in callbacks):
         cfg.trainer.enable_progress_bar = False  # Lightning would add a bar of its own
     if not any(isinstance(callback, Checkpoint) for callback in callbacks):
         cfg.trainer.enable_checkpointing = False  # ... and a checkpoint
     seeds = SeedEachBatch(cfg.seed, stable_hash)
-    return make_trainer(cfg, [*first, seeds, *rest, ResumedEpoch(seeds)], loggers)
+    together = {} if ranks is None else strategy_arguments(cfg.hardware, ranks)
+    again = [] if ranks is None else [WrapAgain()]
+    return make_trainer(cfg, [*first, seeds, *rest, *again, ResumedEpoch(seeds)], loggers, **together)
 
 
 def make_group(cfg: DictConfig, group: str) -> list[Any]:
@@ -86,7 +94,8 @@ def make_group(cfg: DictConfig, group: str) -> list[Any]:
 def make_trainer(cfg: DictConfig, callbacks: list[Callback], logger: list[Logger], **changes: Any) -> Trainer:
     """Lightning's Trainer with the arguments of the config, except for `changes`."""
     plugins = [instantiate(node, "trainer.plugins") for node in cfg.trainer.plugins or []]
-    changes = {"plugins": [*plugins, DurableIO()], **changes}
+    environment = changes.pop("environment", LightningEnvironment())  # not what Lightning finds: Slurm's, say
+    changes = {"plugins": [*plugins, DurableIO(), environment], **changes}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*GPU available but not used.*|.*MPS available but not used.*")
         return instantiate(cfg.trainer, "trainer", callbacks=callbacks, logger=logger, **changes)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from trainyard.errors import UserError
-from trainyard.machine import ACCELERATORS, cpu_name, device_name, has_bf16_instructions
+from trainyard.machine import ACCELERATORS, available_cores, cpu_name, device_name, has_bf16_instructions
 from trainyard.training.platform_quirks import check_channels_last_convolutions, keep_freed_memory
 
 log = logging.getLogger(__name__)
@@ -46,8 +46,8 @@ def choose_precision(precision: str, accelerator: str) -> str:
     return "bf16-mixed" if has_bf16_instructions(accelerator) else "32-true"
 
 
-def configure_torch(hardware: Any) -> None:
-    """Set torch's global switches as the (validated) config group says."""
+def configure_torch(hardware: Any, processes: int = 1) -> None:
+    """Set torch's global switches as the (validated) config group says; so many processes share the machine."""
     if (
         hardware.accelerator == "cpu"
         and str(hardware.precision).startswith("bf16")
@@ -57,8 +57,8 @@ def configure_torch(hardware: Any) -> None:
             f"hardware.precision={hardware.precision}: {cpu_name()} has no bfloat16 instructions, so torch is ten "
             "times slower than with fp32; hardware.precision=auto chooses bf16-mixed only where it is fast"
         )
-    if hardware.threads:
-        torch.set_num_threads(hardware.threads)
+    if hardware.threads or processes > 1:
+        torch.set_num_threads(hardware.threads or max(1, available_cores() // processes))
     torch.set_float32_matmul_precision(hardware.matmul_precision)
     torch.backends.cudnn.allow_tf32 = hardware.matmul_precision != "highest"
     keep_freed_memory()

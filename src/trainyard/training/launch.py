@@ -1,4 +1,4 @@
-"""From a config to a process that trains. Several processes, on one machine or many, will start here."""
+"""From a config to a process that trains, or to several."""
 
 import logging
 from pathlib import Path
@@ -8,9 +8,10 @@ from omegaconf import DictConfig
 
 from trainyard.config.compose import compose
 from trainyard.config.composition import Composed, from_hydra
+from trainyard.distributed.ranks import is_follower
 from trainyard.durability.signals import exit_on_signal
 from trainyard.errors import UserError, exit_on_error, short_traceback, train_command
-from trainyard.logs import log_to_console
+from trainyard.logs import log_to_console, silence
 from trainyard.training.memory_limit import check_memory_limit
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ def launch(composed: Composed) -> "Run | None":
         from trainyard.training.train import run_training  # deferred: torch takes seconds to import
 
         log_to_console()
+        if is_follower():
+            silence()
         if composed.job_dir:
             log.info("\njob %s: %s", Path(composed.job_dir).name, " ".join(composed.overrides))
         return run_training(composed)

@@ -1,115 +1,156 @@
 """One training from its config to its scores: validate, build, fit, test the best weights once, summarize."""
 
 import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 import lightning
 from lightning import LightningDataModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from omegaconf import DictConfig
 
+from trainyard.collectives import barrier, from_rank_zero
 from trainyard.config.composition import Composed
-from trainyard.config.override_types import check_override_types
-from trainyard.config.resolve import resolve
-from trainyard.config.validate import validate
 from trainyard.data.base import DataModule
 from trainyard.data.text import Text
+from trainyard.distributed.ranks import Ranks, find_ranks
 from trainyard.durability.crash_report import write_crash_report
-from trainyard.durability.resume_points import ResumePoints, first_step_to_log, newest_intact
-from trainyard.durability.run_lock import RunLock
+from trainyard.durability.point_files import first_step_to_log, newest_intact
+from trainyard.durability.resume_points import ResumePoints
+from trainyard.durability.run_lock import RunLock, write_status
 from trainyard.durability.signals import Stopped, kill_data_workers
 from trainyard.errors import train_command
 from trainyard.files import remove_parts, unshare, write_durably
 from trainyard.loggers.metrics_lines import read_metrics, truncate_metrics
 from trainyard.logs import log_to_file
-from trainyard.runs.directory import RESOLVED, TOKENIZER, create, name_run, write_config
+from trainyard.runs.directory import TOKENIZER, create, write_config
 from trainyard.runs.hparams import hyperparameters, log_hparams
 from trainyard.runs.origin import changed_code, check_same_data
-from trainyard.runs.resume import check_links, finished_run, load_stored_config
+from trainyard.runs.resume import finished_run
 from trainyard.runs.run import Run
 from trainyard.runs.summary import print_summary, summarize, write_summary
 from trainyard.tasks.base import Task
+from trainyard.training.devices import process_count
 from trainyard.training.dry_run import dry_run
 from trainyard.training.factory import make_run_trainer, make_task_and_data, make_trainer
-from trainyard.training.hardware import configure_torch, describe, resolve_auto
+from trainyard.training.hardware import configure_torch, describe
+from trainyard.training.job import Job, prepare, write_job
 from trainyard.training.pretrained import check_tokenizer
-from trainyard.trust.safe_yaml import read_config
 
+TIMEOUT = 600.0  # seconds, of runs whose config has no hardware.timeout
 log = logging.getLogger(__name__)
 
 
 def run_training(requested: Composed) -> Run | None:
-    """Run the requested training, or resume it; return None for a dry run (check=true)."""
-    check_override_types(requested)
-    composed = load_stored_config(requested) if requested.cfg.resume else requested
-    cfg, path = resolve_run(composed)
-    resumes = (path / RESOLVED).exists() and not cfg.check
-    if not cfg.check:
-        check_links(path, requested.cfg.trust)
-    validate(composed, cfg, started=read_config(path / RESOLVED) if resumes else None)
-    configure_torch(cfg.hardware)
-    if cfg.check:
-        task, data, _ = build(composed, cfg, path, None, None)
-        dry_run(task, data, make_trainer(cfg, [], [], fast_dev_run=True, enable_progress_bar=False))
+    """Run the requested training, or resume it; None for a dry run (check=true), and in all processes but the first."""
+    ranks = find_ranks()
+    if ranks is not None and not requested.cfg.check:
+        from trainyard.training.together import train_as_rank  # deferred: it imports this module
+
+        path = train_as_rank(partial(prepare, requested, ranks), ranks, requested.cfg.hardware.get("timeout", TIMEOUT))
+        return Run(path) if path else None
+    job = prepare(requested)
+    if job.cfg.check:
+        configure_torch(job.cfg.hardware)
+        task, data, _ = build(job, None, None)
+        dry_run(task, data, make_trainer(job.cfg, [], [], fast_dev_run=True, enable_progress_bar=False, devices=1))
         return None
-    with ExitStack() as held:
-        lock = RunLock(path)
-        if resumes:  # before it is decided from where: another process may just be writing the newest point
-            held.enter_context(lock)
-            if run := finished_run(path, cfg):
-                return run
-        point = newest_intact(path / "checkpoints") if resumes else None
-        first_step = (first_step_to_log(point) if point else 0) if resumes else None
-        task, data, trainer = build(composed, cfg, path, point, first_step)
-        if resumes:
-            check_same_data(path, digests(data))
-        else:  # this makes the directory, which a refusal above does not leave behind
-            held.enter_context(lock)
-        held.enter_context(report_crashes(path))
-        write_directory(composed, cfg, path, data, first_step)
-        held.enter_context(log_to_file(path / "run.log"))
-        lock.write_status("running")
-        log.info("run: %s%s", path, f", resumed from {point.name}" if point else ", restarted" if resumes else "")
-        if resumes and (changed := changed_code(path)):
-            log.warning("resumed with other code than at its beginning, so that its end may differ: %s", changed)
-        summary = train_and_test(cfg, trainer, task, data, path, point)
-        log_hparams(hyperparameters(cfg, composed.choices, composed.overrides), summary, trainer.loggers)
-        has_curves = any(isinstance(logger, TensorBoardLogger) for logger in trainer.loggers)
-        print_summary(summary, path, Path(cfg.run.root), has_curves)
-        lock.write_status("done", score=summary["score"])
-    return Run(path)
+    with RunLock(job.path):
+        if job.resumes and (run := finished_run(job.path, job.cfg)):
+            return run
+        if process_count(job.cfg) > 1:
+            start_processes(job)
+        else:
+            train(job)
+    return Run(job.path)
+
+
+def start_processes(job: Job) -> None:
+    """Train in several processes on this machine."""
+    from trainyard.distributed.driver import drive  # deferred: one process needs none of it
+
+    log.info("processes: %d, each with one device", process_count(job.cfg))
+    hardware = job.cfg.hardware
+    with TemporaryDirectory(prefix="trainyard-") as name:
+        file = write_job(job, Path(name), os.getpid())
+        words = ["-m", "trainyard.training.worker", str(file), str(os.getpid())]
+        drive(words, job.path, process_count(job.cfg), hardware.timeout, hardware.max_restarts, Path(name))
+
+
+def train(job: Job, ranks: Ranks | None = None) -> None:
+    """Train, in the only process or in each of several, of which the first alone writes."""
+    cfg, path = job.cfg, job.path
+    configure_torch(cfg.hardware, ranks.local_world_size if ranks else 1)
+    resumes, point = from_rank_zero(lambda: (job.resumes, newest_intact(path / "checkpoints") if job.resumes else None))
+    first_step = (first_step_to_log(point) if point else 0) if resumes else None
+    task, data, trainer = build(job, point, first_step, ranks)
+    if resumes and is_first(ranks):
+        check_same_data(path, digests(data))
+    with report_crashes(path), ExitStack() as held:
+        if is_first(ranks):
+            write_directory(job, data, first_step)
+            held.enter_context(log_to_file(path / "run.log"))
+            write_status(path, "running", job.owner)
+            log.info("run: %s%s", path, f", resumed from {point.name}" if point else ", restarted" if resumes else "")
+            if resumes and (changed := changed_code(path)):
+                log.warning("resumed with other code than at its beginning, so that its end may differ: %s", changed)
+        started = time.monotonic()
+        train_and_test(cfg, trainer, task, data, point)
+        if is_first(ranks):
+            conclude(job, trainer, time.monotonic() - started)
+
+
+def is_first(ranks: Ranks | None) -> bool:
+    """Whether this is the only process, or the one that writes for all."""
+    return ranks is None or ranks.rank == 0
+
+
+def conclude(job: Job, trainer: Trainer, seconds: float) -> None:
+    """Write and print what came of a training; `seconds` took this process."""
+    cfg, path = job.cfg, job.path
+    points = [callback for callback in trainer.callbacks if isinstance(callback, ResumePoints)]  # pyright: ignore
+    summary = summarize(cfg, read_metrics(path), trainer, points[0].seconds if points else seconds)
+    write_summary(path, summary)
+    log_hparams(hyperparameters(cfg, job.composed.choices, job.composed.overrides), summary, trainer.loggers)
+    has_curves = any(isinstance(logger, TensorBoardLogger) for logger in trainer.loggers)
+    print_summary(summary, path, Path(cfg.run.root), has_curves)
+    write_status(path, "done", job.owner, score=summary["score"])
 
 
 def build(
-    composed: Composed, cfg: DictConfig, path: Path, point: Path | None, first_step: int | None
+    job: Job, point: Path | None, first_step: int | None, ranks: Ranks | None = None
 ) -> tuple[Task, LightningDataModule, Trainer]:
     """The parts of a training, its data read; `point` and `first_step` are those from which a run is resumed."""
+    cfg = job.cfg
     log.info("hardware: %s", describe(cfg.hardware))
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
-    task, data = make_task_and_data(cfg, composed.choices, with_weights=point is None)
-    trainer = make_run_trainer(cfg, path, task, first_step)
-    data.prepare_data()
+    task, data = make_task_and_data(cfg, job.composed.choices, with_weights=point is None)
+    trainer = make_run_trainer(job, task, first_step, ranks)
+    for turn in range(2):  # one process of each machine alone prepares the data, which the others find prepared
+        if turn == (ranks is not None and ranks.local_rank > 0):
+            data.prepare_data()
+        barrier()
     data.setup("fit")
     if cfg.pretrained:
         check_tokenizer(cfg.pretrained, data)
     return task, data, trainer
 
 
-def write_directory(
-    composed: Composed, cfg: DictConfig, path: Path, data: LightningDataModule, first_step: int | None
-) -> None:
+def write_directory(job: Job, data: LightningDataModule, first_step: int | None) -> None:
     """Write what is going to run; in the directory of a run that resumes, remove what was logged from there on."""
+    path = job.path
     if first_step is None:
-        create(path, composed, cfg, digests(data))
+        create(path, job.composed, job.cfg, digests(data))
     else:
         remove_parts(path)
         truncate_metrics(path, first_step)
         unshare(path / "run.log")
-        write_config(path, composed, cfg)
+        write_config(path, job.composed, job.cfg)
     if isinstance(data, Text):
         write_durably(path / TOKENIZER, lambda file: file.write(data.tokenizer_json().encode()))
 
@@ -119,18 +160,10 @@ def digests(data: LightningDataModule) -> dict[str, str]:
     return data.digests() if isinstance(data, DataModule) else {}
 
 
-def resolve_run(composed: Composed) -> tuple[DictConfig, Path]:
-    """The config with plain values alone: what `auto` means on this machine, the run's name; and its directory."""
-    name, path = name_run(composed)
-    decided = {"run.name": name, "run.dir": str(path), **resolve_auto(composed.cfg.hardware)}
-    return resolve(composed, decided), path
-
-
 def train_and_test(
-    cfg: DictConfig, trainer: Trainer, task: Task, data: LightningDataModule, path: Path, point: Path | None
-) -> dict[str, Any]:
-    """Fit, from the resume point `point` if given, test once, and write and return the run's summary."""
-    started = time.time()
+    cfg: DictConfig, trainer: Trainer, task: Task, data: LightningDataModule, point: Path | None
+) -> None:
+    """Fit, from the resume point `point` if given, and test once."""
     if not isinstance(data, DataModule):
         log.info(
             "%s is not a DataModule of Trainyard: resume points are written between epochs, not within one",
@@ -139,11 +172,6 @@ def train_and_test(
     fit(trainer, task, data, point)
     if cfg.get("test", True):  # runs of version 0.1 may not have the key
         test_best(trainer, task, data)
-    points = [callback for callback in trainer.callbacks if isinstance(callback, ResumePoints)]  # pyright: ignore
-    seconds = points[0].seconds if points else time.time() - started
-    summary = summarize(cfg, read_metrics(path), trainer, seconds)
-    write_summary(path, summary)
-    return summary
 
 
 @contextmanager
@@ -163,8 +191,9 @@ def fit(trainer: Trainer, task: Task, data: LightningDataModule, point: Path | N
     with raise_interrupts(trainer):
         trainer.fit(task, datamodule=data, ckpt_path=point, weights_only=True)
         for callback in trainer.callbacks:  # pyright: ignore
-            if isinstance(callback, ResumePoints) and callback.stop.received is not None:
-                raise callback.stop.error()  # received after the last batch: the test is left to a resumed run
+            if isinstance(callback, ResumePoints):  # a signal came after the last batch: a resumed run tests
+                callback.agreement.reach(callback.stop, now=True)
+                callback.agreement.raise_if_stopped()
 
 
 @contextmanager

@@ -33,8 +33,8 @@ def test_a_pass_starts_at_any_batch(workers: int) -> None:
     whole, part = (BatchOrder(50, 8, seed=1, shuffle=True) for _ in range(2))
     whole.seek(3, 0)
     part.seek(3, 4)
-    whole_keys = [keys.tolist() for _, _, keys in DataLoader(data, batch_size=None, sampler=whole, num_workers=workers)]
-    part_keys = [keys.tolist() for _, _, keys in DataLoader(data, batch_size=None, sampler=part, num_workers=workers)]
+    whole_keys, part_keys = ([share.keys.tolist() for _, _, share in DataLoader(
+        data, batch_size=None, sampler=order, num_workers=workers)] for order in (whole, part))  # fmt: skip
     assert part_keys == whole_keys[4:]
 
 
@@ -47,21 +47,32 @@ def test_the_same_epoch_keeps_its_start_and_another_starts_at_zero() -> None:
     assert order.start == 0
 
 
-@pytest.mark.parametrize("size", [48, 49, 50])
+@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize("size", [48, 49, 50, 53])
 @pytest.mark.parametrize("shuffle", [True, False])
-def test_the_ranks_batches_together_are_the_single_process_batch(size: int, shuffle: bool) -> None:
-    single = BatchOrder(size, 8, seed=1, shuffle=shuffle)
-    ranks = [indices(BatchOrder(size, 8, 1, shuffle, rank, world_size=2)) for rank in range(2)]
-    assert len({len(batches) for batches in ranks}) == 1
-    for alone, left, right in zip(indices(single), *ranks, strict=False):
-        assert sorted(left + right) == sorted(alone)
-    if not shuffle:  # evaluation sees every sample once
-        assert sorted(chain.from_iterable(ranks[0] + ranks[1])) == list(range(size))
+def test_the_ranks_shares_one_after_the_other_are_the_batch_of_one_process(
+    size: int, shuffle: bool, ranks: int
+) -> None:
+    single = list(BatchOrder(size, 9, seed=1, shuffle=shuffle))
+    shares = [list(BatchOrder(size, 9, 1, shuffle, rank, ranks)) for rank in range(ranks)]
+    for whole, *parts in zip(single, *shares, strict=True):
+        is_short = len(whole.index) < ranks
+        for part in parts:
+            assert part.is_copy == is_short and part.batch_key == whole.batch_key == int(whole.keys[0])
+        together = parts[:1] if is_short else parts
+        assert torch.cat([part.index for part in together]).tolist() == whole.index.tolist()
+        assert torch.cat([part.keys for part in together]).tolist() == whole.keys.tolist()
+        assert is_short or max(len(part.index) for part in parts) - min(len(part.index) for part in parts) <= 1
 
 
-def test_a_batch_that_does_not_divide_is_refused() -> None:
-    with pytest.raises(ValueError, match="batch_size=9 is not divisible by 2, the number of processes"):
-        BatchOrder(50, 9, seed=0, shuffle=True, world_size=2)
+def test_a_share_may_start_with_the_sample_before_it() -> None:
+    whole = next(iter(BatchOrder(50, 8, seed=1, shuffle=True))).index
+    for rank in range(2):
+        share = next(iter(BatchOrder(50, 8, 1, True, rank, world_size=2, neighbor=True)))
+        assert share.neighbor and share.index.tolist() == [whole[4 * rank - 1], *whole[4 * rank : 4 * rank + 4]]
+
+
+def test_a_batch_of_no_sample_is_refused() -> None:
     with pytest.raises(ValueError, match="batch_size=0 must be at least 1"):
         BatchOrder(50, 0, seed=0, shuffle=True)
 

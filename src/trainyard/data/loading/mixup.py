@@ -22,13 +22,13 @@ class Mixup:
         kinds = {"mixup": [v2.MixUp], "cutmix": [v2.CutMix], "both": [v2.MixUp, v2.CutMix]}.get(name, [])
         self.choice = v2.RandomChoice([kind(num_classes=num_classes) for kind in kinds]) if kinds else None
 
-    def __call__(self, images: Tensor, labels: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C, H, W), (B), (B) -> (B, C, H, W), (B, num_classes); with `none`, the arguments.
+    def __call__(self, images: Tensor, labels: Tensor, key: int) -> tuple[Tensor, Tensor]:
+        """(B, C, H, W), (B), key of the batch -> (B, C, H, W), (B, num_classes); with `none`, the first two arguments.
 
         A pure function of its arguments: torchvision draws from the CPU's generator, which is seeded for the moment.
         """
         if self.choice is None:
             return images, labels
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(stable_hash(int(keys[0]), "mix"))
+            torch.default_generator.manual_seed(stable_hash(key, "mix"))
             return self.choice(images, labels)

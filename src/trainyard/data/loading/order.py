@@ -1,6 +1,7 @@
 """The order of the data: a pure function of (seed, epoch), divided between ranks, which can start at any batch."""
 
 from collections.abc import Callable, Iterator
+from math import ceil
 from typing import NamedTuple
 
 import torch
@@ -13,18 +14,22 @@ POOL = 50  # batches whose samples are sorted by length together
 
 
 class BatchIndices(NamedTuple):
-    """The samples of one batch, and the keys of their random draws in this epoch."""
+    """A process's share of one batch: its samples, and the keys of their random draws in this epoch."""
 
     index: Tensor  # (B) int64
     keys: Tensor  # (B) int64
+    batch_key: int  # of the whole batch: for what is drawn once for all of its samples
+    neighbor: bool = False  # whether the sample of the whole batch that precedes the share is the first one here
+    is_copy: bool = False  # whether this is the whole batch, which all processes have as it has too few samples
 
 
 class BatchOrder(Sampler[BatchIndices]):
     """Yield whole batches of sample indices.
 
-    `batch_size` is the global one: each rank takes every `world_size`-th sample of each batch, so that the ranks'
-    batches together are the batch of a single process. Nothing is padded or repeated. While shuffling (training), a
-    last batch with fewer samples than ranks is dropped.
+    `batch_size` is the global one: each rank takes a part of each batch, so that the ranks' parts, one after the other,
+    are the batch of a single process. The parts of a batch that does not divide differ by one sample; one with fewer
+    samples than ranks goes to all of them as a copy, of which that of rank 0 counts. With `neighbor`, a part starts
+    with the sample before it (of the first, the batch's last), with which its own first sample can be mixed.
 
     With `lengths`, samples of similar length share a batch: they are drawn at random into pools of POOL batches, sorted
     within the pool, and the batches are shuffled; outside training all samples are sorted.
@@ -46,13 +51,12 @@ class BatchOrder(Sampler[BatchIndices]):
         rank: int = 0,
         world_size: int = 1,
         lengths: Tensor | None = None,
+        neighbor: bool = False,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size={batch_size} must be at least 1")
-        if batch_size % world_size:
-            raise ValueError(f"batch_size={batch_size} is not divisible by {world_size}, the number of processes")
         self.size, self.batch_size, self.seed, self.shuffle = size, batch_size, seed, shuffle
-        self.rank, self.world_size, self.lengths = rank, world_size, lengths
+        self.rank, self.world_size, self.lengths, self.neighbor = rank, world_size, lengths, neighbor
         self.epoch, self.start = 0, 0
 
     def seek(self, epoch: int, batch: int) -> None:
@@ -65,9 +69,7 @@ class BatchOrder(Sampler[BatchIndices]):
             self.seek(epoch, 0)
 
     def __len__(self) -> int:
-        full, rest = divmod(self.size, self.batch_size)
-        keep_rest = rest > 0 and (not self.shuffle or rest >= self.world_size)
-        return full + keep_rest
+        return ceil(self.size / self.batch_size)
 
     def __iter__(self) -> Iterator[BatchIndices]:
         if self.position:
@@ -77,8 +79,17 @@ class BatchOrder(Sampler[BatchIndices]):
         order = self.order(epoch)
         keys = sample_keys(self.seed, epoch, order) if self.shuffle else sample_keys(0, 0, order)
         for batch in range(start, len(self)):
-            mine = slice(batch * self.batch_size + self.rank, (batch + 1) * self.batch_size, self.world_size)
-            yield BatchIndices(order[mine], keys[mine])
+            whole = slice(batch * self.batch_size, (batch + 1) * self.batch_size)
+            yield self.share(order[whole], keys[whole])
+
+    def share(self, index: Tensor, keys: Tensor) -> BatchIndices:  # (B), (B), both of the whole batch
+        """This rank's part of a batch."""
+        size, batch_key = len(index), int(keys[0])
+        if self.world_size == 1 or size < self.world_size:
+            return BatchIndices(index, keys, batch_key, is_copy=self.world_size > 1)
+        first, end = (size * rank // self.world_size for rank in (self.rank, self.rank + 1))
+        rows = torch.arange(first - self.neighbor, end) % size
+        return BatchIndices(index[rows], keys[rows], batch_key, self.neighbor)
 
     def order(self, epoch: int) -> Tensor:  # -> (size) int64
         """All samples in the order of an epoch."""

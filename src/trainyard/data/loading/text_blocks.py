@@ -82,8 +82,8 @@ class MaskedBlocks(TextBlocks):
         self.mask_share = mask_share
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Tensor, Tensor]:
-        tokens, _, keys = batch
-        return mask_tokens(tokens, keys, self.mask_share, self.vocab_size)
+        tokens, _, share = batch
+        return mask_tokens(tokens, share.keys, self.mask_share, self.vocab_size)
 
 
 def mask_tokens(

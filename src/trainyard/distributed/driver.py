@@ -1,0 +1,143 @@
+"""Start the processes of a run on this machine, and end with them.
+
+torch.distributed.run's agent starts them and ends all when one has failed. (Lightning's own launcher would run the
+command line again in each of them: under -m that is the whole sweep.)
+"""
+
+import logging
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, Std
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from trainyard.distributed.failures import Failure, delete_failures, read_failures, summarize_failures
+from trainyard.distributed.ranks import STARTED_HERE
+from trainyard.durability.signals import INTERRUPTED, PREEMPTED, Stopped, StopSignal
+from trainyard.errors import UserError
+
+PIDS = "pids"  # folder of the processes' numbers
+UNUSED_SIGNAL = "SIGQUIT"  # all that torch's agent may handle; the others are handed on
+log = logging.getLogger(__name__)
+
+
+class ProcessError(UserError):
+    """A run ended since one of its processes failed; that process has left its traceback in crash.txt."""
+
+
+class Forwarder(StopSignal):
+    """Hand signals on to the processes; one that is still starting finds the signal in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def handle(self, number: int, frame: object) -> None:
+        """Send a signal to all processes; the first, and every Ctrl-C."""
+        if self.received is not None and number != signal.SIGINT:
+            return
+        self.received = number if self.received is None else self.received
+        (self.folder / "stop").write_text(str(int(number)))
+        for file in (self.folder / PIDS).glob("*"):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(int(file.name), number)
+
+
+@contextmanager
+def processes_of(folder: Path) -> Iterator[Forwarder]:
+    """Forward signals within `with`; what ran before handles them again afterwards."""
+    (folder / PIDS).mkdir()
+    quit_handler = signal.getsignal(signal.SIGQUIT)
+    forwarder = Forwarder(folder)
+    try:
+        with forwarder:
+            yield forwarder
+    finally:
+        with suppress(ValueError):  # another thread than the main one handles none
+            signal.signal(signal.SIGQUIT, quit_handler)
+
+
+def announce_process(folder: Path) -> None:
+    """In a process that the driver has started: receive its signals, also one that came before."""
+    (folder / PIDS / str(os.getpid())).touch()
+    with suppress(FileNotFoundError, ValueError):
+        os.kill(os.getpid(), int((folder / "stop").read_text()))
+
+
+def drive(words: Sequence[str], path: Path, processes: int, timeout: float, max_restarts: int, folder: Path) -> None:
+    """Run `python *words` in so many processes, again up to `max_restarts` times if one dies.
+
+    Raises Stopped if a signal stopped them, ProcessError if one failed.
+    """
+    with processes_of(folder) as forwarder:
+        for restart in range(max_restarts + 1):
+            delete_failures(path)
+            exits = start(words, processes, folder)
+            if exits is None:
+                return
+            raise_if_stopped(exits, forwarder)
+            error, may_help = explain(exits, read_failures(path), processes, timeout, folder)
+            if restart == max_restarts or not may_help:
+                raise error
+            log.warning("%s: starting all processes again (%d of %d)", error, restart + 1, max_restarts)
+
+
+def start(words: Sequence[str], processes: int, folder: Path) -> dict[int, ProcessFailure] | None:
+    """Run the processes once; None if all succeeded, else how each of those that failed ended, the first one first."""
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # it tells of each process in 20 lines
+    output = Path(tempfile.mkdtemp(prefix="output-", dir=folder))
+    config = LaunchConfig(
+        min_nodes=1, max_nodes=1, nproc_per_node=processes, max_restarts=0, monitor_interval=0.1,
+        run_id=output.name, rdzv_backend="c10d", rdzv_endpoint="localhost:0", signals_to_handle=UNUSED_SIGNAL,
+        local_addr="127.0.0.1",
+        logs_specs=DefaultLogsSpecs(str(output), redirects=dict.fromkeys(range(1, processes), Std.ALL)),
+    )  # fmt: skip
+    os.environ[STARTED_HERE] = "1"
+    try:
+        elastic_launch(config, sys.executable)(*words)
+    except ChildFailedError as error:
+        return dict(error.failures)
+    finally:
+        os.environ.pop(STARTED_HERE, None)
+    return None
+
+
+def raise_if_stopped(exits: dict[int, ProcessFailure], forwarder: Forwarder) -> None:
+    """Raise Stopped if a signal, sent to this process or to one of the others, has stopped them."""
+    codes = [failure.exitcode for failure in exits.values()]
+    if forwarder.received is not None:
+        raise forwarder.error()
+    if codes[0] in (PREEMPTED, INTERRUPTED):
+        raise Stopped(codes[0])
+
+
+def explain(
+    exits: dict[int, ProcessFailure], failures: Sequence[Failure], processes: int, timeout: float, folder: Path
+) -> tuple[ProcessError, bool]:
+    """The error to raise, and whether starting again may help."""
+    rank, first = next(iter(exits.items()))
+    own = [failure for failure in failures if failure.kind == "error"]
+    if first.exitcode < 0 and not own:
+        name = signal.Signals(-first.exitcode).name
+        memory = ", in most cases by the operating system for lack of memory" if name == "SIGKILL" else ""
+        return ProcessError(f"rank {rank} was killed ({name}){memory}"), True
+    if not failures:
+        return ProcessError(f"rank {rank} ended with code {first.exitcode}{last_words(folder, rank)}"), True
+    text, by = summarize_failures(failures, processes, timeout)
+    error = ProcessError(text if by in (None, 0) else f"rank {by}: {text}")
+    for note in own[0].notes if own else ():
+        error.add_note(note)
+    return error, not (own and own[0].is_users)
+
+
+def last_words(folder: Path, rank: int) -> str:
+    """The last line that a process wrote to stderr, where that went to a file."""
+    files = sorted(folder.glob(f"output-*/*/*/{rank}/stderr.log"))
+    lines = files[-1].read_text(errors="replace").strip().splitlines() if files else []
+    return f": {lines[-1][:300]}" if lines else ""

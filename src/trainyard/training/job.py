@@ -1,0 +1,77 @@
+"""What is going to be trained: checked before anything is built or written, and handed to other processes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+
+from trainyard.config.composition import Composed
+from trainyard.config.override_types import check_override_types
+from trainyard.config.resolve import resolve
+from trainyard.config.validate import validate
+from trainyard.distributed.ranks import Ranks
+from trainyard.runs.directory import RESOLVED, name_run
+from trainyard.runs.resume import check_links, load_stored_config
+from trainyard.training.devices import resolve_devices
+from trainyard.training.hardware import resolve_auto
+from trainyard.trust.safe_yaml import read_config
+
+FILE = "job.yaml"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training that may begin."""
+
+    composed: Composed
+    cfg: DictConfig  # with plain values alone
+    path: Path  # the run directory
+    owner: int | None = None  # the process that holds the run directory, where that is another one
+
+    @property
+    def resumes(self) -> bool:
+        """Whether the run directory contains the run already."""
+        return (self.path / RESOLVED).exists() and not self.cfg.check
+
+
+def prepare(requested: Composed, ranks: Ranks | None = None, place: tuple[str, Path] | None = None) -> Job:
+    """Check what is requested; `place` is the name and the directory of the run, where another process chose them."""
+    check_override_types(requested)
+    composed = load_stored_config(requested) if requested.cfg.resume else requested
+    name, path = place or name_run(composed, ranks.job if ranks else None)
+    hardware = resolve_auto(composed.cfg.hardware)
+    hardware |= resolve_devices(composed.cfg, hardware["hardware.accelerator"], ranks)
+    cfg = resolve(composed, {"run.name": name, "run.dir": str(path), **hardware})
+    job = Job(composed, cfg, path)
+    if not cfg.check:
+        check_links(path, requested.cfg.trust)
+    validate(composed, cfg, started=read_config(path / RESOLVED) if job.resumes else None)
+    return job
+
+
+def write_job(job: Job, folder: Path, owner: int) -> Path:
+    """Write a job for processes that this one is going to start."""
+    composed = job.composed
+    content = {
+        "composed": OmegaConf.to_container(composed.cfg),
+        "cfg": OmegaConf.to_container(job.cfg),
+        "choices": dict(composed.choices),
+        "overrides": list(composed.overrides),
+        "sweeper": OmegaConf.to_container(composed.sweeper, resolve=True),
+        "path": str(job.path),
+        "owner": owner,
+    }
+    file = folder / FILE
+    file.touch(0o600)  # a storage's URL may contain a password
+    file.write_text(yaml.safe_dump(content))
+    return file
+
+
+def read_job(file: Path) -> Job:
+    """The job that `write_job` wrote."""
+    content = yaml.safe_load(file.read_text())
+    composed = Composed(
+        DictConfig(content["composed"]), content["choices"], content["overrides"], None, DictConfig(content["sweeper"])
+    )
+    return Job(composed, DictConfig(content["cfg"]), Path(content["path"]), content["owner"])

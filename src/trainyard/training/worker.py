@@ -1,0 +1,61 @@
+"""One of the processes that Trainyard starts for a run: `python -m trainyard.training.worker JOB`."""
+
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
+
+
+def die_with(parent: int) -> None:
+    """Be killed when the process that started this one ends, however it does (on Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it had ended before
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(file: Path) -> NoReturn:
+    """Run the job, and exit: at once after an error, when threads of the process group would keep it alive."""
+    code = run(file)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code) if code else sys.exit(0)
+
+
+def run(file: Path) -> int:
+    """Run the job, and return the exit code."""
+    from trainyard.config.user_conf import add_user_modules
+    from trainyard.distributed.driver import announce_process
+    from trainyard.distributed.ranks import find_ranks
+    from trainyard.durability.signals import exit_on_signal
+    from trainyard.logs import log_to_console, silence
+    from trainyard.training.job import read_job
+    from trainyard.training.together import train_as_rank
+
+    ranks = find_ranks()
+    assert ranks is not None
+    try:
+        with exit_on_signal():
+            announce_process(file.parent)
+            log_to_console()
+            if ranks.rank:
+                silence()
+            job = read_job(file)
+            add_user_modules()
+            train_as_rank(lambda place: job, ranks, job.cfg.hardware.timeout)
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 1
+    except KeyboardInterrupt:
+        return 130
+    except Exception:  # it is in the report, which the driver shows
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    die_with(int(sys.argv[2]))
+    main(Path(sys.argv[1]))
