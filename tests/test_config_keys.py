@@ -17,6 +17,9 @@ from trainyard.loggers.metrics_lines import read_metrics
 WORDS = ["model.dropout=0.5", "hardware=cpu", "hardware.threads=1", "data.batch_size=10", "data.eval_batch_size=7",
          "trainer.max_epochs=2", "trainer.log_every_n_steps=1", "sweep=search", "logger=[tensorboard,csv]",
          "test=true"]  # fmt: skip
+NETWORKS = {  # with blocks and dropout
+    "shapes": ("vit", "patch_size=8"), "image_folder": ("vit", "patch_size=4"), "imdb": ("transformer", "ff_dim=8"),
+}  # fmt: skip
 NOT_FLIPPED = (  # each run has another run.dir; these train nothing, or need the trial of a study
     "run.dir", "logger.csv.folder", "resume", "check", "callbacks.pruning.monitor", "callbacks.pruning.trial",
     "callbacks.pruning.study", "callbacks.pruning.storage",
@@ -29,7 +32,8 @@ def flipped(tmp_path: Path) -> dict[str, Any]:
     return {
         "trust": True, "debug": True, "run.name": "other", "run.root": place / "root",
         "trainer.enable_progress_bar": False, "trainer.default_root_dir": place, "trainer.profiler": "simple",
-        "hardware.num_workers": 1, "data.num_workers": 2, "data.root": place / "data", "data.cache": place / "tokens",
+        "hardware.checkpoint_blocks": True, "hardware.num_workers": 1,
+        "data.num_workers": 2, "data.root": place / "data", "data.cache": place / "tokens",
         "data.download": False, "data.in_memory_bytes": 0, "callbacks.resume.every_seconds": 0,
         "callbacks.resume.every_n_steps": 1, "callbacks.resume.keep": 5, "callbacks.resume.folder": place / "points",
         "callbacks.best.dirpath": place / "points", "callbacks.finite.every": 1, "callbacks.epoch_lines.most": 1,
@@ -40,7 +44,7 @@ def flipped(tmp_path: Path) -> dict[str, Any]:
 
 
 def free_keys(data: str) -> list[str]:
-    cfg = OmegaConf.to_container(compose([f"data={data}", "model=mlp" if data != "imdb" else "model=bow", *WORDS]).cfg)
+    cfg = OmegaConf.to_container(compose([f"data={data}", f"model={NETWORKS[data][0]}", *WORDS]).cfg)
     return [key for key in flatten(cfg) if may_change_on_resume(key) and not key.endswith("_target_")]
 
 
@@ -63,10 +67,12 @@ def test_flipping_them_leaves_every_bit_as_it_was(
     data: str, tmp_path: Path, image_root: Path, small_imdb: Path
 ) -> None:
     given = {
-        "shapes": ["model=mlp", "model.widths=[8]", "data.size=112", "data.test_size=100"],
-        "image_folder": ["model=mlp", "model.widths=[8]", f"data.root={image_root}"],
-        "imdb": ["model=bow", f"data.root={small_imdb}"],
+        "shapes": ["data.size=112", "data.test_size=100"],
+        "image_folder": [f"data.root={image_root}"],
+        "imdb": [f"data.root={small_imdb}"],
     }[data]
+    model, size = NETWORKS[data]
+    given += [f"model={model}", "model.dim=8", "model.depth=2", f"model.{size}"]
     if data != "shapes":
         shutil.copytree(image_root if data == "image_folder" else small_imdb, tmp_path / "elsewhere" / "data")
     words = [f"data={data}", *given, *WORDS]

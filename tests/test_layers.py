@@ -28,7 +28,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     },
     "training": {
         "callbacks", "collectives", "config", "config_keys", "data", "distributed", "durability", "errors", "files",
-        "loggers", "logs", "machine", "runs", "tasks", "trust",
+        "loggers", "logs", "machine", "models", "runs", "tasks", "trust",
     },
     "sweep": {"config", "config_keys", "durability", "errors", "files", "logs", "report", "runs", "training", "trust"},
     "cli": {"config", "data", "durability", "errors", "figures", "logs", "models", "report", "runs", "training"},

@@ -19,8 +19,8 @@ class Kind(Enum):
 
 KINDS = {  # keys, or with a dot at the end all keys below one; every other key is of the kind NUMBERS
     Kind.MACHINE: (
-        "hardware", "hardware.threads", "hardware.num_workers", "data.num_workers", "data.eval_batch_size",
-        "data.root", "data.cache", "data.download", "data.in_memory_bytes",
+        "hardware", "hardware.threads", "hardware.num_workers", "hardware.checkpoint_blocks", "data.num_workers",
+        "data.eval_batch_size", "data.root", "data.cache", "data.download", "data.in_memory_bytes",
     ),
     Kind.BOOKKEEPING: (
         "resume", "trust", "debug", "check", "test", "run.", "hydra.", "logger", "logger.",

@@ -173,3 +173,15 @@ def test_a_compiled_network_learns_what_an_uncompiled_one_does(short: list[str])
     assert list(weights) == list(expected)  # no prefix of torch.compile's, with which it could not be opened without
     for name, value in weights.items():
         torch.testing.assert_close(value, expected[name], rtol=1e-4, atol=1e-6)
+
+
+def test_checkpointed_blocks_need_blocks_and_change_no_score(short: list[str]) -> None:
+    words = [*short, *WORDS[2:], "hardware.checkpoint_blocks="]
+    with pytest.raises(UserError, match="hardware.checkpoint_blocks=true: MLP has no repeated blocks .* set it to fal"):
+        trainyard.train([*words[:-1], "model=mlp", words[-1] + "true"])
+    plain, checkpointed = (
+        trainyard.train([*words[:-1], "model=resnet18", "model.width=4", f"{words[-1]}{value}"])
+        for value in ("false", "true")
+    )
+    assert checkpointed.summary["test"] == plain.summary["test"]
+    assert "checkpointed blocks" in describe(checkpointed.cfg.hardware)

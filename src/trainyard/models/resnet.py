@@ -99,6 +99,11 @@ class ResNet(nn.Module):
         self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.head = nn.Linear(inputs, num_logits(num_classes))
 
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """All residual blocks, from input to output."""
+        return [block for stage in self.stages.children() for block in stage.children()]
+
     def forward(self, image: Tensor) -> Tensor:  # (B, C, H, W) -> (B, num_logits)
         return self.head(self.pool(self.stages(self.stem(image))))
 

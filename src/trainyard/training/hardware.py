@@ -9,6 +9,7 @@ from torch import nn
 
 from trainyard.errors import UserError
 from trainyard.machine import ACCELERATORS, available_cores, cpu_name, device_name, has_bf16_instructions
+from trainyard.models.layers.checkpointing import checkpoint_blocks
 from trainyard.training.platform_quirks import check_channels_last_convolutions, keep_freed_memory
 
 log = logging.getLogger(__name__)
@@ -67,10 +68,15 @@ def configure_torch(hardware: Any, processes: int = 1) -> None:
 
 
 def prepare_network(net: nn.Module, hardware: Any) -> None:
-    """Apply the configured memory format, and compile the network if requested."""
+    """Apply the configured memory format; checkpoint the blocks of the network and compile it if requested."""
     if hardware.memory_format == "channels_last" and hardware.accelerator == "cpu":
         check_channels_last_convolutions(net)
     net.to(memory_format=FORMATS[hardware.memory_format])
+    if hardware.get("checkpoint_blocks"):  # runs of version 0.1 do not have the key
+        try:
+            checkpoint_blocks(net)
+        except ValueError as error:
+            raise UserError(f"hardware.checkpoint_blocks=true: {error}; set it to false") from error
     if hardware.compile:
         net.compile()  # in place: the names in checkpoints stay as they are
 
@@ -81,6 +87,8 @@ def describe(hardware: Any) -> str:
     if hardware.accelerator == "gpu":
         tf32 = " (TF32)" if hardware.matmul_precision != "highest" else ""
         parts.append(f"matmul {hardware.matmul_precision}{tf32}")
+    if hardware.get("checkpoint_blocks"):
+        parts.append("checkpointed blocks")
     if hardware.compile:
         parts.append("compiled")
     if hardware.deterministic:
