@@ -27,7 +27,7 @@ CASES = {  # 101 training samples: the last batch has one, fewer than there are 
     "masked language model": [*VARIANTS["masked language model"], "model.dropout=0"],
     "causal language model": [*BLOCKS, "model.dropout=0"],
     "causal language model, accumulation": [*BLOCKS, "model.dropout=0", "trainer.accumulate_grad_batches=2"],
-    "resnet18": [*IMAGES, "model=resnet18", "model.width=4", "data.augment=flip"],
+    "resnet18": [*IMAGES, "model=resnet18", "model.width=4", "data.augment=flip", "hardware.precision=64-true"],
     "finetune": [*IMAGES, "model=resnet18", "model.width=4", "callbacks=finetune",
                  "callbacks.finetune.unfreeze_at_epoch=1"],
 }  # fmt: skip

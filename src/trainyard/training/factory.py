@@ -25,6 +25,7 @@ from trainyard.durability.seeding import SeedEachBatch
 from trainyard.errors import UserError
 from trainyard.loggers.metrics_file import MetricsFile
 from trainyard.tasks.base import Task
+from trainyard.training.devices import process_count
 from trainyard.training.hardware import prepare_network
 from trainyard.training.job import Job
 from trainyard.training.pretrained import load_pretrained
@@ -46,7 +47,7 @@ def make_task_and_data(
     check_monitored_scores(cfg, task.scores())
     if cfg.pretrained and with_weights:
         load_pretrained(task, cfg.pretrained, cfg.model, cfg.data)
-    prepare_network(task.net, cfg.hardware)
+    prepare_network(task.net, cfg.hardware, process_count(cfg))
     return task, data
 
 

@@ -10,6 +10,7 @@ from torch import nn
 from trainyard.errors import UserError
 from trainyard.machine import ACCELERATORS, available_cores, cpu_name, device_name, has_bf16_instructions
 from trainyard.models.layers.checkpointing import checkpoint_blocks
+from trainyard.models.layers.synced_batch_norm import synchronize_batch_norm
 from trainyard.training.platform_quirks import check_channels_last_convolutions, keep_freed_memory
 
 log = logging.getLogger(__name__)
@@ -67,8 +68,10 @@ def configure_torch(hardware: Any, processes: int = 1) -> None:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
-def prepare_network(net: nn.Module, hardware: Any) -> None:
+def prepare_network(net: nn.Module, hardware: Any, processes: int = 1) -> None:
     """Apply the configured memory format; checkpoint the blocks of the network and compile it if requested."""
+    if processes > 1 and hardware.sync_batchnorm:
+        synchronize_batch_norm(net, hardware.accelerator)
     if hardware.memory_format == "channels_last" and hardware.accelerator == "cpu":
         check_channels_last_convolutions(net)
     net.to(memory_format=FORMATS[hardware.memory_format])
