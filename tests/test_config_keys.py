@@ -20,7 +20,8 @@ WORDS = ["model.dropout=0.5", "hardware=cpu", "hardware.threads=1", "data.batch_
 NETWORKS = {  # with blocks and dropout
     "shapes": ("vit", "patch_size=8"), "image_folder": ("vit", "patch_size=4"), "imdb": ("transformer", "ff_dim=8"),
 }  # fmt: skip
-NOT_FLIPPED = (  # each run has another run.dir; these train nothing, or need the trial of a study
+NOT_FLIPPED = (  # each run has another run.dir; these train nothing, need the trial of a study, or start processes
+    "hardware.devices", "hardware.num_nodes", "trainer.devices", "trainer.num_nodes",
     "run.dir", "logger.csv.folder", "resume", "check", "callbacks.pruning.monitor", "callbacks.pruning.trial",
     "callbacks.pruning.study", "callbacks.pruning.storage",
 )  # fmt: skip
@@ -32,7 +33,8 @@ def flipped(tmp_path: Path) -> dict[str, Any]:
     return {
         "trust": True, "debug": True, "run.name": "other", "run.root": place / "root",
         "trainer.enable_progress_bar": False, "trainer.default_root_dir": place, "trainer.profiler": "simple",
-        "hardware.checkpoint_blocks": True, "hardware.num_workers": 1,
+        "hardware.checkpoint_blocks": True, "hardware.num_workers": 1, "hardware.timeout": 60,
+        "hardware.max_restarts": 1,
         "data.num_workers": 2, "data.root": place / "data", "data.cache": place / "tokens",
         "data.download": False, "data.in_memory_bytes": 0, "callbacks.resume.every_seconds": 0,
         "callbacks.resume.every_n_steps": 1, "callbacks.resume.keep": 5, "callbacks.resume.folder": place / "points",

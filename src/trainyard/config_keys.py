@@ -19,8 +19,10 @@ class Kind(Enum):
 
 KINDS = {  # keys, or with a dot at the end all keys below one; every other key is of the kind NUMBERS
     Kind.MACHINE: (
-        "hardware", "hardware.threads", "hardware.num_workers", "hardware.checkpoint_blocks", "data.num_workers",
-        "data.eval_batch_size", "data.root", "data.cache", "data.download", "data.in_memory_bytes",
+        "hardware", "hardware.devices", "hardware.num_nodes", "hardware.timeout", "hardware.max_restarts",
+        "hardware.threads", "hardware.num_workers", "hardware.checkpoint_blocks", "trainer.devices",
+        "trainer.num_nodes", "data.num_workers", "data.eval_batch_size", "data.root", "data.cache", "data.download",
+        "data.in_memory_bytes",
     ),
     Kind.BOOKKEEPING: (
         "resume", "trust", "debug", "check", "test", "run.", "hydra.", "logger", "logger.",
@@ -50,6 +52,10 @@ _TRANSFORMERS = (
     "trainyard.models.bert.BERT", "trainyard.models.gpt.GPT", "trainyard.models.transformer.Transformer",
     "trainyard.models.vit.ViT",
 )  # fmt: skip
+HARDWARE_ADDED = {  # what holds for runs whose config lacks these keys of hardware
+    "num_nodes": 1, "strategy": "ddp", "sync_batchnorm": True, "comm_hook": None, "timeout": 600, "max_restarts": 0,
+    "checkpoint_blocks": False,
+}  # fmt: skip
 ADDED = {"model.attention_dropout": (_TRANSFORMERS, 0.0)}  # of these targets, and what holds for runs without the key
 
 
@@ -100,7 +106,7 @@ def unflatten(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def upgrade(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config of an earlier version under today's names: RENAMED and ADDED keys, MOVED targets; a new mapping.
+    """A config of an earlier version under today's names: RENAMED and added keys, MOVED targets; a new mapping.
 
     (A user's own class may well have an argument of a name that one of Trainyard's had.)
     """
@@ -124,4 +130,6 @@ def upgrade(config: Mapping[str, Any]) -> dict[str, Any]:
         node = upgraded.get(group)
         if isinstance(node, dict) and node.get("_target_") in targets:
             node.setdefault(name, value)
+    if isinstance(hardware := upgraded.get("hardware"), dict):
+        upgraded["hardware"] = {**HARDWARE_ADDED, **hardware}
     return upgraded

@@ -57,6 +57,8 @@ def exit_on_error(debug: bool) -> Iterator[None]:
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()  # now, where a pipe that nobody reads can be answered
+    except LostProcessError:
+        sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

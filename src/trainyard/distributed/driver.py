@@ -83,6 +83,7 @@ def drive(words: Sequence[str], path: Path, processes: int, timeout: float, max_
                 return
             raise_if_stopped(exits, forwarder)
             error, may_help = explain(exits, read_failures(path), processes, timeout, folder)
+            delete_failures(path)
             if restart == max_restarts or not may_help:
                 raise error
             log.warning("%s: starting all processes again (%d of %d)", error, restart + 1, max_restarts)

@@ -84,7 +84,8 @@ def summarize_failures(failures: Sequence[Failure], world_size: int, timeout: fl
     if first is None:
         return "the processes ended without a report", None
     if first.kind == ERROR:
-        return first.text, first.rank
+        is_common = sum(failure.text == first.text for failure in failures) > 1
+        return first.text, None if is_common else first.rank
     late = [failure.rank for failure in failures if failure.kind == LATE]
     missing = [rank for rank in range(world_size) if rank not in {failure.rank for failure in failures}]
     if late and missing:

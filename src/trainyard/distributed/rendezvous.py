@@ -5,6 +5,8 @@ import socket
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from itertools import count
+from threading import Thread
+from time import monotonic, sleep
 
 import torch.distributed as dist
 
@@ -27,23 +29,34 @@ class Rendezvous:
 
     def connect(self) -> dist.Store:
         """The store, that of torchrun's agent where there is one."""
+        ranks, found = self.ranks, []
+        thread = Thread(target=lambda: found.append(self.open_store()), daemon=True)  # another program may never answer
+        thread.start()
+        thread.join(self.timeout + 1)
+        match found[:1]:
+            case [dist.Store() as store]:
+                return store
+            case [Exception() as error] if "EADDRINUSE" in str(error):
+                raise UserError(
+                    f"port {ranks.port} of {ranks.address} is in use by another program; set another one: "
+                    "MASTER_PORT=... in the environment"
+                ) from error
+        reason = str(found[0]).splitlines()[0] if found else "what listens there does not answer"
+        raise UserError(
+            f"rank {ranks.rank} on {socket.gethostname()} does not reach rank 0 at {ranks.address}:{ranks.port} within "
+            f"{self.timeout:g} s (hardware.timeout): {reason}"
+        )
+
+    def open_store(self) -> dist.Store | Exception:
+        """The store, or why there is none."""
         ranks, is_agents = self.ranks, os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
-        place = f"{ranks.address}:{ranks.port}"
         try:
             return dist.TCPStore(
                 ranks.address, ranks.port, is_master=ranks.rank == 0 and not is_agents,
                 timeout=timedelta(seconds=self.timeout), wait_for_workers=False, multi_tenant=True,
             )  # fmt: skip
-        except (dist.DistError, RuntimeError) as error:
-            if "EADDRINUSE" in str(error) or "in use" in str(error):
-                raise UserError(
-                    f"port {ranks.port} of {ranks.address} is in use by another program; set another one: "
-                    "MASTER_PORT=... in the environment"
-                ) from error
-            raise UserError(
-                f"rank {ranks.rank} on {socket.gethostname()} does not reach rank 0 at {place} within "
-                f"{self.timeout:g} s (hardware.timeout): {str(error).splitlines()[0]}"
-            ) from error
+        except RuntimeError as error:
+            return error
 
     def tell_rank_zero(self, text: str) -> list[str]:
         """Give a text to rank 0, which gets the texts of all processes, in the order of their ranks.
@@ -53,20 +66,15 @@ class Rendezvous:
         self.store.set(f"text/{self.ranks.rank}", text)
         if self.ranks.rank != 0:
             return []
-        found, missing = [], []
-        for rank in range(self.ranks.world_size):
-            wait = self.timeout if not missing else 0.1  # the others have had their time as well
-            try:
-                self.store.wait([f"text/{rank}"], timedelta(seconds=wait))
-                found.append(self.store.get(f"text/{rank}").decode())
-            except (dist.DistError, RuntimeError):
-                missing.append(rank)
+        until = monotonic() + self.timeout
+        missing = [rank for rank in range(self.ranks.world_size) if not self.has(f"text/{rank}", until)]
         if missing:
             raise UserError(
-                f"{len(found)} of {self.ranks.world_size} processes arrived at {self.ranks.address}:{self.ranks.port} "
-                f"within {self.timeout:g} s (hardware.timeout); {named_ranks(missing)} did not"
+                f"{self.ranks.world_size - len(missing)} of {self.ranks.world_size} processes arrived at "
+                f"{self.ranks.address}:{self.ranks.port} within {self.timeout:g} s (hardware.timeout); "
+                f"{named_ranks(missing)} did not"
             )
-        return found
+        return [self.store.get(f"text/{rank}").decode() for rank in range(self.ranks.world_size)]
 
     def share(self, text: str = "") -> str:
         """The text of rank 0, in all processes."""
@@ -74,10 +82,17 @@ class Rendezvous:
             self.store.set("shared", text)
             return text
         try:
-            self.store.wait(["shared"], timedelta(seconds=2 * self.timeout))  # rank 0 may wait for somebody else
-            return self.store.get("shared").decode()
-        except (dist.DistError, RuntimeError) as error:
-            raise LostProcessError(f"rank 0 has not answered rank {self.ranks.rank}") from error
+            if self.has("shared", monotonic() + 2 * self.timeout):  # rank 0 may wait for somebody else
+                return self.store.get("shared").decode()
+        except RuntimeError as error:
+            raise LostProcessError(f"rank 0 has gone: {error}") from error
+        raise LostProcessError(f"rank 0 has not answered rank {self.ranks.rank}")
+
+    def has(self, key: str, until: float) -> bool:
+        """Whether the store has a key, at the latest at that moment. (Its own `wait` prints warnings.)"""
+        while not (found := self.store.check([key])) and monotonic() < until:
+            sleep(0.05)
+        return found
 
 
 def named_ranks(ranks: Sequence[int]) -> str:

@@ -7,7 +7,7 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from trainyard.collectives import largest
+from trainyard.collectives import largest, rank, world_size
 from trainyard.errors import LostProcessError, UserError
 
 NEVER = 2**62
@@ -61,8 +61,9 @@ class NonFiniteGuard(Callback):
         if first == NEVER:
             return
         found = f"the loss has not been finite since optimizer step {first}"
-        if own > first:
-            raise LostProcessError(f"{found}, in another process")
+        speaker = -largest([-rank() if own == first else -world_size()])[0]  # the first of those where it is so
+        if rank() != speaker:
+            raise LostProcessError(f"{found}, in rank {speaker}")
         raise self.error(trainer, pl_module, found)
 
     def error(self, trainer: Trainer, pl_module: LightningModule, found: str) -> NonFiniteLossError:

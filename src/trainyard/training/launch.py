@@ -1,6 +1,7 @@
 """From a config to a process that trains, or to several."""
 
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ def launch(composed: Composed) -> "Run | None":
     """Train in this process; None if check=true asked for a dry run."""
     with exit_on_signal():
         check_memory_limit()
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # else connections that end are reported by torch as well
         from trainyard.training.train import run_training  # deferred: torch takes seconds to import
 
         log_to_console()

@@ -40,12 +40,11 @@ def train_as_rank(make_job: Callable[[Place | None], Job], ranks: Ranks, timeout
     """
     meeting = Rendezvous(ranks, timeout)
     job = agree_on_job(make_job, meeting, ranks)
-    with report_errors(ranks, job.path, timeout):
+    holds = ranks.rank == 0 and job.owner is None
+    with RunLock(job.path) if holds else nullcontext(), report_errors(ranks, job.path, timeout):
         join(meeting, ranks, job.cfg.hardware.accelerator, timeout)
-        holds = ranks.rank == 0 and job.owner is None
-        with RunLock(job.path) if holds else nullcontext():
-            train(job, ranks)
-            dist.barrier()
+        train(job, ranks)
+        dist.barrier()
     dist.destroy_process_group()  # at a good end alone: after an error, others may not come
     return job.path if ranks.rank == 0 else None
 
@@ -100,6 +99,8 @@ def report_errors(ranks: Ranks, path: Path, timeout: float) -> Iterator[None]:
         yield
     except Exception as error:
         own = report_failure(error, ranks.rank, path)
+        if not started_here() and own.kind == ERROR and ranks.rank:
+            error.add_note(f"(in rank {ranks.rank} on {own.host})")
         if started_here() or own.kind == ERROR:
             raise
         until = monotonic() + PATIENCE

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,6 +19,7 @@ from trainyard.collectives import barrier, from_rank_zero
 from trainyard.config.composition import Composed
 from trainyard.data.base import DataModule
 from trainyard.data.text import Text
+from trainyard.distributed.failures import LOST, kind_of
 from trainyard.distributed.ranks import Ranks, find_ranks
 from trainyard.durability.crash_report import write_crash_report
 from trainyard.durability.point_files import first_step_to_log, newest_intact
@@ -28,7 +30,7 @@ from trainyard.errors import train_command
 from trainyard.files import remove_parts, unshare, write_durably
 from trainyard.loggers.metrics_lines import read_metrics, truncate_metrics
 from trainyard.logs import log_to_file
-from trainyard.runs.directory import TOKENIZER, create, write_config
+from trainyard.runs.directory import RESOLVED, TOKENIZER, create, write_config
 from trainyard.runs.hparams import hyperparameters, log_hparams
 from trainyard.runs.origin import changed_code, check_same_data
 from trainyard.runs.resume import finished_run
@@ -41,6 +43,7 @@ from trainyard.training.factory import make_run_trainer, make_task_and_data, mak
 from trainyard.training.hardware import configure_torch, describe
 from trainyard.training.job import Job, prepare, write_job
 from trainyard.training.pretrained import check_tokenizer
+from trainyard.trust.safe_yaml import read_config
 
 TIMEOUT = 600.0  # seconds, of runs whose config has no hardware.timeout
 log = logging.getLogger(__name__)
@@ -78,7 +81,7 @@ def start_processes(job: Job) -> None:
     hardware = job.cfg.hardware
     with TemporaryDirectory(prefix="trainyard-") as name:
         file = write_job(job, Path(name), os.getpid())
-        words = ["-m", "trainyard.training.worker", str(file), str(os.getpid())]
+        words = ["-m", "trainyard.training.worker", str(file), str(os.getpid()), sys.argv[0]]
         drive(words, job.path, process_count(job.cfg), hardware.timeout, hardware.max_restarts, Path(name))
 
 
@@ -93,16 +96,30 @@ def train(job: Job, ranks: Ranks | None = None) -> None:
         check_same_data(path, digests(data))
     with report_crashes(path), ExitStack() as held:
         if is_first(ranks):
+            changed = changed_processes(job) if resumes else ""
             write_directory(job, data, first_step)
             held.enter_context(log_to_file(path / "run.log"))
             write_status(path, "running", job.owner)
             log.info("run: %s%s", path, f", resumed from {point.name}" if point else ", restarted" if resumes else "")
+            if changed:
+                log.info(changed)
             if resumes and (changed := changed_code(path)):
                 log.warning("resumed with other code than at its beginning, so that its end may differ: %s", changed)
         started = time.monotonic()
         train_and_test(cfg, trainer, task, data, point)
         if is_first(ranks):
             conclude(job, trainer, time.monotonic() - started)
+
+
+def changed_processes(job: Job) -> str:
+    """What to say of a run that resumes with another number of processes; empty with as many as before."""
+    before, now = process_count(DictConfig(read_config(job.path / RESOLVED))), process_count(job.cfg)
+    if before == now:
+        return ""
+    return (
+        f"resumed with {now} process{'' if now == 1 else 'es'} in place of {before}: the order of the data is the same,"
+        " the numbers are equal but for their last digits"
+    )
 
 
 def is_first(ranks: Ranks | None) -> bool:
@@ -181,7 +198,7 @@ def report_crashes(path: Path) -> Iterator[None]:
         yield
     except BaseException as error:
         kill_data_workers()
-        if isinstance(error, Exception):
+        if isinstance(error, Exception) and kind_of(error) != LOST:  # then another process has an error of its own
             write_crash_report(error, path)
         raise
 

@@ -1,4 +1,4 @@
-"""One of the processes that Trainyard starts for a run: `python -m trainyard.training.worker JOB`."""
+"""One of the processes that Trainyard starts for a run: `python -m trainyard.training.worker JOB PARENT COMMAND`."""
 
 import ctypes
 import os
@@ -57,5 +57,7 @@ def run(file: Path) -> int:
 
 
 if __name__ == "__main__":
-    die_with(int(sys.argv[2]))
-    main(Path(sys.argv[1]))
+    job_file, parent, command = sys.argv[1:]
+    die_with(int(parent))
+    sys.argv = [command]  # what the user called, which messages name
+    main(Path(job_file))
