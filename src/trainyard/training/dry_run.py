@@ -9,14 +9,25 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from trainyard.callbacks.model_summary import count_parameters, network_table
+from trainyard.data.base import DataModule
 from trainyard.tasks.base import Task
+from trainyard.training.scale import describe_scale, shares
+from trainyard.training.units import num_bytes, with_prefix
 
 log = logging.getLogger(__name__)
 
 
-def dry_run(task: Task, data: LightningDataModule, trainer: Trainer) -> None:
-    """Print size and cost of the network; train, validate and test on one batch each (with a fast_dev_run Trainer)."""
+def dry_run(
+    task: Task, data: LightningDataModule, trainer: Trainer, devices: int = 1, num_nodes: int = 1, strategy: str = "ddp"
+) -> None:
+    """Print size and cost of the network; train, validate and test on one batch each (with a fast_dev_run Trainer).
+
+    Of a training in several processes, of which none is started, print what each would compute, keep and send.
+    """
     log.info(network_table(task.net))
+    batch_size = data.batch_size if isinstance(data, DataModule) else 0
+    if isinstance(data, DataModule):
+        data.batch_size = shares(batch_size, devices * num_nodes)[1]  # what one process has of it
     batch = first_batch(data)
     flops, activations = forward_cost(task, batch)
     trainer.fit(task, datamodule=data)
@@ -31,6 +42,9 @@ def dry_run(task: Task, data: LightningDataModule, trainer: Trainer) -> None:
         with_prefix(total, "B"), len(batch[-1]), with_prefix(2 * weights, "B"), with_prefix(state, "B"),
         with_prefix(activations, "B"),
     )  # fmt: skip
+    if devices * num_nodes > 1 and isinstance(data, DataModule):
+        samples, each = len(data.splits["train"]), activations / len(batch[-1])
+        log.info(describe_scale(task.net, devices, num_nodes, strategy, batch_size, samples, state, each))
     log.info("one batch of train, val and test passed; nothing was written")
 
 
@@ -54,17 +68,3 @@ def forward_cost(task: Task, batch: Any) -> tuple[float, float]:
         task.score(batch)
     activations = sum(nbytes for pointer, nbytes in kept.items() if pointer not in own)
     return counter.get_total_flops() / len(batch[-1]), activations
-
-
-def num_bytes(tensor: Tensor) -> int:
-    """The size of a tensor in bytes."""
-    return tensor.numel() * tensor.element_size()
-
-
-def with_prefix(number: float, unit: str = "") -> str:
-    """A number with a decimal prefix: 1234567 -> "1.23 M"."""
-    for prefix in ("", "k", "M", "G", "T"):
-        if number < 1000:
-            return f"{number:.3g} {prefix}{unit}".rstrip()
-        number /= 1000
-    return f"{number:.3g} P{unit}"

@@ -69,11 +69,11 @@ def forward_and_recomputation(block: nn.Module) -> tuple[Any, Any]:
 @contextmanager
 def buffers_kept(block: nn.Module) -> Iterator[None]:
     """Let a computation change copies of the buffers, such as the running statistics of batch norm."""
-    own = [(module, dict(module._buffers)) for module in block.modules() if module._buffers]
-    for module, kept in own:
-        module._buffers.update({name: None if value is None else value.clone() for name, value in kept.items()})
+    own = [(module, *named) for module in block.modules() for named in module.named_buffers(recurse=False)]
+    for module, name, buffer in own:
+        setattr(module, name, buffer.clone())
     try:
         yield
     finally:
-        for module, kept in own:
-            module._buffers.update(kept)
+        for module, name, buffer in own:
+            setattr(module, name, buffer)
