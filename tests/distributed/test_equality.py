@@ -13,8 +13,9 @@ STEPS = ["hardware=cpu", "hardware.threads=1", "trainer.max_epochs=2", "trainer.
          "callbacks.progress_bar=null", "callbacks.samples=null"]  # fmt: skip
 CNN = ["model.stage_dropout=0", "model.dense_dropout=0"]
 BLOCKS = [word for word in VARIANTS["causal language model"] if "dropout" not in word]
-CASES = {  # 101 training samples: the last batch has one, fewer than there are processes
-    "mlp, uneven": [*NET, "data.val_fraction=0.1"],
+CASES = {
+    "uneven batches": [*NET, "data.val_fraction=0.1"],
+    "a last batch of one sample": [*NET, "data.size=111", "data.test_size=101", "data.mix=mixup"],
     "cnn, augmentation": [*IMAGES, "model=cnn", "model.stages=[[4],[4]]", "model.dense=8", "data.augment=strong",
                           *CNN],
     "mixup": [*IMAGES, "model=cnn", "model.stages=[[4]]", "model.dense=8", "data.mix=mixup", "data.augment=flip",

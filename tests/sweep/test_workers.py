@@ -11,6 +11,8 @@ import pytest
 from processes import Process
 
 from trainyard.durability.run_lock import read_status
+from trainyard.errors import UserError
+from trainyard.sweep.slots import slot_environments
 
 SEARCH = [
     "-m", "hardware=cpu", "hardware.threads=1", "data=xor", "model=held", "trainer.max_epochs=20", "sweep=search",
@@ -95,3 +97,23 @@ def test_a_worker_waits_for_the_trials_of_others_takes_them_over_and_refits(fold
     assert table(folder) == {"4": ("complete", ""), "8": ("complete", "")}
     (best,) = (folder / "outputs" / "sweeps" / "s").glob("best-*-seed0")
     assert read_status(best)["state"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("jobs", "devices", "gpus", "expected"),
+    [
+        (2, 1, "0,1", ["0", "1"]), (2, 2, "0,1,2,3", ["0,1", "2,3"]), (3, 2, "4,5,6,7", ["4,5", "6,7", "4,5"]),
+        (2, 2, "0,1,2", ["0,1", "0,1"]), (1, 2, "0,1", [None]), (2, 1, "0", [None, None]),
+    ],
+)  # fmt: skip
+def test_a_slot_has_as_many_gpus_as_a_trial_has_devices(
+    jobs: int, devices: int, gpus: str, expected: list[str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
+    assert [each.get("CUDA_VISIBLE_DEVICES") for each in slot_environments(jobs, [], devices)] == expected
+
+
+def test_a_trial_that_needs_more_gpus_than_there_are_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    with pytest.raises(UserError, match="hardware.devices=4, and this machine has 2 GPUs; use fewer"):
+        slot_environments(2, [], devices=4)

@@ -73,7 +73,7 @@ class DataModule(LightningDataModule):
 
     starts_at_any_batch = True  # a resumed run continues within an epoch; without it, between two epochs
     mixes_neighbors = False  # whether `mix` mixes each sample with the one before it
-    is_copy = False  # whether all processes have the current batch, as it has too few samples to divide it
+    is_copy = False  # whether another process has the current batch as well, and counts it
 
     def __init__(
         self,

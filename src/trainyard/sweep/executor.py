@@ -29,7 +29,7 @@ class LocalExecutor:
         """Run trials until the budget is used; raise Stopped on a signal, UserError if too many trials fail."""
         with (
             StopSignal() as signals,
-            Slots(slot_environments(self.options.n_jobs, self.options.slots)) as slots,
+            Slots(slot_environments(self.options.n_jobs, self.options.slots, self.runs.devices)) as slots,
             Display(self.queue, self.options) as display,
         ):
             while self.fill(slots, display) or slots.running or (self.has_time() and self.queue.running()):

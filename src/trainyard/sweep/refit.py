@@ -36,7 +36,7 @@ class Refit:
 
     def run(self) -> list[Path]:
         """Train, and return the run directories on this machine that are finished; UserError if all failed."""
-        environments = slot_environments(self.options.n_jobs, self.options.slots)
+        environments = slot_environments(self.options.n_jobs, self.options.slots, self.runs.devices)
         is_waiting = False
         with StopSignal() as signals, Slots(environments) as slots:
             while self.waiting or slots.running:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trainyard.config.user_conf import user_conf_argument
+from trainyard.errors import UserError
 from trainyard.sweep.fork_server import context
 from trainyard.sweep.trial_process import run_trial
 
@@ -85,12 +86,18 @@ def send(process: BaseProcess, number: int) -> None:
         process.kill()
 
 
-def slot_environments(n_jobs: int, given: list[dict[str, str]]) -> list[dict[str, str]]:
-    """The environment variables of each slot: those given, in turn; else a GPU each, where there are several."""
+def slot_environments(n_jobs: int, given: list[dict[str, str]], devices: int = 1) -> list[dict[str, str]]:
+    """The environment variables of each slot: those given, in turn; else `devices` GPUs each, where there are more.
+
+    UserError if there are GPUs, but fewer than one trial needs.
+    """
     if not given and n_jobs > 1:
         named = os.environ.get("CUDA_VISIBLE_DEVICES")
         gpus = named.split(",") if named else _all_gpus()
-        given = [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in gpus] if len(gpus) > 1 else []
+        if gpus and len(gpus) < devices:
+            raise UserError(f"hardware.devices={devices}, and this machine has {len(gpus)} GPUs; use fewer")
+        groups = [gpus[first : first + devices] for first in range(0, len(gpus) - devices + 1, devices)]
+        given = [{"CUDA_VISIBLE_DEVICES": ",".join(group)} for group in groups] if len(gpus) > devices else []
     return [given[slot % len(given)] if given else {} for slot in range(n_jobs)]
 
 

@@ -90,13 +90,12 @@ class Task(LightningModule):
         """
         if world_size() == 1:
             return scored.loss, scored.weight
-        if self.has_copy():
-            return scored.loss, scored.weight
-        whole = round(totals([scored.weight])[0])
-        return scored.loss * (scored.weight * world_size() / max(1, whole)), whole
+        weight = 0 if self.has_copy() else scored.weight
+        whole = round(totals([weight])[0])
+        return scored.loss * (weight * world_size() / max(1, whole)), whole
 
     def has_copy(self) -> bool:
-        """Whether all processes have the same batch, as it has fewer samples than there are processes."""
+        """Whether another process has this batch as well, and counts it: there were too few samples for all."""
         return getattr(getattr(self.trainer, "datamodule", None), "is_copy", False)
 
     def weight_loss(self, loss: Tensor, weight: int) -> Tensor:
@@ -131,7 +130,7 @@ class Task(LightningModule):
     def step(self, stage: str, batch: Any) -> Scored:
         """Score a batch and add it to the stage's meters, which compute exact means for any batch sizes."""
         scored = self.score(batch)
-        if not len(scored.targets) or (rank() != 0 and self.has_copy()):
+        if not len(scored.targets) or (rank() != 0 and self.has_copy()):  # that of rank 0 is never a copy
             return scored
         for name, meter in self.stage_meters(stage).items():
             if name == "loss":

@@ -29,8 +29,8 @@ class Memory:
 
 
 def shares(samples: int, processes: int) -> tuple[int, int]:
-    """The smallest and the largest share of a batch; one with fewer samples than processes goes to all as a copy."""
-    return (samples, samples) if samples < processes else (samples // processes, ceil(samples / processes))
+    """The smallest and the largest share of a batch; of fewer samples than processes, some have a copy of one."""
+    return max(1, samples // processes), ceil(samples / processes)
 
 
 def groups(net: nn.Module) -> list[list[nn.Parameter]]:
@@ -141,6 +141,6 @@ def describe_scale(
 def describe_batch(samples: int, processes: int) -> str:
     """The size of a batch, and how many of its samples each process has."""
     if samples < processes:
-        return f"{samples:,} samples (a copy in each process: they are fewer than the processes)"
+        return f"{samples:,} samples (1 in each process, a copy in {processes - samples:,} of them)"
     least, most = shares(samples, processes)
     return f"{samples:,} samples ({least:,}{f' or {most:,}' if least < most else ''} in each process)"

@@ -61,7 +61,8 @@ def run_training(requested: Composed) -> Run | None:
     if job.cfg.check:
         configure_torch(job.cfg.hardware)
         task, data, _ = build(job, None, None)
-        dry_run(task, data, make_trainer(job.cfg, [], [], fast_dev_run=True, enable_progress_bar=False, devices=1))
+        alone = make_trainer(job.cfg, [], [], fast_dev_run=True, enable_progress_bar=False, devices=1, num_nodes=1)
+        dry_run(task, data, alone, job.cfg.hardware.devices, job.cfg.hardware.num_nodes, job.cfg.hardware.strategy)
         return None
     with RunLock(job.path):
         if job.resumes and (run := finished_run(job.path, job.cfg)):

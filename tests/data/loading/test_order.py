@@ -56,13 +56,13 @@ def test_the_ranks_shares_one_after_the_other_are_the_batch_of_one_process(
     single = list(BatchOrder(size, 9, seed=1, shuffle=shuffle))
     shares = [list(BatchOrder(size, 9, 1, shuffle, rank, ranks)) for rank in range(ranks)]
     for whole, *parts in zip(single, *shares, strict=True):
-        is_short = len(whole.index) < ranks
         for part in parts:
-            assert part.is_copy == is_short and part.batch_key == whole.batch_key == int(whole.keys[0])
-        together = parts[:1] if is_short else parts
-        assert torch.cat([part.index for part in together]).tolist() == whole.index.tolist()
-        assert torch.cat([part.keys for part in together]).tolist() == whole.keys.tolist()
-        assert is_short or max(len(part.index) for part in parts) - min(len(part.index) for part in parts) <= 1
+            assert part.batch_key == whole.batch_key == int(whole.keys[0]) and len(part.index)
+        counted = [part for part in parts if not part.is_copy]
+        assert len(counted) == min(len(whole.index), ranks) and not parts[0].is_copy
+        assert torch.cat([part.index for part in counted]).tolist() == whole.index.tolist()
+        assert torch.cat([part.keys for part in counted]).tolist() == whole.keys.tolist()
+        assert max(len(part.index) for part in parts) - min(len(part.index) for part in parts) <= 1
 
 
 def test_a_share_may_start_with_the_sample_before_it() -> None:

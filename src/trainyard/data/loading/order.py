@@ -20,16 +20,16 @@ class BatchIndices(NamedTuple):
     keys: Tensor  # (B) int64
     batch_key: int  # of the whole batch: for what is drawn once for all of its samples
     neighbor: bool = False  # whether the sample of the whole batch that precedes the share is the first one here
-    is_copy: bool = False  # whether this is the whole batch, which all processes have as it has too few samples
+    is_copy: bool = False  # whether another process has this sample as well, as there are too few, and counts it
 
 
 class BatchOrder(Sampler[BatchIndices]):
     """Yield whole batches of sample indices.
 
     `batch_size` is the global one: each rank takes a part of each batch, so that the ranks' parts, one after the other,
-    are the batch of a single process. The parts of a batch that does not divide differ by one sample; one with fewer
-    samples than ranks goes to all of them as a copy, of which that of rank 0 counts. With `neighbor`, a part starts
-    with the sample before it (of the first, the batch's last), with which its own first sample can be mixed.
+    are the batch of a single process. The parts of a batch that does not divide differ by one sample; of one with fewer
+    samples than ranks, the ranks that remain get a copy of a sample, which does not count. With `neighbor`, a part
+    starts with the sample before it (of the first, the batch's last), with which its own first sample can be mixed.
 
     With `lengths`, samples of similar length share a batch: they are drawn at random into pools of POOL batches, sorted
     within the pool, and the batches are shuffled; outside training all samples are sorted.
@@ -85,11 +85,12 @@ class BatchOrder(Sampler[BatchIndices]):
     def share(self, index: Tensor, keys: Tensor) -> BatchIndices:  # (B), (B), both of the whole batch
         """This rank's part of a batch."""
         size, batch_key = len(index), int(keys[0])
-        if self.world_size == 1 or size < self.world_size:
-            return BatchIndices(index, keys, batch_key, is_copy=self.world_size > 1)
-        first, end = (size * rank // self.world_size for rank in (self.rank, self.rank + 1))
+        if self.world_size == 1:
+            return BatchIndices(index, keys, batch_key)
+        parts = min(self.world_size, size)
+        first, end = (size * part // parts for part in (self.rank % parts, self.rank % parts + 1))
         rows = torch.arange(first - self.neighbor, end) % size
-        return BatchIndices(index[rows], keys[rows], batch_key, self.neighbor)
+        return BatchIndices(index[rows], keys[rows], batch_key, self.neighbor, is_copy=self.rank >= parts)
 
     def order(self, epoch: int) -> Tensor:  # -> (size) int64
         """All samples in the order of an epoch."""
