@@ -86,8 +86,10 @@ def check_devices(cfg: DictConfig) -> None:
             f"data.batch_size={size} is the samples of a step over all processes, and {processes} do not divide it; "
             f"use {' or '.join(str(each) for each in near if each)}"
         )
-    if processes > 1 and cfg.hardware.strategy not in STRATEGIES:
-        raise UserError(f"hardware.strategy={cfg.hardware.strategy} must be one of {', '.join(STRATEGIES)}")
+    for key, allowed in (("strategy", STRATEGIES), ("comm_hook", (None, "fp16", "bf16"))):
+        if cfg.hardware.get(key, allowed[0]) not in allowed:
+            words = ", ".join("null" if each is None else each for each in allowed)
+            raise UserError(f"hardware.{key}={cfg.hardware[key]} must be one of {words}")
 
 
 def check_hardware(hardware: DictConfig) -> None:

@@ -1,5 +1,6 @@
 """How Lightning's Trainer divides a training between processes that are there already."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -7,9 +8,9 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins.environments import ClusterEnvironment
 from lightning.pytorch.strategies import DDPStrategy
 from torch.distributed.algorithms.ddp_comm_hooks import default_hooks
+from torch.nn.parallel import DistributedDataParallel
 
 from trainyard.distributed.ranks import Ranks
-from trainyard.errors import UserError
 
 COMM_HOOKS = {"fp16": default_hooks.fp16_compress_hook, "bf16": default_hooks.bf16_compress_hook}
 
@@ -58,12 +59,30 @@ class Started(ClusterEnvironment):
 
 def strategy_arguments(hardware: Any, ranks: Ranks) -> dict[str, Any]:
     """The arguments of Lightning's Trainer that divide a training between processes."""
-    timeout = timedelta(seconds=hardware.timeout)
-    if hardware.comm_hook not in (None, *COMM_HOOKS):
-        raise UserError(f"hardware.comm_hook={hardware.comm_hook} must be null, {' or '.join(COMM_HOOKS)}")
-    hook = COMM_HOOKS[hardware.comm_hook] if hardware.comm_hook else None
-    strategy = DDPStrategy(timeout=timeout, ddp_comm_hook=hook)
-    return {"strategy": strategy, "environment": Started(ranks)}
+    strategy = DDP(
+        hook=COMM_HOOKS[hardware.comm_hook] if hardware.comm_hook else None,
+        timeout=timedelta(seconds=hardware.timeout),
+        find_unused_parameters=hardware.find_unused_parameters,
+        gradient_as_bucket_view=True,  # no copy of the gradients to send
+    )
+    shape = {"devices": ranks.local_world_size, "num_nodes": ranks.num_nodes}
+    return {"strategy": strategy, "environment": Started(ranks), **shape}
+
+
+class DDP(DDPStrategy):
+    """Lightning's DDPStrategy, whose communication hook works without GPUs as well."""
+
+    def __init__(self, hook: Callable[..., Any] | None, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.hook = hook
+
+    def on_exception(self, exception: BaseException) -> None:
+        """Does nothing: durability/crash_report.py names Trainyard's own keys."""
+
+    def configure_ddp(self) -> None:
+        super().configure_ddp()
+        if self.hook is not None and isinstance(self.model, DistributedDataParallel):
+            self.model.register_comm_hook(None, self.hook)
 
 
 class WrapAgain(Callback):

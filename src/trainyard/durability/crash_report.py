@@ -18,6 +18,7 @@ WORKER_KILLED = (
     "a data worker was killed, in most cases by the operating system for lack of memory: lower data.num_workers, or "
     "use less memory per sample"
 )
+UNUSED = "the network has parameters that a step does not use: set hardware.find_unused_parameters=true"
 DISK_FULL = "the disk is full, or a quota is used up: delete what is not needed, or move the run to another disk"
 
 
@@ -29,6 +30,8 @@ def suggest_fix(error: BaseException) -> str:
         return WORKER_KILLED
     if isinstance(error, OSError) and error.errno in FULL_DISK:
         return DISK_FULL
+    if "finished reduction in the prior iteration" in str(error):
+        return UNUSED
     return ""
 
 

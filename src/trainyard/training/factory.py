@@ -51,22 +51,14 @@ def make_task_and_data(
     return task, data
 
 
-def make_run_trainer(job: Job, task: Task, first_step: int | None, ranks: Ranks | None) -> Trainer:
+def make_run_trainer(job: Job, task: Task, first_step: int | None, ranks: Ranks | None, divides: bool) -> Trainer:
     """The Trainer of a run with its callbacks and loggers. A resumed one logs from `first_step` on.
 
-    TensorBoard drops what was logged from there on before.
+    TensorBoard drops what was logged from there on before. `divides` says whether the data module itself divides
+    batches between several processes; where it does not, Lightning does.
     """
     cfg = job.cfg
-    callbacks = make_group(cfg, "callbacks")
-    for callback in callbacks:
-        if hasattr(callback, "sweeper"):  # a trial's pruning: where the study is
-            callback.sweeper = job.composed.sweeper
-        if isinstance(callback, BatchSizeFinder | LearningRateFinder):
-            raise UserError(TUNER.format(type(callback).__name__))
-        if isinstance(callback, Finetune):
-            callback.check_parts(task.net)
-            if callback.freeze and not cfg.pretrained:
-                log.warning("callbacks=finetune freezes a backbone that was never trained; set pretrained=RUN")
+    callbacks = make_callbacks(job, task)
     first = [callback for callback in callbacks if isinstance(callback, ResumePoints)]
     rest = [callback for callback in callbacks if callback not in first]
     cfg = deepcopy(cfg)
@@ -79,9 +71,25 @@ def make_run_trainer(job: Job, task: Task, first_step: int | None, ranks: Ranks 
     if not any(isinstance(callback, Checkpoint) for callback in callbacks):
         cfg.trainer.enable_checkpointing = False  # ... and a checkpoint
     seeds = SeedEachBatch(cfg.seed, stable_hash)
-    together = {} if ranks is None else strategy_arguments(cfg.hardware, ranks)
-    again = [] if ranks is None else [WrapAgain()]
-    return make_trainer(cfg, [*first, seeds, *rest, *again, ResumedEpoch(seeds)], loggers, **together)
+    if ranks is None:
+        return make_trainer(cfg, [*first, seeds, *rest, ResumedEpoch(seeds)], loggers)
+    together = {**strategy_arguments(cfg.hardware, ranks), "use_distributed_sampler": not divides}
+    return make_trainer(cfg, [*first, seeds, *rest, WrapAgain(), ResumedEpoch(seeds)], loggers, **together)
+
+
+def make_callbacks(job: Job, task: Task) -> list[Any]:
+    """The callbacks of the config; UserError for one that does not fit the run."""
+    callbacks = make_group(job.cfg, "callbacks")
+    for callback in callbacks:
+        if hasattr(callback, "sweeper"):  # a trial's pruning: where the study is
+            callback.sweeper = job.composed.sweeper
+        if isinstance(callback, BatchSizeFinder | LearningRateFinder):
+            raise UserError(TUNER.format(type(callback).__name__))
+        if isinstance(callback, Finetune):
+            callback.check_parts(task.net)
+            if callback.freeze and not job.cfg.pretrained:
+                log.warning("callbacks=finetune freezes a backbone that was never trained; set pretrained=RUN")
+    return callbacks
 
 
 def make_group(cfg: DictConfig, group: str) -> list[Any]:
@@ -96,7 +104,8 @@ def make_trainer(cfg: DictConfig, callbacks: list[Callback], logger: list[Logger
     """Lightning's Trainer with the arguments of the config, except for `changes`."""
     plugins = [instantiate(node, "trainer.plugins") for node in cfg.trainer.plugins or []]
     environment = changes.pop("environment", LightningEnvironment())  # not what Lightning finds: Slurm's, say
-    changes = {"plugins": [*plugins, DurableIO(), environment], **changes}
+    one = {"devices": 1, "num_nodes": 1}  # whatever the config says: more processes are never started here
+    changes = {**one, "plugins": [*plugins, DurableIO(), environment], **changes}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*GPU available but not used.*|.*MPS available but not used.*")
         return instantiate(cfg.trainer, "trainer", callbacks=callbacks, logger=logger, **changes)

@@ -30,6 +30,7 @@ from trainyard.errors import LostProcessError, UserError
 from trainyard.training.job import Job
 from trainyard.training.train import train
 
+COMMON = 0.5  # seconds in which several processes report one and the same error
 Place = tuple[str, Path]  # a run's name and its directory
 
 
@@ -99,9 +100,13 @@ def report_errors(ranks: Ranks, path: Path, timeout: float) -> Iterator[None]:
         yield
     except Exception as error:
         own = report_failure(error, ranks.rank, path)
-        if not started_here() and own.kind == ERROR and ranks.rank:
+        if started_here() or (own.kind == ERROR and ranks.rank == 0):
+            raise
+        if own.kind == ERROR:
+            sleep(COMMON)
+            if any(each.rank < ranks.rank and each.text[:80] == own.text[:80] for each in read_failures(path)):
+                raise LostProcessError(own.text) from error
             error.add_note(f"(in rank {ranks.rank} on {own.host})")
-        if started_here() or own.kind == ERROR:
             raise
         until = monotonic() + PATIENCE
         while monotonic() < until:

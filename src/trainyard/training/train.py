@@ -61,7 +61,7 @@ def run_training(requested: Composed) -> Run | None:
     if job.cfg.check:
         configure_torch(job.cfg.hardware)
         task, data, _ = build(job, None, None)
-        alone = make_trainer(job.cfg, [], [], fast_dev_run=True, enable_progress_bar=False, devices=1, num_nodes=1)
+        alone = make_trainer(job.cfg, [], [], fast_dev_run=True, enable_progress_bar=False)
         dry_run(task, data, alone, job.cfg.hardware.devices, job.cfg.hardware.num_nodes, job.cfg.hardware.strategy)
         return None
     with RunLock(job.path):
@@ -148,7 +148,7 @@ def build(
     log.info("hardware: %s", describe(cfg.hardware))
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
     task, data = make_task_and_data(cfg, job.composed.choices, with_weights=point is None)
-    trainer = make_run_trainer(job, task, first_step, ranks)
+    trainer = make_run_trainer(job, task, first_step, ranks, divides=isinstance(data, DataModule))
     for turn in range(2):  # one process of each machine alone prepares the data, which the others find prepared
         if turn == (ranks is not None and ranks.local_rank > 0):
             data.prepare_data()
@@ -187,6 +187,12 @@ def train_and_test(
             "%s is not a DataModule of Trainyard: resume points are written between epochs, not within one",
             type(data).__name__,
         )
+        if trainer.world_size > 1:
+            log.warning(
+                "each of the %d processes has batches of its size, and validation and test may count samples twice to "
+                "give all of them as many",
+                trainer.world_size,
+            )
     fit(trainer, task, data, point)
     if cfg.get("test", True):  # runs of version 0.1 may not have the key
         test_best(trainer, task, data)
