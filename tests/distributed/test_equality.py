@@ -33,6 +33,8 @@ CASES = {
                  "callbacks.finetune.unfreeze_at_epoch=1"],
 }  # fmt: skip
 
+FAST = ("a last batch of one sample", "mixup", "accumulation", "gru", "causal language model, accumulation", "resnet18")
+
 
 def scores(path: Path) -> dict[tuple[int, str], float]:
     """What a run logged, but for its speed, by step and name."""
@@ -44,8 +46,11 @@ def scores(path: Path) -> dict[tuple[int, str], float]:
     }
 
 
-@pytest.mark.parametrize("size", [2, 3])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [pytest.param(name, size, marks=[] if size == 2 and name in FAST else [pytest.mark.slow]) for name in CASES
+     for size in (2, 3)],
+)  # fmt: skip
 def test_several_processes_are_one(name: str, size: int, tmp_path: Path) -> None:
     words = [*CASES[name], *STEPS]
     if size == 3:

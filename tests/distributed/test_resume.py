@@ -25,6 +25,8 @@ CASES = {
                                                "trainer.val_check_interval=4", "optimizer.lr=0.1"],
 }  # fmt: skip
 
+FAST = ("accumulation, batch norm", "causal language model", "ema, plateau, validation within epochs")
+
 
 class Slow(Callback):
     """Leaves time to kill a run."""
@@ -54,7 +56,9 @@ def ending(path: Path) -> Any:
     return end(SimpleNamespace(path=path))  # pyright: ignore
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in FAST else [pytest.mark.slow]) for name in CASES]
+)
 def test_resumed_with_as_many_processes_it_is_the_same_to_the_bit(name: str, tmp_path: Path) -> None:
     words = [*CASES[name], *FEW]
     together([*words, f"run.dir={tmp_path}/whole", "+callbacks.slow._target_=test_resume.Slow"], tmp_path)
@@ -67,7 +71,7 @@ def test_resumed_with_as_many_processes_it_is_the_same_to_the_bit(name: str, tmp
         assert state[part] == expected[part], part
 
 
-@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("size", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_resumed_with_another_number_of_processes_it_is_nearly_the_same(size: int, tmp_path: Path) -> None:
     words = [*NET, *FEW, "data.batch_size=12", "data.augment=flip"]
     together([*words, f"run.dir={tmp_path}/whole"], tmp_path)
