@@ -54,7 +54,7 @@ _TRANSFORMERS = (
 )  # fmt: skip
 HARDWARE_ADDED = {  # what holds for runs whose config lacks these keys of hardware
     "num_nodes": 1, "strategy": "ddp", "sync_batchnorm": True, "comm_hook": None, "find_unused_parameters": False,
-    "timeout": 600, "max_restarts": 0, "checkpoint_blocks": False,
+    "timeout": 1800, "max_restarts": 0, "checkpoint_blocks": False,
 }  # fmt: skip
 ADDED = {"model.attention_dropout": (_TRANSFORMERS, 0.0)}  # of these targets, and what holds for runs without the key
 

@@ -41,7 +41,7 @@ from trainyard.training.job import Job, prepare, write_job
 from trainyard.training.pretrained import check_tokenizer
 from trainyard.trust.safe_yaml import read_config
 
-TIMEOUT = 600.0  # seconds, of runs whose config has no hardware.timeout
+TIMEOUT = 1800.0  # seconds, of runs whose config has no hardware.timeout
 log = logging.getLogger(__name__)
 
 
