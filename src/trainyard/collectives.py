@@ -4,11 +4,15 @@ All processes must call a function at the same place. Values travel through the 
 waits for a GPU.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
+from torch.distributed.tensor import DTensor
 
 T = TypeVar("T")
 
@@ -54,6 +58,28 @@ def from_rank_zero(compute: Callable[[], T]) -> T:
 def barrier() -> None:
     """Wait until all processes have arrived here."""
     largest([0])
+
+
+def is_sharded(net: nn.Module) -> bool:
+    """Whether each process has a part of the network's weights alone, so that all of them must call it together."""
+    return isinstance(net, FSDPModule)
+
+
+def own_part(tensor: Tensor) -> Tensor:
+    """This process's part of a sharded tensor; any other as it is."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
+@contextmanager
+def usable_weights(net: nn.Module) -> Iterator[None]:
+    """Within `with`, methods of a sharded network other than `forward` can be called. (Its blocks gather their own.)"""
+    if isinstance(net, FSDPModule):
+        net.unshard()
+    try:
+        yield
+    finally:
+        if isinstance(net, FSDPModule):
+            net.reshard()
 
 
 def _reduced(values: Sequence[Any], dtype: torch.dtype, operation: Any) -> list[Any]:

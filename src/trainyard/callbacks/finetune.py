@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from lightning import Callback, LightningModule, Trainer
 from torch import nn
-from torch.nn import Parameter
 
 
 class Finetune(Callback):
@@ -19,7 +18,7 @@ class Finetune(Callback):
         self, freeze: bool = True, unfreeze_at_epoch: int | None = None, train: Sequence[str] = ("head",)
     ) -> None:
         self.freeze, self.unfreeze_at_epoch, self.train = freeze, unfreeze_at_epoch, tuple(train)
-        self.frozen: list[Parameter] = []
+        self.frozen: list[str] = []  # names, as a sharded network has other parameters than it had before
 
     def check_parts(self, net: nn.Module) -> None:
         """Raise ValueError for a part that the network does not have."""
@@ -36,17 +35,17 @@ class Finetune(Callback):
             return
         self.check_parts(net)
         if self.freeze:
-            self.frozen = [p for name, p in net.named_parameters() if p.requires_grad and not self.is_trained(name)]
-        for parameter in self.frozen:
-            parameter.requires_grad_(False)
+            self.frozen = [n for n, p in net.named_parameters() if p.requires_grad and not self.is_trained(n)]
+        for name in self.frozen:
+            net.get_parameter(name).requires_grad_(False)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         net: nn.Module = pl_module.net  # pyright: ignore
         if not self.freeze:
             return
         if self.unfreeze_at_epoch is not None and trainer.current_epoch >= self.unfreeze_at_epoch:
-            for parameter in self.frozen:
-                parameter.requires_grad_(True)
+            for name in self.frozen:
+                net.get_parameter(name).requires_grad_(True)
             self.frozen = []
             net.train()
             return

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from trainyard.collectives import is_sharded, usable_weights
 from trainyard.inference.generate import can_generate, generate_texts, prompt_tokens
 
 log = logging.getLogger(__name__)
@@ -40,11 +41,14 @@ class GeneratedText(Callback):
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         loggers = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
-        if trainer.sanity_checking or not loggers or not trainer.is_global_zero:
+        net, data = pl_module.net, trainer.datamodule  # pyright: ignore
+        is_needed = trainer.is_global_zero or is_sharded(net)  # pyright: ignore
+        if trainer.sanity_checking or not loggers or not is_needed:
             return
         for prompt, room in self.room.items():
             new = min(self.max_new_tokens, room)
-            (text,) = generate_texts(pl_module.net, trainer.datamodule, prompt, new, **self.sampling)  # pyright: ignore
-            for logger in loggers:
+            with usable_weights(net):  # pyright: ignore
+                (text,) = generate_texts(net, data, prompt, new, **self.sampling)  # pyright: ignore
+            for logger in loggers:  # in other processes than the first one, they write nothing
                 tag = f"samples/{prompt or 'from nothing'}"
                 logger.experiment.add_text(tag, text, trainer.global_step)

@@ -11,6 +11,7 @@ from torch.distributed.algorithms.ddp_comm_hooks import default_hooks
 from torch.nn.parallel import DistributedDataParallel
 
 from trainyard.distributed.ranks import Ranks
+from trainyard.distributed.sharded import Sharded
 
 COMM_HOOKS = {"fp16": default_hooks.fp16_compress_hook, "bf16": default_hooks.bf16_compress_hook}
 
@@ -59,12 +60,16 @@ class Started(ClusterEnvironment):
 
 def strategy_arguments(hardware: Any, ranks: Ranks) -> dict[str, Any]:
     """The arguments of Lightning's Trainer that divide a training between processes."""
-    strategy = DDP(
-        hook=COMM_HOOKS[hardware.comm_hook] if hardware.comm_hook else None,
-        timeout=timedelta(seconds=hardware.timeout),
-        find_unused_parameters=hardware.find_unused_parameters,
-        gradient_as_bucket_view=True,  # no copy of the gradients to send
-    )
+    timeout = timedelta(seconds=hardware.timeout)
+    if hardware.strategy == "fsdp":
+        strategy = Sharded(ranks.world_size, timeout, hardware.sharded_points)
+    else:
+        strategy = DDP(
+            hook=COMM_HOOKS[hardware.comm_hook] if hardware.comm_hook else None,
+            timeout=timeout,
+            find_unused_parameters=hardware.find_unused_parameters,
+            gradient_as_bucket_view=True,  # no copy of the gradients to send
+        )
     shape = {"devices": ranks.local_world_size, "num_nodes": ranks.num_nodes}
     return {"strategy": strategy, "environment": Started(ranks), **shape}
 

@@ -7,7 +7,7 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from trainyard.collectives import largest, rank, world_size
+from trainyard.collectives import is_sharded, largest, own_part, rank, world_size
 from trainyard.errors import LostProcessError, UserError
 
 NEVER = 2**62
@@ -49,10 +49,16 @@ class NonFiniteGuard(Callback):
 
     def check_weights(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Raise NonFiniteLossError if a weight is not finite: a loss can be, and its gradient not."""
-        weights = [torch.isfinite(weight).all() for weight in pl_module.parameters()]
+        weights = [torch.isfinite(own_part(weight)).all() for weight in pl_module.parameters()]
         buffers = [~torch.isnan(value).any() for value in pl_module.buffers()]  # a mask may contain infinite values
-        if (found := [*weights, *buffers]) and not torch.stack(found).all():
-            raise self.error(trainer, pl_module, f"the weights are not finite after step {trainer.global_step}")
+        is_bad = bool((found := [*weights, *buffers]) and not torch.stack(found).all())
+        first = -largest([-rank() if is_bad else -world_size()])[0]
+        if first == world_size():
+            return
+        text = f"the weights are not finite after step {trainer.global_step}"
+        if first != rank():
+            raise LostProcessError(f"{text}, in rank {first}")
+        raise self.error(trainer, pl_module, text)
 
     def check_loss(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Raise NonFiniteLossError if the loss of a step was not finite; of several processes, in the first one."""
@@ -62,30 +68,34 @@ class NonFiniteGuard(Callback):
             return
         found = f"the loss has not been finite since optimizer step {first}"
         speaker = -largest([-rank() if own == first else -world_size()])[0]  # the first of those where it is so
+        is_needed = rank() == speaker or is_sharded(pl_module.net)  # pyright: ignore
+        layer = first_non_finite_layer(pl_module, self.batch) if is_needed else None
         if rank() != speaker:
             raise LostProcessError(f"{found}, in rank {speaker}")
-        raise self.error(trainer, pl_module, found)
+        raise self.error(trainer, pl_module, found, layer)
 
-    def error(self, trainer: Trainer, pl_module: LightningModule, found: str) -> NonFiniteLossError:
-        """The error, with the origin and the usual fixes."""
+    def error(
+        self, trainer: Trainer, pl_module: LightningModule, found: str, layer: str | None = None
+    ) -> NonFiniteLossError:
+        """The error, with the origin, perhaps a layer, and the usual fixes."""
         lr = trainer.optimizers[0].param_groups[0]["lr"]
         return NonFiniteLossError(
             f"{found} (epoch {trainer.current_epoch}, learning rate {lr:.3g}, precision {trainer.precision}).\n"
-            f"  origin: {self.origin(pl_module)}\n"
+            f"  origin: {self.origin(pl_module, layer)}\n"
             "  usual fixes: a lower optimizer.lr, scheduler=onecycle (a warm-up), trainer.gradient_clip_val=1.0, "
             "bf16-mixed instead of 16-mixed\n"
             "  the checkpoints are from before that step; a resumed run would take the same steps to it again"
         )
 
-    def origin(self, module: LightningModule) -> str:
+    def origin(self, module: LightningModule, layer: str | None) -> str:
         """What stops being finite first: the latest batch, the weights, or the output of a layer."""
         floats = [x for x in tree_leaves(self.batch) if isinstance(x, Tensor) and x.is_floating_point()]
         if any(not torch.isfinite(x).all() for x in floats):
             return "the data: the latest batch contains NaN or infinite values"
         for name, weight in module.named_parameters():
-            if not torch.isfinite(weight).all():
+            if not torch.isfinite(own_part(weight)).all():
                 return f"the weights: {name} contains NaN or infinite values: an update was too large or not finite"
-        return first_non_finite_layer(module, self.batch) or "the loss itself: every layer's output is finite"
+        return layer or "the loss itself: every layer's output is finite"
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ from trainyard.durability.agreement import Agreement
 from trainyard.durability.best import KEPT, Best, delete_kept
 from trainyard.durability.lightning_private import rewind_to_batch_start, rewind_to_epoch_start, steps_logged
 from trainyard.durability.point_files import LAST, resume_points, step_of
+from trainyard.durability.sharded_points import delete_orphans
 from trainyard.durability.signals import StopSignal
 from trainyard.files import remove_parts
 
@@ -82,6 +83,7 @@ class ResumePoints(Callback):
         self.within_epochs = getattr(trainer.datamodule, "starts_at_any_batch", False)  # pyright: ignore
         if stage == "fit" and trainer.is_global_zero:
             remove_parts(self.folder)
+            delete_orphans(self.folder)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.saved_at, self.saved_step = time.monotonic(), trainer.global_step
@@ -119,8 +121,8 @@ class ResumePoints(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.save(trainer, trainer.current_epoch, LAST)
         if trainer.is_global_zero:
-            self.delete(self.folder.glob("resume-*.ckpt"))
             self.folder.joinpath(KEPT + LAST).unlink(missing_ok=True)
+            self.delete(self.folder.glob("resume-*.ckpt"))
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.stop.release()
@@ -159,6 +161,7 @@ class ResumePoints(Callback):
         for point in points:
             point.unlink(missing_ok=True)
         delete_kept(self.folder)
+        delete_orphans(self.folder)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         if self.is_saving:

@@ -15,6 +15,7 @@ from trainyard.runs.directory import RESOLVED, name_run
 from trainyard.runs.resume import check_links, load_stored_config
 from trainyard.training.devices import resolve_devices
 from trainyard.training.hardware import resolve_auto
+from trainyard.training.sharding import check_sharding
 from trainyard.trust.safe_yaml import read_config
 
 FILE = "job.yaml"
@@ -46,6 +47,8 @@ def prepare(requested: Composed, ranks: Ranks | None = None, place: tuple[str, P
     job = Job(composed, cfg, path)
     if not cfg.check:
         check_links(path, requested.cfg.trust)
+    if cfg.hardware.get("strategy") == "fsdp":
+        check_sharding(cfg, composed.choices)
     validate(composed, cfg, started=read_config(path / RESOLVED) if job.resumes else None)
     return job
 

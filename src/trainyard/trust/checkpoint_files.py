@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from trainyard.errors import UserError
 from trainyard.trust.plain_state import from_plain
+from trainyard.trust.shards import SHARDS, read_shards, shards_error
 
 DTYPES = (
     torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool,
@@ -47,9 +48,10 @@ def size_limit(module: nn.Module) -> int:
     return 16 * sum(value.numel() * value.element_size() for value in module.state_dict().values()) + (64 << 20)
 
 
-def load_checkpoint(path: Path, most: int | None = None, **options: Any) -> dict[str, Any]:
+def load_checkpoint(path: Path, most: int | None = None, whole: bool = True, **options: Any) -> dict[str, Any]:
     """The content of a checkpoint, on the CPU unless `options` (of torch.load) say otherwise.
 
+    Tensors that several processes have written, each its part, are read as a whole, or unless `whole` not at all.
     UserError unless it is a whole file of plain data, of at most `most` bytes.
     """
     if not path.is_file():
@@ -65,7 +67,13 @@ def load_checkpoint(path: Path, most: int | None = None, **options: Any) -> dict
         raise UserError(f"{path} contains more than plain data, and is not read ({reason[0][:200]})") from error
     if not isinstance(content, dict):
         raise UserError(f"{path} contains {type(content).__name__}, not a checkpoint's mapping")
-    return content
+    if not whole or SHARDS not in content:
+        return content
+    if most is not None:
+        raise UserError(f"{path} is in several files, which are read of one's own runs alone; use its best weights")
+    if reason := shards_error(path, content):
+        raise UserError(f"{path} cannot be read: {reason}")
+    return read_shards(path, content)
 
 
 def plain_tensors(weights: Any, path: Path) -> dict[str, Tensor]:

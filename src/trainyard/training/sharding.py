@@ -1,0 +1,51 @@
+"""What hardware=fsdp cannot divide between processes, refused before anything is started or written."""
+
+from collections.abc import Mapping
+
+import torch
+from hydra.utils import get_object
+from lightning.pytorch.callbacks import StochasticWeightAveraging, WeightAveraging
+from omegaconf import DictConfig
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from trainyard.config.instantiate import instantiate_task
+from trainyard.errors import UserError
+from trainyard.models.layers.checkpointing import blocks
+
+PRECISIONS = ("32-true", "bf16-mixed", "bf16-true", "16-true")  # that Lightning's ModelParallelStrategy takes
+
+
+def check_sharding(cfg: DictConfig, choices: Mapping[str, str]) -> None:
+    """Raise UserError for a config with hardware=fsdp whose network, callbacks or switches do not fit sharded weights.
+
+    The network is built without memory for its weights.
+    """
+    hardware = cfg.hardware
+    if hardware.precision not in PRECISIONS:
+        raise UserError(
+            f"hardware=fsdp does not train with hardware.precision={hardware.precision}; use one of "
+            f"{', '.join(PRECISIONS)}, or hardware=ddp"
+        )
+    if hardware.compile:
+        raise UserError("hardware=fsdp does not train with hardware.compile=true; set it to false, or use hardware=ddp")
+    if hardware.comm_hook:
+        raise UserError(f"hardware.comm_hook={hardware.comm_hook} is for hardware=ddp; set it to null")
+    for name, node in (cfg.get("callbacks") or {}).items():
+        kind = get_object(node["_target_"]) if node else None
+        if isinstance(kind, type) and issubclass(kind, WeightAveraging | StochasticWeightAveraging):
+            raise UserError(
+                f"hardware=fsdp: callbacks.{name} ({kind.__name__}) averages whole weights, of which each process has "
+                f"a part; leave it out (callbacks.{name}=null), or use hardware=ddp"
+            )
+    with torch.device("meta"):
+        net = instantiate_task(cfg, choices).net
+    if not blocks(net):
+        raise UserError(
+            f"hardware=fsdp divides the blocks of a network, and {type(net).__name__} has none (an attribute `blocks` "
+            "names them); use hardware=ddp"
+        )
+    if not hardware.sync_batchnorm and any(isinstance(module, _BatchNorm) for module in net.modules()):
+        raise UserError(
+            f"hardware=fsdp: the batch norm of {type(net).__name__} would have other statistics in each process; set "
+            "hardware.sync_batchnorm=true, or use hardware=ddp"
+        )
