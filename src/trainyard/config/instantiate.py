@@ -56,6 +56,11 @@ def instantiate_task(cfg: DictConfig, choices: Mapping[str, str] | None = None) 
     return task
 
 
+def target_of(node: Mapping[str, Any]) -> Any:
+    """The class or function that a part of a config names."""
+    return hydra.utils.get_object(node["_target_"])
+
+
 def _targets(node: Any) -> set[str]:
     """Every target in a config."""
     if isinstance(node, Mapping):

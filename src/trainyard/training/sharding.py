@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 
 import torch
-from hydra.utils import get_object
 from lightning.pytorch.callbacks import StochasticWeightAveraging, WeightAveraging
 from omegaconf import DictConfig
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from trainyard.config.instantiate import instantiate_task
+from trainyard.config.instantiate import instantiate_task, target_of
 from trainyard.errors import UserError
 from trainyard.models.layers.checkpointing import blocks
 
@@ -28,10 +27,11 @@ def check_sharding(cfg: DictConfig, choices: Mapping[str, str]) -> None:
         )
     if hardware.compile:
         raise UserError("hardware=fsdp does not train with hardware.compile=true; set it to false, or use hardware=ddp")
-    if hardware.comm_hook:
-        raise UserError(f"hardware.comm_hook={hardware.comm_hook} is for hardware=ddp; set it to null")
+    for key in ("comm_hook", "find_unused_parameters"):
+        if hardware.get(key):
+            raise UserError(f"hardware.{key}={hardware[key]} is for hardware=ddp; leave it out with hardware=fsdp")
     for name, node in (cfg.get("callbacks") or {}).items():
-        kind = get_object(node["_target_"]) if node else None
+        kind = target_of(node) if node else None
         if isinstance(kind, type) and issubclass(kind, WeightAveraging | StochasticWeightAveraging):
             raise UserError(
                 f"hardware=fsdp: callbacks.{name} ({kind.__name__}) averages whole weights, of which each process has "

@@ -152,7 +152,7 @@ def read_shards(path: Path, content: dict[str, Any], empty: Callable[..., Any] =
         if (found := folder_of(path, content)) is None:
             return content
         reader = Reader(*found)
-        known = reader.read_metadata().state_dict_metadata
+        known: dict[str, Any] = reader.read_metadata().state_dict_metadata  # pyright: ignore
         tensors = {name: empty(item.size, dtype=item.properties.dtype) for name, item in known.items()}
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="torch.distributed is disabled")
