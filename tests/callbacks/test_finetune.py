@@ -63,6 +63,8 @@ def test_the_base_is_thawed_at_its_epoch(short: list[str]) -> None:
     watch = watched(short, Finetune(unfreeze_at_epoch=1), *RESNET)
     assert watch.changed(0) == {"head"}
     assert watch.changed(1) == {"stem", "stages", "head"}
+    before, after = watch.states[1:3]
+    assert not any(torch.equal(before[name], after[name]) for name in before if name.endswith("weight"))
     assert {"stem.1", "stages.stage4"} <= watch.training[2]
 
 
