@@ -1,15 +1,19 @@
 """Processes that have a part of the weights each train, stop, resume and are read as one with all of them."""
 
 import os
+import resource
 import shutil
 from pathlib import Path
+from typing import Any
 
 import processes
 import pytest
 import torch
+from lightning import Callback, Trainer
+from ranks import run_ranks
 from test_equality import CASES, STEPS, scores
 from test_resume import FEW, ending, killed, together
-from variants import ALWAYS, NET, VARIANTS, comparable
+from variants import ALWAYS, IMAGES, NET, VARIANTS, comparable
 
 import trainyard
 from trainyard.durability.point_files import newest_intact, resume_points
@@ -20,7 +24,8 @@ from trainyard.trust.checkpoint_files import load_checkpoint
 
 FSDP = "hardware.strategy=fsdp"
 GPT = CASES["causal language model"]
-TRANSFORMER = [*CASES["transformer"], "model.dropout=0.5"]
+OWN = [*IMAGES, "model=resnet18", "model.width=4", "task._target_=variants.ListMetrics",
+       "+callbacks.own._target_=variants.Counter"]  # fmt: skip
 NETWORKS = {
     "gpt": GPT,
     "gpt, accumulation, clipped": [*GPT, "trainer.accumulate_grad_batches=2", "trainer.gradient_clip_val=0.1"],
@@ -28,6 +33,7 @@ NETWORKS = {
     "bert": CASES["masked language model"],
     "transformer": CASES["transformer"],
 }
+FAST = ("gpt, accumulation, clipped", "transformer")
 
 
 def differing(path: Path, other: Path) -> dict:
@@ -37,8 +43,10 @@ def differing(path: Path, other: Path) -> dict:
             if found[key] != pytest.approx(value, abs=1e-6, rel=1e-6)}  # fmt: skip
 
 
-@pytest.mark.parametrize("size", [2, 3])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("size", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in FAST else [pytest.mark.slow]) for name in NETWORKS]
+)
 def test_parts_are_the_whole(name: str, size: int, tmp_path: Path) -> None:
     words = [*NETWORKS[name], *STEPS]
     if size == 3:
@@ -49,15 +57,16 @@ def test_parts_are_the_whole(name: str, size: int, tmp_path: Path) -> None:
     assert not differing(tmp_path / "alone", tmp_path / "together")
 
 
-@pytest.mark.parametrize("words", [CASES["finetune"], VARIANTS["batch norm, sgd, mixup"]])
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [CASES["finetune"], VARIANTS["batch norm, sgd, mixup"], OWN])
 def test_they_are_as_with_ddp(words: list[str], tmp_path: Path) -> None:
-    """Batch norm over all processes, parts that are frozen at first."""
+    """Batch norm over all processes, parts that are frozen at first, a hook that changes weights."""
     together([*words, *STEPS, f"run.dir={tmp_path}/ddp"], tmp_path)
     together([*words, *STEPS, f"run.dir={tmp_path}/fsdp", FSDP], tmp_path)
     assert not differing(tmp_path / "ddp", tmp_path / "fsdp")
 
 
-@pytest.mark.parametrize("points", ["true", "false"])
+@pytest.mark.parametrize("points", ["true", pytest.param("false", marks=pytest.mark.slow)])
 def test_resumed_with_as_many_processes_it_is_the_same_to_the_bit(points: str, tmp_path: Path) -> None:
     words = [*VARIANTS["causal language model"], *FEW, FSDP, f"hardware.sharded_points={points}"]
     together([*words, f"run.dir={tmp_path}/whole"], tmp_path)
@@ -76,7 +85,7 @@ def test_resumed_with_as_many_processes_it_is_the_same_to_the_bit(points: str, t
         assert state[part] == expected[part], part
 
 
-@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("size", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_resumed_with_another_number_of_processes_it_is_nearly_the_same(size: int, tmp_path: Path) -> None:
     words = [*[word.replace("batch_size=20", "batch_size=24") for word in GPT], *FEW, FSDP]
     together([*words, f"run.dir={tmp_path}/whole"], tmp_path)
@@ -89,6 +98,26 @@ def test_resumed_with_another_number_of_processes_it_is_nearly_the_same(size: in
     assert len(rows) == len(lines)
     for row, line in zip(rows, lines, strict=True):
         assert row == pytest.approx(line, abs=1e-5, rel=1e-6)  # a perplexity is near 70
+
+
+class FullDisk(Callback):
+    """From the fifth step on, the second process cannot write."""
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        if trainer.global_step == 5 and trainer.global_rank == 1:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+
+
+def test_a_part_that_cannot_be_written_ends_the_run_in_one_sentence_and_leaves_what_was_there(tmp_path: Path) -> None:
+    words = [*GPT, *FEW, FSDP, f"run.dir={tmp_path}/run", "+callbacks.full._target_=test_fsdp.FullDisk"]
+    ended = run_ranks(words, tmp_path)
+    assert all(process.returncode == 1 for process in ended)
+    texts = "".join(process.stderr for process in ended)
+    assert ".ckpt cannot be written: File too large" in texts and "Traceback" not in texts
+    folder = tmp_path / "run" / "checkpoints"
+    points = resume_points(folder)
+    assert points and newest_intact(folder) == points[0]
+    assert {*folder.glob("*.shards-*")} == {shards_of(point) for point in points}
 
 
 @pytest.fixture(scope="module")

@@ -95,6 +95,10 @@ def elsewhere(metadata: Metadata) -> None:
     next(iter(metadata.storage_data.values())).relative_path = "../../secret"
 
 
+def nowhere(metadata: Metadata) -> None:
+    next(iter(metadata.storage_data.values())).offset = 1 << 40
+
+
 def compressed(metadata: Metadata) -> None:
     next(iter(metadata.storage_data.values())).transform_descriptors = ["zstd"]
 
@@ -106,6 +110,7 @@ def compressed(metadata: Metadata) -> None:
         (chunk, "is not a plain tensor"),
         (huge, "larger than its files"),
         (elsewhere, "not one of its files"),
+        (nowhere, ""),
         (compressed, "not one of its files"),
         (lambda metadata: "text", "has no attribute"),
     ],

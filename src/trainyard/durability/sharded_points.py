@@ -34,14 +34,26 @@ def write_shards(checkpoint: dict[str, Any], path: Path, is_shard: Callable[[Any
     content = split_tensors(checkpoint, is_shard, shards)
     folder = path.with_name(from_rank_zero(lambda: f"{path.name}.shards-{secrets.token_hex(4)}"))
     try:
+        save_parts(shards, folder, path)
+        files = {name: entry for part in gathered(described(folder)) for name, entry in part.items()}
+        if rank() == 0:
+            flush(folder)
+            DurableIO().save_checkpoint({**content, SHARDS: {"folder": folder.name, "files": files}}, path)
+    except CheckpointError:
+        if rank() == 0:
+            shutil.rmtree(folder, ignore_errors=True)  # the disk may be full
+        raise
+
+
+def save_parts(shards: dict[str, Any], folder: Path, path: Path) -> None:
+    """Write the shards; CheckpointError in all processes if one cannot."""
+    try:
         planner = DefaultSavePlanner(flatten_state_dict=False, flatten_sharded_tensors=False)
         dcp.save(shards, storage_writer=Writer(folder), planner=planner)
-    except Exception as error:
-        raise CheckpointError(f"{path} cannot be written: {_reason(error)}") from error
-    files = {name: entry for part in gathered(described(folder)) for name, entry in part.items()}
-    if rank() == 0:
-        flush(folder)
-        DurableIO().save_checkpoint({**content, SHARDS: {"folder": folder.name, "files": files}}, path)
+    except dcp.CheckpointException as error:
+        raise CheckpointError(
+            f"{path} cannot be written: {_reason(error)}. The file that was there before is intact"
+        ) from error
 
 
 def described(folder: Path) -> dict[str, list[int]]:
@@ -84,10 +96,9 @@ def consolidate(folder: Path) -> list[Path]:
     return found
 
 
-def _reason(error: Exception) -> str:
-    """Why the processes could not write, in a few words: torch raises one error with those of all of them."""
-    failures = getattr(error, "failures", None) or {}
-    first = next((failure[0] for failure in failures.values()), error)
+def _reason(error: dcp.CheckpointException) -> str:
+    """Why the first of the processes that could not write could not, in a few words."""
+    first = next((failure[0] for failure in error.failures.values()), error)
     if isinstance(first, OSError) and first.strerror:
         return first.strerror
     return (str(first).strip().splitlines() or [type(first).__name__])[0][:200]

@@ -37,7 +37,10 @@ def check_sharding(cfg: DictConfig, choices: Mapping[str, str]) -> None:
                 f"hardware=fsdp: callbacks.{name} ({kind.__name__}) averages whole weights, of which each process has "
                 f"a part; leave it out (callbacks.{name}=null), or use hardware=ddp"
             )
-    with torch.device("meta"):
+    try:
+        with torch.device("meta"):
+            net = instantiate_task(cfg, choices).net
+    except UserError:  # a network of one's own may need the values of its weights
         net = instantiate_task(cfg, choices).net
     if not blocks(net):
         raise UserError(

@@ -159,6 +159,6 @@ def read_shards(path: Path, content: dict[str, Any], empty: Callable[..., Any] =
             planner = DefaultLoadPlanner(flatten_state_dict=False, flatten_sharded_tensors=False)
             dcp.load(tensors, storage_reader=reader, planner=planner, no_dist=True)
         return join_tensors({name: value for name, value in content.items() if name != SHARDS}, tensors)
-    except Exception as error:  # whatever the unpickler and torch's reader raise
+    except (Exception, dcp.CheckpointException) as error:  # whatever the unpickler and torch's reader raise
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(f"{path}: its shards cannot be read ({reason[:200]})") from error
