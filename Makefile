@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-slow results chaos lint format tensorboard clean
+.PHONY: help train test test-slow results chaos chaos-ddp lint format tensorboard clean
 
 help:  ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ results: $(READY)  ## check the stated results again: minutes; those on real dat
 
 chaos: $(READY)  ## kill N=200 runs at random instants, resume them, and count how many end bit for bit identical
 	@$(BIN)/python tests/durability/chaos.py $(N)
+
+chaos-ddp: $(READY)  ## the same with N=200 kills and signals of runs of two processes
+	@$(BIN)/python tests/distributed/chaos_ddp.py $(N)
 
 lint: $(READY)  ## check style and types
 	@$(BIN)/ruff check .
