@@ -79,7 +79,7 @@ def describe_error(error: Exception) -> str:
         text = text.splitlines()[-1].partition(": ")[2]
     if isinstance(error, OSError) and error.errno in FULL_DISK:
         return f"{error.filename or 'a file'} cannot be written: {error.strerror}"
-    if isinstance(error, UserError | FileNotFoundError | ValueError):
+    if isinstance(error, UserError | LostProcessError | FileNotFoundError | ValueError):
         return text
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

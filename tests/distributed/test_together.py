@@ -1,5 +1,6 @@
 """Processes that somebody else has started: they meet, agree, and end together, whatever happens to one of them."""
 
+import os
 import signal
 import socket
 import time
@@ -166,3 +167,31 @@ def test_a_loss_that_is_not_finite_is_told_once(tmp_path: Path) -> None:
     ended = run_ranks([*WORDS, f"run.dir={tmp_path}/run", "optimizer=sgd", "optimizer.lr=1e30"], tmp_path)
     assert [process.returncode for process in ended] == [1, 1]
     assert "".join(process.stderr for process in ended).count("the loss has not been finite since") == 1
+
+
+class Signalled(Callback):
+    """Sends a signal to one process while the other is elsewhere: in a test batch, or as the training ends."""
+
+    def __init__(self, number: int, hook: str) -> None:
+        self.number, self.hook = number, hook
+
+    def on_test_batch_end(self, trainer, pl_module, outputs, batch, batch_idx, dataloader_idx=0) -> None:
+        self.send(trainer, "test")
+
+    def on_train_end(self, trainer, pl_module) -> None:
+        self.send(trainer, "train")
+
+    def send(self, trainer, hook: str) -> None:
+        if hook == self.hook and trainer.global_rank == 1:
+            os.kill(os.getpid(), self.number)
+        elif hook == self.hook:
+            time.sleep(1)
+
+
+def test_a_signal_during_the_test_waits_for_nobody(tmp_path: Path) -> None:
+    """Lightning's own handler of SIGTERM would broadcast, and wait for a process that is somewhere else."""
+    callback = f"+callbacks.own={{_target_: test_together.Signalled, number: {int(signal.SIGTERM)}, hook: test}}"
+    words = [*WORDS, "trainer.max_epochs=1", "hardware.timeout=5", f"run.dir={tmp_path}/run", callback]
+    first, second = run_ranks(words, tmp_path)
+    assert second.returncode == 75 and "there is nothing to save" in second.stderr
+    assert first.returncode == 1 and "rank 1 ended without a report" in first.stderr

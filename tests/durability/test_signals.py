@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import processes
@@ -16,6 +17,7 @@ from processes import Process
 
 import trainyard
 from trainyard.durability.run_lock import STATUS, RunLock, is_locked, read_status
+from trainyard.durability.signals import PREEMPTED, Stopped, exit_on_signal
 from trainyard.errors import UserError
 
 WORDS = ["data=shapes", "data.size=300", "data.test_size=100", "data.batch_size=10", "model=mlp", "model.widths=[8]",
@@ -240,3 +242,18 @@ def test_a_closed_terminal_ends_no_run_that_was_told_to_ignore_it(tmp_path: Path
         assert run.summary["epochs"] == 2
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_signal_whose_exception_is_lost_ends_the_process_still() -> None:
+    """As Hydra's composition loses it now and then, or makes another one of it."""
+    with pytest.raises(Stopped) as caught, exit_on_signal():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except Stopped:
+            raise ValueError from None
+    assert caught.value.code == PREEMPTED
+    with exit_on_signal():
+        with suppress(Stopped):
+            signal.raise_signal(signal.SIGUSR1)
+        with pytest.raises(Stopped), exit_on_signal():
+            raise AssertionError("the signal came before")

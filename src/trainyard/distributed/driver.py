@@ -9,8 +9,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, Std
@@ -18,56 +17,17 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, P
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from trainyard.distributed.failures import Failure, delete_failures, read_failures, summarize_failures
+from trainyard.distributed.forwarding import Forwarder, processes_of
 from trainyard.distributed.ranks import STARTED_HERE
-from trainyard.durability.signals import INTERRUPTED, PREEMPTED, Stopped, StopSignal
+from trainyard.durability.signals import INTERRUPTED, PREEMPTED, Stopped
 from trainyard.errors import UserError
 
-PIDS = "pids"  # folder of the processes' numbers
 UNUSED_SIGNAL = "SIGQUIT"  # all that torch's agent may handle; the others are handed on
 log = logging.getLogger(__name__)
 
 
 class ProcessError(UserError):
     """A run ended since one of its processes failed; that process has left its traceback in crash.txt."""
-
-
-class Forwarder(StopSignal):
-    """Hand signals on to the processes; one that is still starting finds the signal in `folder`."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self.folder = folder
-
-    def handle(self, number: int, frame: object) -> None:
-        """Send a signal to all processes; the first, and every Ctrl-C."""
-        if self.received is not None and number != signal.SIGINT:
-            return
-        self.received = number if self.received is None else self.received
-        (self.folder / "stop").write_text(str(int(number)))
-        for file in (self.folder / PIDS).glob("*"):
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(int(file.name), number)
-
-
-@contextmanager
-def processes_of(folder: Path) -> Iterator[Forwarder]:
-    """Forward signals within `with`; what ran before handles them again afterwards."""
-    (folder / PIDS).mkdir()
-    quit_handler = signal.getsignal(signal.SIGQUIT)
-    forwarder = Forwarder(folder)
-    try:
-        with forwarder:
-            yield forwarder
-    finally:
-        with suppress(ValueError):  # another thread than the main one handles none
-            signal.signal(signal.SIGQUIT, quit_handler)
-
-
-def announce_process(folder: Path) -> None:
-    """In a process that the driver has started: receive its signals, also one that came before."""
-    (folder / PIDS / str(os.getpid())).touch()
-    with suppress(FileNotFoundError, ValueError):
-        os.kill(os.getpid(), int((folder / "stop").read_text()))
 
 
 def drive(words: Sequence[str], path: Path, processes: int, timeout: float, max_restarts: int, folder: Path) -> None:
@@ -103,10 +63,25 @@ def start(words: Sequence[str], processes: int, folder: Path) -> dict[int, Proce
     try:
         elastic_launch(config, sys.executable)(*words)
     except ChildFailedError as error:
-        return dict(error.failures)
+        return in_order(error.failures)
     finally:
         os.environ.pop(STARTED_HERE, None)
     return None
+
+
+def in_order(failures: Mapping[int, ProcessFailure]) -> dict[int, ProcessFailure]:
+    """The processes that failed, the first one first.
+
+    Of those that were found in the same second it is one that was killed: the others may have failed for want of it.
+    (Torch's agent ends those that are left with SIGTERM, and with SIGKILL half a minute later.)
+    """
+    since = min(failure.timestamp for failure in failures.values()) + 1
+
+    def order(rank: int) -> tuple[bool, bool]:
+        failure = failures[rank]
+        return failure.timestamp > since, not (failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM)
+
+    return {rank: failures[rank] for rank in sorted(failures, key=order)}
 
 
 def raise_if_stopped(exits: dict[int, ProcessFailure], forwarder: Forwarder) -> None:

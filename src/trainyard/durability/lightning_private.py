@@ -1,7 +1,7 @@
 """The private names of Lightning that Trainyard needs, each with its reason. No other file of ours touches one.
 
 tests/durability/test_resume.py notices a change: a resumed run would differ from the uninterrupted one. (For `_device`
-it is tests/callbacks/test_ema.py.)
+it is tests/callbacks/test_ema.py, for `_signal_connector` tests/distributed/test_together.py.)
 """
 
 from typing import Any
@@ -12,6 +12,11 @@ from lightning.pytorch.callbacks import WeightAveraging
 from lightning.pytorch.loops.loop import _Loop
 
 STAGES = ("ready", "started", "processed", "completed")
+
+
+def handle_no_signals(trainer: Trainer) -> None:
+    """`_signal_connector`: on SIGTERM Lightning broadcasts, and waits for processes that are elsewhere, forever."""
+    trainer._signal_connector.register_signal_handlers = lambda: None
 
 
 def clear_restarting_flag(trainer: Trainer) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 PREEMPTED, INTERRUPTED = 75, 130  # exit codes: EX_TEMPFAIL of sysexits.h (run again), and the shell's for Ctrl-C
 _NAMES = ("SIGTERM", "SIGINT", "SIGUSR1", "SIGHUP")  # of a scheduler, the keyboard, a terminal that was closed
 SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
-_state = SimpleNamespace(depth=0, is_stopping=False)  # is_stopping: further signals change nothing
+_state = SimpleNamespace(depth=0, code=0)  # code: the exit code that a signal asks for; further ones change nothing
 
 
 class Stopped(SystemExit):
@@ -22,26 +22,42 @@ class Stopped(SystemExit):
 
 @contextmanager
 def exit_on_signal() -> Iterator[None]:
-    """Exit immediately with a scheduler's exit code: before and after the training there is nothing to save."""
+    """Exit immediately with a scheduler's exit code: before and after the training there is nothing to save.
+
+    The exception that does so may be lost in someone else's code, or become another one; it is raised again here.
+    """
+    stopped = False
 
     def stop(number: int, frame: FrameType | None) -> None:
-        if _state.is_stopping:
+        nonlocal stopped
+        if _state.code:
             return
-        _state.is_stopping = True
+        _state.code, stopped = PREEMPTED, True
         _write(f"\n{signal.Signals(number).name}: stopping; there is nothing to save\n")
         raise Stopped(PREEMPTED)
 
     before = {}
-    _state.is_stopping = _state.is_stopping and _state.depth > 0
+    if _state.code and _state.depth:
+        raise Stopped(_state.code)
+    _state.code = 0
     _state.depth += 1
     if threading.current_thread() is threading.main_thread():  # Python allows it nowhere else
         before = {number: signal.signal(number, stop) for number in not_ignored() if number != signal.SIGINT}
     try:
         yield
+    except Exception as error:
+        if stopped:
+            raise Stopped(PREEMPTED) from error
+        raise
     finally:
         _state.depth -= 1
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def wanted_exit_code() -> int:
+    """The exit code that a signal has asked for; 0 if none has come."""
+    return _state.code
 
 
 def not_ignored() -> list[signal.Signals]:
@@ -102,7 +118,7 @@ class StopSignal:
             os._exit(INTERRUPTED)
         if self.received is not None:
             return
-        self.received, _state.is_stopping = number, True
+        self.received, _state.code = number, INTERRUPTED if number == signal.SIGINT else PREEMPTED
         name = signal.Signals(number).name
         again = " (again: stop at once)" if number == signal.SIGINT else ""
         _write(f"\n{name}: writing a resume point after this batch, then stopping{again}\n")

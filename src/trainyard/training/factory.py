@@ -19,6 +19,7 @@ from trainyard.data.loading.hashing import stable_hash
 from trainyard.distributed.ranks import Ranks
 from trainyard.distributed.strategy import WrapAgain, strategy_arguments
 from trainyard.durability.checkpoint_io import DurableIO
+from trainyard.durability.lightning_private import handle_no_signals
 from trainyard.durability.resume_points import ResumePoints
 from trainyard.durability.resumed_epoch import ResumedEpoch
 from trainyard.durability.seeding import SeedEachBatch
@@ -71,10 +72,13 @@ def make_run_trainer(job: Job, task: Task, first_step: int | None, ranks: Ranks 
     if not any(isinstance(callback, Checkpoint) for callback in callbacks):
         cfg.trainer.enable_checkpointing = False  # ... and a checkpoint
     seeds = SeedEachBatch(cfg.seed, stable_hash)
-    if ranks is None:
-        return make_trainer(cfg, [*first, seeds, *rest, ResumedEpoch(seeds)], loggers)
-    together = {**strategy_arguments(cfg.hardware, ranks), "use_distributed_sampler": not divides}
-    return make_trainer(cfg, [*first, seeds, *rest, WrapAgain(), ResumedEpoch(seeds)], loggers, **together)
+    again, together = [], {}
+    if ranks is not None:
+        again = [WrapAgain()]
+        together = {**strategy_arguments(cfg.hardware, ranks), "use_distributed_sampler": not divides}
+    trainer = make_trainer(cfg, [*first, seeds, *rest, *again, ResumedEpoch(seeds)], loggers, **together)
+    handle_no_signals(trainer)
+    return trainer
 
 
 def make_callbacks(job: Job, task: Task) -> list[Any]:

@@ -17,8 +17,10 @@ from trainyard.config_keys import changes_numbers, flatten
 from trainyard.distributed.failures import (
     ERROR,
     LATE,
+    LOST,
     PATIENCE,
     delete_failures,
+    kind_of,
     read_failures,
     report_failure,
     summarize_failures,
@@ -26,6 +28,7 @@ from trainyard.distributed.failures import (
 from trainyard.distributed.ranks import Ranks, started_here
 from trainyard.distributed.rendezvous import Rendezvous, difference
 from trainyard.durability.run_lock import RunLock
+from trainyard.durability.signals import Stopped, wanted_exit_code
 from trainyard.errors import LostProcessError, UserError
 from trainyard.training.job import Job
 from trainyard.training.train import train
@@ -93,14 +96,18 @@ def join(meeting: Rendezvous, ranks: Ranks, accelerator: str, timeout: float) ->
 
 @contextmanager
 def report_errors(ranks: Ranks, path: Path, timeout: float) -> Iterator[None]:
-    """Report an error to who started the processes: the driver shows it; under torchrun and srun, one process does."""
+    """Under torchrun and srun, let one process show an error of any. (Trainyard's own driver shows what it is told.)"""
     if ranks.rank == 0 and not started_here():
         delete_failures(path)
     try:
         yield
     except Exception as error:
+        if started_here():
+            raise
+        if kind_of(error) == LOST and (code := wanted_exit_code()):  # the others have got the signal a little earlier
+            raise Stopped(code) from error
         own = report_failure(error, ranks.rank, path)
-        if started_here() or (own.kind == ERROR and ranks.rank == 0):
+        if own.kind == ERROR and ranks.rank == 0:
             raise
         if own.kind == ERROR:
             sleep(COMMON)

@@ -28,25 +28,13 @@ def main(file: Path) -> NoReturn:
 
 def run(file: Path) -> int:
     """Run the job, and return the exit code."""
-    from trainyard.config.user_conf import add_user_modules
-    from trainyard.distributed.driver import announce_process
-    from trainyard.distributed.ranks import find_ranks
+    from trainyard.distributed.forwarding import announce_process
     from trainyard.durability.signals import exit_on_signal
-    from trainyard.logs import log_to_console, silence
-    from trainyard.training.job import read_job
-    from trainyard.training.together import train_as_rank
 
-    ranks = find_ranks()
-    assert ranks is not None
     try:
         with exit_on_signal():
             announce_process(file.parent)
-            log_to_console()
-            if ranks.rank:
-                silence()
-            job = read_job(file)
-            add_user_modules()
-            train_as_rank(lambda place: job, ranks, job.cfg.hardware.timeout)
+            run_job(file)
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else 1
     except KeyboardInterrupt:
@@ -54,6 +42,29 @@ def run(file: Path) -> int:
     except Exception:  # it is in the report, which the driver shows
         return 1
     return 0
+
+
+def run_job(file: Path) -> None:
+    """Train; what it imports takes seconds, within which signals are obeyed already."""
+    from trainyard.config.user_conf import add_user_modules
+    from trainyard.distributed.failures import report_failure
+    from trainyard.distributed.ranks import find_ranks
+    from trainyard.logs import log_to_console, silence
+    from trainyard.training.job import read_job
+    from trainyard.training.together import train_as_rank
+
+    ranks = find_ranks()
+    assert ranks is not None
+    log_to_console()
+    if ranks.rank:
+        silence()
+    job = read_job(file)
+    try:
+        add_user_modules()
+        train_as_rank(lambda place: job, ranks, job.cfg.hardware.timeout)
+    except Exception as error:
+        report_failure(error, ranks.rank, job.path)
+        raise
 
 
 if __name__ == "__main__":
