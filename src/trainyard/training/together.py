@@ -106,22 +106,28 @@ def report_errors(ranks: Ranks, path: Path, timeout: float) -> Iterator[None]:
             raise
         if kind_of(error) == LOST and (code := wanted_exit_code()):  # the others have got the signal a little earlier
             raise Stopped(code) from error
-        own = report_failure(error, ranks.rank, path)
-        if own.kind == ERROR and ranks.rank == 0:
+        spoken = speak_for_all(error, ranks, path, timeout)
+        if spoken is error:
             raise
-        if own.kind == ERROR:
-            sleep(COMMON)
-            if any(each.rank < ranks.rank and each.text[:80] == own.text[:80] for each in read_failures(path)):
-                raise LostProcessError(own.text) from error
-            error.add_note(f"(in rank {ranks.rank} on {own.host})")
-            raise
-        until = monotonic() + PATIENCE
-        while monotonic() < until:
-            if any(failure.kind == ERROR for failure in read_failures(path)):
-                break  # that process tells why
-            sleep(0.1)
-        failures = read_failures(path)
-        speaker = min((each.rank for each in failures if each.kind in (own.kind, LATE)), default=ranks.rank)
-        if any(each.kind == ERROR for each in failures) or speaker != ranks.rank:
-            raise LostProcessError(own.text) from error
-        raise UserError(summarize_failures(failures, ranks.world_size, timeout)[0]) from error
+        raise spoken from error
+
+
+def speak_for_all(error: Exception, ranks: Ranks, path: Path, timeout: float) -> Exception:
+    """What this process raises: its own error, what the lost connection to others means, or nothing that is shown."""
+    own = report_failure(error, ranks.rank, path)
+    if own.kind == ERROR:
+        if ranks.rank == 0:
+            return error
+        sleep(COMMON)
+        if any(each.rank < ranks.rank and each.text[:80] == own.text[:80] for each in read_failures(path)):
+            return LostProcessError(own.text)
+        error.add_note(f"(in rank {ranks.rank} on {own.host})")
+        return error
+    until = monotonic() + PATIENCE
+    while monotonic() < until and not any(failure.kind == ERROR for failure in read_failures(path)):
+        sleep(0.1)
+    failures = read_failures(path)
+    speaker = min((each.rank for each in failures if each.kind in (own.kind, LATE)), default=ranks.rank)
+    if any(each.kind == ERROR for each in failures) or speaker != ranks.rank:
+        return LostProcessError(own.text)  # that process tells why
+    return UserError(summarize_failures(failures, ranks.world_size, timeout)[0])
