@@ -1,17 +1,25 @@
 """One training in several processes, which start as under torchrun: numbered by environment variables."""
 
+import os
 import socket
 import subprocess
+import sys
+from itertools import count
 from pathlib import Path
 
 import processes
 
+sys.path.append(str(Path(__file__).parent / "durability"))  # variants: what these tests train as well
+PORTS = count(15000 + os.getpid() % 800 * 20)  # each process of the tests has its own, below those for connections
+
 
 def free_port() -> int:
-    """A port that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody uses, now and until it is used."""
+    for port in PORTS:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return port
+    raise AssertionError
 
 
 def start_ranks(words: list[str], folder: Path, size: int = 2, **env: str) -> list[processes.Process]:

@@ -34,7 +34,7 @@ def flipped(tmp_path: Path) -> dict[str, Any]:
         "trust": True, "debug": True, "run.name": "other", "run.root": place / "root",
         "trainer.enable_progress_bar": False, "trainer.default_root_dir": place, "trainer.profiler": "simple",
         "hardware.checkpoint_blocks": True, "hardware.num_workers": 1, "hardware.timeout": 60,
-        "hardware.max_restarts": 1,
+        "hardware.max_restarts": 1, "hardware.sharded_points": False,
         "data.num_workers": 2, "data.root": place / "data", "data.cache": place / "tokens",
         "data.download": False, "data.in_memory_bytes": 0, "callbacks.resume.every_seconds": 0,
         "callbacks.resume.every_n_steps": 1, "callbacks.resume.keep": 5, "callbacks.resume.folder": place / "points",

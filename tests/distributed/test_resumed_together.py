@@ -42,7 +42,7 @@ def together(words: list[str], folder: Path, size: int = 2) -> None:
 
 def killed(words: list[str], path: Path, step: int) -> None:
     """Leave in `path` a run whose processes were killed soon after that step."""
-    ranks = start_ranks([*words, f"run.dir={path}", "+callbacks.slow._target_=test_resume.Slow"], path.parent)
+    ranks = start_ranks([*words, f"run.dir={path}", "+callbacks.slow._target_=test_resumed_together.Slow"], path.parent)
     until = time.monotonic() + 60
     while all((row["step"] or 0) < step for row in read_metrics(path)) and time.monotonic() < until:
         time.sleep(0.02)
@@ -61,7 +61,7 @@ def ending(path: Path) -> Any:
 )
 def test_resumed_with_as_many_processes_it_is_the_same_to_the_bit(name: str, tmp_path: Path) -> None:
     words = [*CASES[name], *FEW]
-    together([*words, f"run.dir={tmp_path}/whole", "+callbacks.slow._target_=test_resume.Slow"], tmp_path)
+    together([*words, f"run.dir={tmp_path}/whole", "+callbacks.slow._target_=test_resumed_together.Slow"], tmp_path)
     killed(words, tmp_path / "cut", 9)
     assert not (tmp_path / "cut" / "summary.json").exists()
     together([f"resume={tmp_path}/cut"], tmp_path)
