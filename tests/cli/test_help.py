@@ -16,7 +16,7 @@ NAMES = [command.__name__.rpartition(".")[2] for command in COMMANDS]
 
 def test_help_lists_every_command() -> None:
     text = make_parser().format_help()
-    assert all(re.search(rf"^ +{name} +\w", text, re.MULTILINE) for name in NAMES)
+    assert all(re.search(rf"^ +{name}\s+\w", text, re.MULTILINE) for name in NAMES)
 
 
 @pytest.mark.parametrize("words", [[name] for name in NAMES if name != "train"] + [["plot", "augment"]])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import trainyard
-from trainyard.durability.non_finite import NonFiniteGuard, NonFiniteLossError
+from trainyard.durability.non_finite import NonFiniteGuard, NonFiniteLossError, first_non_finite_layer
 from trainyard.models.mlp import MLP
 
 WORDS = ["data=shapes", "data.size=200", "data.test_size=100", "data.batch_size=10", "model=mlp", "model.widths=[8]",
@@ -40,9 +40,10 @@ def test_the_first_layer_that_is_not_finite_is_named() -> None:
 
     finite = NonFiniteGuard()
     finite.batch = torch.ones(1, 2)
-    assert finite.origin(Module()) == "the output of second (Linear)"
+    layer = first_non_finite_layer(Module(), finite.batch)
+    assert finite.origin(Module(), layer) == "the output of second (Linear)"
     finite.batch = torch.tensor([[1.0, float("nan")]])
-    assert finite.origin(Module()).startswith("the data: the latest batch contains NaN")
+    assert finite.origin(Module(), layer).startswith("the data: the latest batch contains NaN")
 
 
 class SpoilGradient(torch.optim.SGD):

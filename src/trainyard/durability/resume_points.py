@@ -121,8 +121,8 @@ class ResumePoints(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.save(trainer, trainer.current_epoch, LAST)
         if trainer.is_global_zero:
-            self.folder.joinpath(KEPT + LAST).unlink(missing_ok=True)
             self.delete(self.folder.glob("resume-*.ckpt"))
+            self.folder.joinpath(KEPT + LAST).unlink(missing_ok=True)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.stop.release()
