@@ -23,7 +23,6 @@ from typing import Any
 
 for folder in ("..", "../durability", "."):
     sys.path.append(str(Path(__file__).parent / folder))
-    os.environ["PYTHONPATH"] = os.pathsep.join([os.environ.get("PYTHONPATH", ""), sys.path[-1]])
 
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402

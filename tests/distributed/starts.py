@@ -13,6 +13,7 @@ from ranks import start_ranks
 from started import Start, parent, running, send
 
 TRAIN = Path(__file__).parents[2] / "train.py"
+FOLDERS = [str(Path(__file__).parent / folder) for folder in ("..", "../durability", ".")]  # of what configs name
 SIGNALS = {"TERM": signal.SIGTERM, "USR1": signal.SIGUSR1}
 
 
@@ -25,13 +26,14 @@ class Driver(Start):
     def start(self, words: list[str], folder: Path, chance: float) -> None:
         """Every fourth one as a new interpreter, the others forked."""
         name, _, value = self.mark.partition("=")
+        environment = {name: value, "PYTHONPATH": os.pathsep.join([*FOLDERS, os.environ.get("PYTHONPATH", "")])}
         if chance < 0.25:
-            environment = {**os.environ, name: value, "OMP_NUM_THREADS": "1"}
+            environment |= {**os.environ, "OMP_NUM_THREADS": "1", **environment}
             self.processes = [subprocess.Popen(
                 [sys.executable, str(TRAIN), *words], cwd=folder, env=environment, stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE, text=True, start_new_session=True)]  # fmt: skip
         else:
-            self.processes = [processes.Process(processes.train, words, folder, **{name: value})]
+            self.processes = [processes.Process(processes.train, words, folder, **environment)]
 
     def ranks(self) -> dict[int, int]:
         own = [(pid, environment) for pid, environment in running() if self.mark in environment]
