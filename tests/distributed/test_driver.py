@@ -161,9 +161,9 @@ def until(condition: Callable[[], object], seconds: float = 90) -> None:
         time.sleep(0.02)
 
 
-def judged(start: Start, code: int) -> str:
+def judged(start: Start, code: int, seconds: float = 60) -> str:
     """What a run printed, which has ended with that code and left no process."""
-    has_ended = start.wait(60)
+    has_ended = start.wait(seconds)
     orphans = start.kill_orphans()
     assert has_ended and not orphans
     assert start.codes() == [code], start.texts()
@@ -173,7 +173,7 @@ def judged(start: Start, code: int) -> str:
 @pytest.mark.slow
 def test_a_run_whose_processes_were_killed_twice_starts_again_and_is_the_same_to_the_bit(tmp_path: Path) -> None:
     killed = "+callbacks.killed._target_=test_driver.Killed"
-    text = judged(Driver([*WORDS, killed, f"run.dir={tmp_path}/run", "hardware.max_restarts=2"], tmp_path), 0)
+    text = judged(Driver([*WORDS, killed, f"run.dir={tmp_path}/run", "hardware.max_restarts=2"], tmp_path), 0, 180)
     assert text.count("starting all processes again") == 2 and text.count("resumed from resume-") == 2
     ended = run_ranks([*WORDS, f"run.dir={tmp_path}/whole"], tmp_path)
     assert [process.returncode for process in ended] == [0, 0]

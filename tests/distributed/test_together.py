@@ -21,13 +21,13 @@ ENDLESS = [*WORDS, "trainer.max_epochs=5000", "hardware.timeout=60"]
 
 
 class Failing(Callback):
-    """Fails in one process after a few batches."""
+    """Fails in one process after a few batches, or in all."""
 
-    def __init__(self, rank: int) -> None:
+    def __init__(self, rank: int | None) -> None:
         self.rank = rank
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
-        if trainer.global_step == 15 and trainer.global_rank == self.rank:
+        if trainer.global_step == 15 and self.rank in (None, trainer.global_rank):
             raise ValueError("a broken image")
 
 
@@ -152,8 +152,8 @@ def test_a_process_that_hangs_is_named(tmp_path: Path) -> None:
     assert "rank 1 did not arrive within 3 s (hardware.timeout), where rank 0 waited for it" in errors
 
 
-@pytest.mark.parametrize("rank", [0, 1])
-def test_an_error_in_one_process_ends_all_and_is_told_once(rank: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rank", [0, 1, "null"])
+def test_an_error_in_one_process_or_all_ends_all_and_is_told_once(rank: int | str, tmp_path: Path) -> None:
     path = tmp_path / "run"
     callback = f"+callbacks.own={{_target_: test_together.Failing, rank: {rank}}}"
     ended = run_ranks([*ENDLESS, f"run.dir={path}", callback], tmp_path)
