@@ -17,13 +17,17 @@ def add_parser(commands: Any) -> None:
 def run_words(words: list[str]) -> None:
     """Run with Hydra's words: group=choice, key=value, --help, --cfg job, -m ... Jobs of -m end with a table."""
     from trainyard.config.compose import run_hydra
+    from trainyard.config.multirun import begin_command, jobs_elsewhere
+    from trainyard.logs import log_to_console
     from trainyard.training.launch import finished_jobs, hydra_job
 
     finished_jobs.clear()
+    begin_command()
+    log_to_console()
     run_hydra(hydra_job, words)
-    if len(finished_jobs) > 1:
+    if len(jobs := [*finished_jobs, *jobs_elsewhere()]) > 1:
         from trainyard.report.groups import group_runs
         from trainyard.report.runs import find_runs
         from trainyard.report.tables import print_table
 
-        print_table(group_runs(find_runs(finished_jobs)[0]))
+        print_table(group_runs(find_runs(jobs)[0]))

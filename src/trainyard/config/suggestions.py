@@ -12,6 +12,8 @@ from trainyard.config.user_conf import package_conf, user_conf
 from trainyard.config_keys import RENAMED
 from trainyard.errors import UserError, did_you_mean
 
+EXTRAS = ("joblib", "submitit", "ray")  # of launchers: hydra/launcher=submitit_slurm is of submitit
+
 
 def explain_composition_error(error: Exception, overrides: list[str]) -> str:
     """Return why nothing can be composed from `overrides`, with the override that was probably meant."""
@@ -56,6 +58,8 @@ def _missing_option(error: MissingConfigException) -> str:
     if option.endswith(".yaml"):
         group, _, folder = group.partition("/")
         return f"{group}={f'{folder}/' if folder else ''}{option}: there is no such file, and none in conf/{group}"
+    if group == "hydra/launcher" and (extra := option.partition("_")[0]) in EXTRAS:
+        return f"{group}={option} needs a package that is not installed: pip install 'trainyard[{extra}]'"
     options = [str(name) for name in error.options or []] or _options(group)
     listed = f" Choose one of {', '.join(options)}." if options else ""
     return f"{group}={option} is not an option.{did_you_mean(option, options)}{listed}"

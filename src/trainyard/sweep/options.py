@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from trainyard.config.multirun import HERE
 from trainyard.errors import UserError
 from trainyard.sweep.heartbeat import INTERVAL
 from trainyard.sweep.storage import locate
@@ -55,7 +56,7 @@ def read_options(config: DictConfig) -> Options:
         n_trials=node["n_trials"],
         n_jobs=node["n_jobs"],
         timeout=float(node["timeout"] or "inf"),
-        execution=node["execution"],
+        execution=_execution(node["execution"], config.hydra.runtime.choices["hydra/launcher"]),
         slots=[{key: str(value) for key, value in slot.items()} for slot in node["slots"] or []],
         max_failure_rate=float(node["max_failure_rate"]),
         grace=float(node["grace"]),
@@ -81,5 +82,11 @@ def _check(node: dict[str, Any], config: DictConfig, objectives: dict[str, str])
         raise UserError(
             "this sweeper needs the callback of sweep=search; start the defaults of your own search space with - search"
         )
-    if node["execution"] not in ("process", "launcher"):
-        raise UserError(f"hydra.sweeper.execution={node['execution']} must be process or launcher")
+
+
+def _execution(given: str | None, launcher: str) -> str:
+    if given not in (None, "process", "launcher"):
+        raise UserError(f"hydra.sweeper.execution={given} must be process or launcher")
+    if given == "process" and launcher != HERE:
+        raise UserError(f"hydra/launcher={launcher} runs nothing with hydra.sweeper.execution=process; leave one out")
+    return given or ("process" if launcher == HERE else "launcher")

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from trainyard.config.compose import compose
 from trainyard.config.composition import Composed, from_hydra
+from trainyard.config.multirun import is_elsewhere
 from trainyard.distributed.ranks import is_follower
 from trainyard.durability.signals import exit_on_signal
 from trainyard.errors import UserError, exit_on_error, short_traceback, train_command
@@ -39,7 +40,7 @@ def launch(composed: Composed) -> "Run | None":
 
 def hydra_job(cfg: DictConfig) -> float | None:
     """Run one Hydra job and return its monitored score, by which a sweep can rank the run."""
-    with exit_on_error(cfg.debug):
+    with exit_on_error(cfg.debug or is_elsewhere()):  # where a launcher hands errors over to the command's process
         composed = from_hydra(cfg)
         sweep = composed.choices.get("sweep")
         if sweep not in (None, "null") and not composed.job_dir:
