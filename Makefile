@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-slow results chaos chaos-ddp lint format tensorboard clean
+.PHONY: help train test test-slow results chaos chaos-ddp cluster lint format tensorboard clean
 
 help:  ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ chaos: $(READY)  ## kill N=200 runs at random instants, resume them, and count h
 
 chaos-ddp: $(READY)  ## the same with N=200 kills and signals of runs of two processes
 	@$(BIN)/python tests/distributed/chaos_ddp.py $(N)
+
+cluster: $(READY)  ## two nodes on this machine under torchrun, Slurm and Ray; needs root: sudo make cluster
+	@$(BIN)/python tests/cluster/run.py
 
 lint: $(READY)  ## check style and types
 	@$(BIN)/ruff check .

@@ -75,6 +75,16 @@ class Slurm:
         words = self.ask("scontrol", "--oneliner", "show", "job", job).split()
         return dict(word.split("=", 1) for word in words if "=" in word)
 
+    def ended(self, job: str) -> dict[str, str] | None:
+        """The state of a job that has ended; None as long as it has not."""
+        state = self.state(job)
+        return None if state["JobState"] in ("PENDING", "RUNNING", "COMPLETING", "REQUEUED") else state
+
+    def start_again(self, job: str) -> None:
+        """Start a job that is queued again in three seconds, where Slurm would wait for two minutes."""
+        wait_until(lambda: self.state(job)["JobState"] == "PENDING", f"job {job} in the queue again")
+        self.ask("scontrol", "update", f"JobId={job}", "StartTime=now+3")
+
 
 def install() -> None:
     """Install Debian's packages where a program is missing. (They would start no service here: containers deny it.)"""

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,13 +104,14 @@ class Node(Namespace):
 
 
 class Stage:
-    """`with Stage() as stage:` has two nodes and a folder; afterwards there is nothing left but, on request, the logs."""
+    """`with Stage() as stage:` has two nodes and a folder; afterwards nothing is left but the logs of a failure."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="cluster-"))
         own = {name: str(self.folder / name.lower()) for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME")}
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-        self.environment = {**kept, **own, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "120", **environment}
+        modules = os.pathsep.join(str(ROOT / folder) for folder in ("src", "tests/cluster"))
+        self.environment = {**kept, **own, "PYTHONPATH": modules, "COLUMNS": "120"}
         self.nodes: dict[int, Node] = {}
         self.switch: Namespace | None = None
 
@@ -133,3 +135,5 @@ class Stage:
                 namespace.kill()
         if kind is None:
             shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):  # not empty: of a Ray of this machine's own
+            Path("/tmp/ray").rmdir()

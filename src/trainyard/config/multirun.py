@@ -51,7 +51,8 @@ class Multirun(Callback):
         with read_write(config.hydra), open_dict(config.hydra):
             config.hydra.sweep.dir = str(folder)
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")  # from which the jobs compose theirs
-        printed = f" (what they print: {given}/.submitit)" if launcher.startswith("submitit") else ""
+        submitit = "submitit" in config.hydra.launcher._target_
+        printed = f" (what they print: {given}/.submitit)" if submitit else ""
         log.info("jobs of hydra/launcher=%s, in %s%s", launcher, given, printed)
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:

@@ -1,6 +1,7 @@
 """The processes of a run find each other, and make sure that they are about to do the same."""
 
 import os
+import secrets
 import socket
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -19,13 +20,24 @@ _uses = count()  # of the store by this process: jobs of -m meet there one after
 class Rendezvous:
     """A key-value store that all processes of a run reach; that of rank 0, or of torchrun.
 
-    UserError if the port is taken, or if some processes do not arrive within `timeout` seconds.
+    The latter still has what processes left there before they were started again, and machines may differ in how often
+    they were (TORCHELASTIC_RESTART_COUNT). So rank 0 names the attempt, and each other process waits for an answer to
+    its own text. UserError if the port is taken, or if some processes do not arrive within `timeout` seconds.
     """
 
     def __init__(self, ranks: Ranks, timeout: float) -> None:
-        self.ranks, self.timeout = ranks, timeout
-        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-        self.store = dist.PrefixStore(f"trainyard/{attempt}/{next(_uses)}", self.connect())
+        self.ranks, self.timeout, self.text = ranks, timeout, ""
+        self.all_attempts = dist.PrefixStore(f"trainyard/{next(_uses)}", self.connect())
+        self.token, self.attempt = secrets.token_hex(8), ""
+        self.arrived = [self.token]
+        if ranks.rank == 0:
+            self.all_attempts.set("attempt", self.token)
+            self.attempt = self.token
+
+    @property
+    def store(self) -> dist.Store:
+        """Of this attempt alone."""
+        return dist.PrefixStore(self.attempt, self.all_attempts)
 
     def connect(self) -> dist.Store:
         """The store, that of torchrun's agent where there is one."""
@@ -63,30 +75,47 @@ class Rendezvous:
 
         UserError with the ranks of those that did not come in time.
         """
-        self.store.set(f"text/{self.ranks.rank}", text)
+        self.text = f"{self.token} {text}"
         if self.ranks.rank != 0:
             return []
-        until = monotonic() + self.timeout
-        missing = [rank for rank in range(self.ranks.world_size) if not self.has(f"text/{rank}", until)]
+        until, others = monotonic() + self.timeout, range(1, self.ranks.world_size)
+        missing = [rank for rank in others if not self.has(f"text/{rank}", until)]
         if missing:
             raise UserError(
                 f"{self.ranks.world_size - len(missing)} of {self.ranks.world_size} processes arrived at "
                 f"{self.ranks.address}:{self.ranks.port} within {self.timeout:g} s (hardware.timeout); "
                 f"{named_ranks(missing)} did not"
             )
-        return [self.store.get(f"text/{rank}").decode() for rank in range(self.ranks.world_size)]
+        told = [self.store.get(f"text/{rank}").decode().split(" ", 1) for rank in others]
+        self.arrived = [token for token, _ in told]
+        return [text, *(other for _, other in told)]
 
     def share(self, text: str = "") -> str:
         """The text of rank 0, in all processes."""
         if self.ranks.rank == 0:
-            self.store.set("shared", text)
+            self.store.set("shared", f"{' '.join(self.arrived)}\n{text}")
             return text
+        until = monotonic() + 2 * self.timeout  # rank 0 may wait for somebody else
         try:
-            if self.has("shared", monotonic() + 2 * self.timeout):  # rank 0 may wait for somebody else
-                return self.store.get("shared").decode()
+            while monotonic() < until:
+                self.join_attempt()
+                if self.attempt and self.store.check(["shared"]):
+                    arrived, _, answer = self.store.get("shared").decode().partition("\n")
+                    if self.token in arrived.split():
+                        return answer
+                sleep(0.05)
         except RuntimeError as error:
             raise LostProcessError(f"rank 0 has gone: {error}") from error
         raise LostProcessError(f"rank 0 has not answered rank {self.ranks.rank}")
+
+    def join_attempt(self) -> None:
+        """Tell the text to the newest rank 0 that there is."""
+        if not self.all_attempts.check(["attempt"]):
+            return
+        newest = self.all_attempts.get("attempt").decode()
+        if newest != self.attempt:
+            self.attempt = newest
+            self.store.set(f"text/{self.ranks.rank}", self.text)
 
     def has(self, key: str, until: float) -> bool:
         """Whether the store has a key, at the latest at that moment. (Its own `wait` prints warnings.)"""
