@@ -24,11 +24,13 @@ from typing import Any
 for folder in ("..", "../durability", "."):
     sys.path.append(str(Path(__file__).parent / folder))
 
+import processes  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 from started import PATIENCE, Start  # noqa: E402
 from starts import Driver, Torchrun  # noqa: E402
 from variants import NET, TEXT  # noqa: E402
+from variants import VARIANTS as KINDS  # noqa: E402
 
 MOST = 3  # kills before a run may come to its end
 WORDS = ["hardware.devices=2", "hardware.accelerator=cpu", "hardware.threads=1", "trainer.max_epochs=2",
@@ -37,6 +39,7 @@ WORDS = ["hardware.devices=2", "hardware.accelerator=cpu", "hardware.threads=1",
 VARIANTS: dict[str, list[str]] = {
     "ddp": ["hardware=ddp", *NET, "model.dropout=0.5", "data.augment=flip", "data.num_workers=1"],
     "ddp, accumulation, text": ["hardware=ddp", *TEXT, "trainer.accumulate_grad_batches=2", "data.batch_size=20"],
+    "fsdp": ["hardware=fsdp", *KINDS["causal language model"]],
 }
 
 
@@ -118,9 +121,11 @@ class Variant:
 
 
 def came_to(path: Path) -> dict[str, Any]:
-    """All that a run came to, part by part."""
-    import chaos  # deferred: the processes of a run, which import this file's neighbour, need none of it
+    """All that a run came to, part by part; in one file, where its end is in parts."""
+    import chaos  # deferred: it imports torch
 
+    if any((path / "checkpoints").glob("*.shards-*")):
+        processes.run(processes.trainyard, "consolidate", str(path), folder=path.parent)
     return chaos.came_to(path)
 
 
