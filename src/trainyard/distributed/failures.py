@@ -54,6 +54,7 @@ def report_failure(error: Exception, rank: int, path: Path) -> Failure:
     failure = Failure(rank, socket.gethostname(), kind_of(error), describe_error(error), is_users, time.time(), notes)
     text = json.dumps(asdict(failure)).encode()
     with suppress(OSError):  # a full disk: who reads it is told by the exit code alone
+        (path / FOLDER).mkdir(exist_ok=True)  # not the run directory, which a refusal may have removed
         write_durably(path / FOLDER / f"{rank}.json", lambda file: file.write(text))
     return failure
 

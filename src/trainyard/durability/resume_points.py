@@ -108,12 +108,13 @@ class ResumePoints(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         if batch_idx == 0 or batch_idx % trainer.accumulate_grad_batches:
             return
-        if self.agreement.reach(self.stop, self.is_due(trainer)) and self.within_epochs and not is_extra(trainer):
+        is_wanted = self.agreement.reach(self.stop, self.is_due(trainer)) or self.is_due_by_steps(trainer)
+        if is_wanted and self.within_epochs and not is_extra(trainer):
             self.save(trainer)
         self.agreement.raise_if_stopped()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        is_wanted = self.agreement.reach(self.stop, self.is_due(trainer), now=True)
+        is_wanted = self.agreement.reach(self.stop, self.is_due(trainer), now=True) or self.is_due_by_steps(trainer)
         if trainer.current_epoch and is_wanted and not is_extra(trainer):
             self.save(trainer, trainer.current_epoch)
         self.agreement.raise_if_stopped()
@@ -131,11 +132,15 @@ class ResumePoints(Callback):
         self.stop.release()
 
     def is_due(self, trainer: Trainer) -> bool:
-        """Whether enough steps or seconds have passed since the last resume point."""
-        steps, waited = trainer.global_step - self.saved_step, time.monotonic() - self.saved_at
-        by_steps = self.every_n_steps is not None and steps >= self.every_n_steps
-        by_time = self.every_seconds is not None and waited >= max(self.every_seconds, self.write_seconds / WRITE_SHARE)
-        return steps > 0 and (by_steps or by_time)
+        """Whether enough seconds have passed since the last resume point; by this process's clock."""
+        waited, share = time.monotonic() - self.saved_at, self.write_seconds / WRITE_SHARE
+        is_late = self.every_seconds is not None and waited >= max(self.every_seconds, share)
+        return is_late and trainer.global_step > self.saved_step
+
+    def is_due_by_steps(self, trainer: Trainer) -> bool:
+        """Whether enough steps have passed since then, which all processes know without asking."""
+        steps = trainer.global_step - self.saved_step
+        return self.every_n_steps is not None and steps > 0 and steps >= self.every_n_steps
 
     def save(self, trainer: Trainer, epochs: int | None = None, name: str | None = None) -> None:
         """Write a resume point and delete the oldest; `epochs` are completed, None within an epoch."""

@@ -116,9 +116,9 @@ def speak_for_all(error: Exception, ranks: Ranks, path: Path, timeout: float) ->
     """What this process raises: its own error, what the lost connection to others means, or nothing that is shown."""
     own = report_failure(error, ranks.rank, path)
     if own.kind == ERROR:
+        sleep(COMMON)
         if ranks.rank == 0:
             return error
-        sleep(COMMON)
         if any(each.rank < ranks.rank and each.text[:80] == own.text[:80] for each in read_failures(path)):
             return LostProcessError(own.text)
         error.add_note(f"(in rank {ranks.rank} on {own.host})")
