@@ -76,7 +76,8 @@ def test_every_logger_trains(logger: str, short: list[str]) -> None:
 
 @pytest.mark.parametrize("hardware", options("hardware"))
 def test_every_hardware_trains_or_says_why_not(hardware: str, short: list[str]) -> None:
-    words = [*short, *SHAPES, "model=mlp", f"hardware={hardware}"]
+    net = ["model=resnet18", "model.width=4"] if hardware == "fsdp" else ["model=mlp"]  # the first needs blocks
+    words = [*short, *SHAPES, *net, f"hardware={hardware}"]
     if HARDWARE.get(hardware, lambda: True)():
         trainyard.train(words)
     else:
