@@ -12,7 +12,7 @@ import torch
 from lightning import Callback, Trainer
 from ranks import run_ranks
 from test_equality import CASES, STEPS, scores
-from test_resume import FEW, ending, killed, together
+from test_resumed_together import FEW, ending, killed, together
 from variants import ALWAYS, IMAGES, NET, VARIANTS, comparable
 
 import trainyard
