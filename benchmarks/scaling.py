@@ -70,9 +70,9 @@ def memories(net: nn.Module) -> str:
     for strategy in ("ddp", "fsdp"):
         for count in GPUS if strategy == "fsdp" else GPUS[:2]:
             need = memory(net, state, count, strategy)
-            parts = (need.weights, need.gradients, need.optimizer, need.buckets, need.gathered, need.total)
+            parts = (need.weights, need.gradients, need.optimizer, need.gathered, need.total)
             rows.append([strategy, f"{count:,}", *(with_prefix(part, "B") for part in parts)])
-    head = ["strategy", "GPUs", "weights", "gradients", "optimizer", "copy to send", "gathered", "together"]
+    head = ["strategy", "GPUs", "weights", "gradients", "optimizer", "gathered", "together"]
     return table(head, rows)
 
 

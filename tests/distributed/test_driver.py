@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import processes
 import pytest
 from lightning import Callback
 from ranks import run_ranks
@@ -211,3 +212,18 @@ def test_a_process_that_hangs_before_the_others_meet_it_is_named(tmp_path: Path)
     os.kill(start.ranks()[1], signal.SIGSTOP)
     text = judged(start, 1)
     assert text.count("error:") == 1 and "rank 1 did not" in text and not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_network_of_ones_own_is_found_where_the_command_finds_it(tmp_path: Path) -> None:
+    """Beside the folder of --config-dir; and modules where the command was given take no one's place."""
+    (tmp_path / "mine" / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "mine" / "own_net.py").write_text("from torch import nn\n\n\nclass Own(nn.Linear):\n    pass\n")
+    yaml = "_target_: own_net.Own\nin_features: 2\nout_features: 2\n"
+    (tmp_path / "mine" / "conf" / "model" / "own.yaml").write_text(yaml)
+    (tmp_path / "torchmetrics.py").write_text("raise RuntimeError('not mine')\n")
+    words = ["train", "--config-dir", "mine/conf", "model=own", "data=xor", "data.batch_size=4", "hardware=cpu",
+             "hardware.devices=2", "trainer.max_epochs=1", "run.dir=run"]  # fmt: skip
+    ended = processes.run(processes.trainyard, *words, folder=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "run" / "summary.json").is_file()

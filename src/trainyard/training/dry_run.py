@@ -17,14 +17,13 @@ from trainyard.training.units import num_bytes, with_prefix
 log = logging.getLogger(__name__)
 
 
-def dry_run(
-    task: Task, data: LightningDataModule, trainer: Trainer, devices: int = 1, num_nodes: int = 1, strategy: str = "ddp"
-) -> None:
+def dry_run(task: Task, data: LightningDataModule, trainer: Trainer, hardware: Any) -> None:
     """Print size and cost of the network; train, validate and test on one batch each (with a fast_dev_run Trainer).
 
     Of a training in several processes, of which none is started, print what each would compute, keep and send.
     """
     log.info(network_table(task.net))
+    devices, num_nodes = hardware.devices, hardware.num_nodes
     batch_size = data.batch_size if isinstance(data, DataModule) else 0
     if isinstance(data, DataModule):
         data.batch_size = shares(batch_size, devices * num_nodes)[1]  # what one process has of it
@@ -44,7 +43,11 @@ def dry_run(
     )  # fmt: skip
     if devices * num_nodes > 1 and isinstance(data, DataModule):
         samples, each = len(data.splits["train"]), activations / len(batch[-1])
-        log.info(describe_scale(task.net, devices, num_nodes, strategy, batch_size, samples, state, each))
+        width = 2 if hardware.comm_hook else None  # bytes of a gradient that is sent
+        scale = describe_scale(
+            task.net, devices, num_nodes, hardware.strategy, batch_size, samples, state, each, width
+        )  # fmt: skip
+        log.info(scale)
     log.info("one batch of train, val and test passed; nothing was written")
 
 

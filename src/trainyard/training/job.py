@@ -1,5 +1,6 @@
 """What is going to be trained: checked before anything is built or written, and handed to other processes."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +65,7 @@ def write_job(job: Job, folder: Path, owner: int) -> Path:
         "sweeper": OmegaConf.to_container(composed.sweeper, resolve=True),
         "path": str(job.path),
         "owner": owner,
+        "sys_path": sys.path,
     }
     file = folder / FILE
     file.touch(0o600)  # a storage's URL may contain a password
@@ -72,8 +74,9 @@ def write_job(job: Job, folder: Path, owner: int) -> Path:
 
 
 def read_job(file: Path) -> Job:
-    """The job that `write_job` wrote."""
+    """The job that `write_job` wrote; modules are found from now on where the process that wrote it finds them."""
     content = yaml.safe_load(file.read_text())
+    sys.path[:] = content["sys_path"]
     composed = Composed(
         DictConfig(content["composed"]), content["choices"], content["overrides"], None, DictConfig(content["sweeper"])
     )

@@ -19,7 +19,6 @@ class Memory:
     weights: int
     gradients: int
     optimizer: int
-    buckets: int = 0  # ddp: a second copy of the gradients, from which they are sent
     gathered: int = 0  # fsdp: whole weights and gradients, for as long as they are used
 
     @property
@@ -57,10 +56,8 @@ def memory(net: nn.Module, state_bytes: int, processes: int = 1, strategy: str =
     that is computed and the next one, and the gradients of one of these groups until they are divided.
     """
     weights = sum(num_bytes(parameter) for parameter in net.parameters())
-    if processes == 1:
+    if processes == 1 or strategy == "ddp":  # gradients are sent from where they are (gradient_as_bucket_view)
         return Memory(weights, weights, state_bytes)
-    if strategy == "ddp":
-        return Memory(weights, weights, state_bytes, buckets=weights)
     outside, *inside = (processes * shard_bytes(group, processes) for group in groups(net))
     gathered = outside + sum(sorted(inside)[-2:]) + max([outside, *inside])
     shard = shard_bytes(net.parameters(), processes)
@@ -119,7 +116,7 @@ def describe_scale(
     largest = shares(batch_size, processes)[1]
     need = memory(net, state_bytes, processes, strategy)
     parts = {
-        "weights": need.weights, "gradients": need.gradients, "their copy to send": need.buckets,
+        "weights": need.weights, "gradients": need.gradients,
         "optimizer": need.optimizer, "gathered weights": need.gathered, "activations": activation_bytes * largest,
     }  # fmt: skip
     sent = bytes_sent(net, processes, strategy, bytes_per_gradient)

@@ -58,7 +58,7 @@ def run_training(requested: Composed) -> Run | None:
         configure_torch(job.cfg.hardware)
         task, data, _ = build(job, None, None)
         alone = make_trainer(job.cfg, [], [], fast_dev_run=True, enable_progress_bar=False)
-        dry_run(task, data, alone, job.cfg.hardware.devices, job.cfg.hardware.num_nodes, job.cfg.hardware.strategy)
+        dry_run(task, data, alone, job.cfg.hardware)
         return None
     with RunLock(job.path):
         if job.resumes and (run := finished_run(job.path, job.cfg)):
@@ -78,7 +78,7 @@ def start_processes(job: Job) -> None:
     hardware = job.cfg.hardware
     with TemporaryDirectory(prefix="trainyard-") as name:
         file = write_job(job, Path(name), os.getpid())
-        words = ["-m", "trainyard.training.worker", str(file), str(os.getpid()), sys.argv[0]]
+        words = ["-P", "-m", "trainyard.training.worker", str(file), str(os.getpid()), sys.argv[0]]
         drive(words, job.path, process_count(job.cfg), hardware.timeout, hardware.max_restarts, Path(name))
 
 

@@ -46,7 +46,6 @@ def run(file: Path) -> int:
 
 def run_job(file: Path) -> None:
     """Train; what it imports takes seconds, within which signals are obeyed already."""
-    from trainyard.config.user_conf import add_user_modules
     from trainyard.distributed.failures import report_failure
     from trainyard.distributed.ranks import find_ranks
     from trainyard.logs import log_to_console, silence
@@ -60,7 +59,6 @@ def run_job(file: Path) -> None:
         silence()
     job = read_job(file)
     try:
-        add_user_modules()
         train_as_rank(lambda place: job, ranks, job.cfg.hardware.timeout)
     except Exception as error:
         report_failure(error, ranks.rank, job.path)
