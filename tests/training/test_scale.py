@@ -98,7 +98,7 @@ def test_memory_by_hand() -> None:
     assert memory(net, 2 * whole, 3) == Memory(whole, whole, 2 * whole)
     part = 4 * (7 * 10 + 7 + 2 * 20 + 2)  # of three processes each has at most 7 of 20 rows, 2 of 4
     assert memory(net, 2 * whole, 3, "fsdp") == Memory(part, part, round(2 * whole * part / whole), gathered=6 * part)
-    assert Memory(1, 2, 3, 4, 5).total == 15
+    assert Memory(1, 2, 3, 4).total == 10
 
 
 def test_blocks_are_gathered_one_by_one_and_the_rest_together() -> None:
