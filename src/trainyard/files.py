@@ -1,5 +1,6 @@
 """Crash-safe file writes: to a temporary file in the same folder, flushed to the disk, then renamed."""
 
+import json
 import os
 import re
 import shutil
@@ -30,11 +31,16 @@ def write_durably(path: str | Path, put: Callable[[IO[bytes]], Any]) -> None:
         if isinstance(error, OSError) and error.errno is not None:
             error.filename = str(path)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    sync_names(path.parent)
+
+
+def sync_names(folder: Path) -> None:
+    """Have the names of a folder's files on the disk; their content is flushed with each file."""
+    number = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)  # the new name is on the disk as well
+        os.fsync(number)
     finally:
-        os.close(folder)
+        os.close(number)
 
 
 def open_regular(path: str | Path) -> IO[bytes]:
@@ -53,6 +59,15 @@ def read_small(path: str | Path, most: int = 1 << 19) -> bytes:
     if len(content) > most:
         raise OSError(f"{path} is larger than {most:,} bytes")
     return content
+
+
+def read_mapping(path: str | Path) -> dict[str, Any]:
+    """The JSON object in a small file; empty if there is none that can be read."""
+    try:
+        content = json.loads(read_small(path))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def newest_first(files: Iterable[Path]) -> list[Path]:

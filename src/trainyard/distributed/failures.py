@@ -14,7 +14,7 @@ import torch.distributed as dist
 
 from trainyard.distributed.rendezvous import named_ranks
 from trainyard.errors import LostProcessError, UserError, describe_error
-from trainyard.files import read_small, write_durably
+from trainyard.files import read_mapping, write_durably
 
 FOLDER = ".failures"  # in the run directory
 PATIENCE = 3.0  # seconds in which the process that has failed first, or others that wait as well, leave their reports
@@ -62,12 +62,9 @@ def report_failure(error: Exception, rank: int, path: Path) -> Failure:
 def read_failures(path: Path) -> list[Failure]:
     """The reports in a run directory, the first of them first."""
     found = []
-    for file in (path / FOLDER).glob("*.json"):
-        try:
-            content = json.loads(read_small(file))
+    for content in map(read_mapping, (path / FOLDER).glob("*.json")):
+        with suppress(TypeError, KeyError):  # an incomplete one
             found.append(Failure(**{**content, "notes": tuple(content["notes"])}))
-        except (OSError, ValueError, TypeError, KeyError):
-            continue
     return sorted(found, key=lambda failure: (failure.kind != ERROR, failure.time))
 
 

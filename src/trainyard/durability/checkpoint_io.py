@@ -23,9 +23,7 @@ class DurableIO(TorchCheckpointIO):
         try:
             write_durably(path, lambda file: torch.save(content, file))
         except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError on a full disk
-            raise CheckpointError(
-                f"{path} cannot be written: {_reason(error)}. The file that was there before is intact"
-            ) from error
+            raise cannot_write(path, error) from error
 
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: Any = True) -> dict[str, Any]:
         return load_checkpoint(Path(path), map_location=map_location)
@@ -35,9 +33,11 @@ class CheckpointError(UserError):
     """A checkpoint that could not be written."""
 
 
-def _reason(error: BaseException) -> str:
-    """Why a file could not be written, in a few words."""
+def cannot_write(path: Path, error: BaseException) -> CheckpointError:
+    """What to raise for a checkpoint that could not be written, with the reason in a few words."""
     known = error if isinstance(error, OSError) and error.strerror else error.__context__
     if isinstance(known, OSError) and known.strerror:
-        return known.strerror
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = known.strerror
+    else:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    return CheckpointError(f"{path} cannot be written: {reason}. The file that was there before is intact")

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from trainyard.durability.signals import INTERRUPTED, PREEMPTED
 from trainyard.errors import UserError
-from trainyard.files import read_small, write_durably
+from trainyard.files import read_mapping, write_durably
 from trainyard.trust.signature import RESOLVED
 
 STATUS, LOCK = "status.json", ".lock"
@@ -26,11 +26,7 @@ log = logging.getLogger(__name__)
 
 def read_status(folder: Path) -> dict[str, Any]:
     """The content of status.json; empty without one."""
-    try:
-        content = json.loads(read_small(folder / STATUS))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return read_mapping(folder / STATUS)
 
 
 def overwrite(file: Path, text: bytes) -> None:

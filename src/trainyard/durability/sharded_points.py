@@ -1,6 +1,5 @@
 """Resume points of which each process writes its part (torch.distributed.checkpoint), and how they become one file."""
 
-import os
 import secrets
 import shutil
 from collections.abc import Callable
@@ -11,9 +10,10 @@ from torch.distributed import checkpoint as dcp
 from torch.distributed.checkpoint.default_planner import DefaultSavePlanner
 
 from trainyard.collectives import from_rank_zero, gathered, rank
-from trainyard.durability.checkpoint_io import CheckpointError, DurableIO
+from trainyard.durability.checkpoint_io import CheckpointError, DurableIO, cannot_write
 from trainyard.durability.point_files import resume_points
 from trainyard.errors import UserError
+from trainyard.files import sync_names
 from trainyard.trust.checkpoint_files import load_checkpoint
 from trainyard.trust.shards import METADATA, SHARDS, checksum_of, split_tensors
 
@@ -37,7 +37,7 @@ def write_shards(checkpoint: dict[str, Any], path: Path, is_shard: Callable[[Any
         save_parts(shards, folder, path)
         files = {name: entry for part in gathered(described(folder)) for name, entry in part.items()}
         if rank() == 0:
-            flush(folder)
+            sync_names(folder)
             DurableIO().save_checkpoint({**content, SHARDS: {"folder": folder.name, "files": files}}, path)
     except CheckpointError:
         if rank() == 0:
@@ -51,9 +51,8 @@ def save_parts(shards: dict[str, Any], folder: Path, path: Path) -> None:
         planner = DefaultSavePlanner(flatten_state_dict=False, flatten_sharded_tensors=False)
         dcp.save(shards, storage_writer=Writer(folder), planner=planner)
     except dcp.CheckpointException as error:
-        raise CheckpointError(
-            f"{path} cannot be written: {_reason(error)}. The file that was there before is intact"
-        ) from error
+        first = next((failure[0] for failure in error.failures.values()), error)  # of a process that could not write
+        raise cannot_write(path, first) from error
 
 
 def described(folder: Path) -> dict[str, list[int]]:
@@ -64,15 +63,6 @@ def described(folder: Path) -> dict[str, list[int]]:
         with name.open("rb") as file:
             found[name.name] = [name.stat().st_size, checksum_of(file)]
     return found
-
-
-def flush(folder: Path) -> None:
-    """Have the names of a folder's files on the disk. (Torch's writer does so with their content.)"""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def delete_orphans(folder: Path) -> None:
@@ -94,11 +84,3 @@ def consolidate(folder: Path) -> list[Path]:
         DurableIO().save_checkpoint(load_checkpoint(path), path)
     delete_orphans(folder)
     return found
-
-
-def _reason(error: dcp.CheckpointException) -> str:
-    """Why the first of the processes that could not write could not, in a few words."""
-    first = next((failure[0] for failure in error.failures.values()), error)
-    if isinstance(first, OSError) and first.strerror:
-        return first.strerror
-    return (str(first).strip().splitlines() or [type(first).__name__])[0][:200]

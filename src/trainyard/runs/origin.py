@@ -1,13 +1,11 @@
 """What a run began with, compared with what it is resumed with: data, code, packages."""
 
-import json
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from trainyard.errors import UserError, printable
-from trainyard.files import read_small
+from trainyard.files import read_mapping
 from trainyard.runs.directory import ENVIRONMENT
 from trainyard.runs.provenance import packages, sources
 
@@ -17,7 +15,7 @@ FIRST = ("Python", "torch", "torchvision", "lightning", "torchmetrics", "numpy")
 
 def check_same_data(path: Path, now: Mapping[str, str]) -> None:
     """Raise UserError unless a split (of `now`: digests by split) is what it was when the run in `path` began."""
-    noted = _environment(path).get("data")
+    noted = read_mapping(path / ENVIRONMENT).get("data")
     then = noted if isinstance(noted, dict) else {}  # of an earlier version: nothing
     for split, digest in now.items():
         if split in then and then[split] != digest:
@@ -29,7 +27,7 @@ def check_same_data(path: Path, now: Mapping[str, str]) -> None:
 
 def changed_code(path: Path) -> str:
     """In which packages and modules a run began otherwise than it continues now; empty if in none."""
-    then = _environment(path)
+    then = read_mapping(path / ENVIRONMENT)
     found = []
     for kind, now in (("packages", {"Python": platform.python_version(), **packages()}), ("modules", sources())):
         old = then.get("sources" if kind == "modules" else kind)
@@ -44,12 +42,3 @@ def changed_code(path: Path) -> str:
 def _by_weight(package: str) -> tuple[bool, str]:
     """A key that sorts the packages on which numbers depend most before the others."""
     return package not in FIRST, package
-
-
-def _environment(path: Path) -> dict[str, Any]:
-    """What the run noted of its beginning; empty if that cannot be read."""
-    try:
-        content = json.loads(read_small(path / ENVIRONMENT))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
