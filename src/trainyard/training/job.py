@@ -1,7 +1,7 @@
 """What is going to be trained: checked before anything is built or written, and handed to other processes."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -20,6 +20,7 @@ from trainyard.training.sharding import check_sharding
 from trainyard.trust.safe_yaml import read_config
 
 FILE = "job.yaml"
+DECIDED = ("hardware.accelerator", "hardware.precision", "hardware.devices", "hardware.num_nodes")  # of `auto`
 
 
 @dataclass(frozen=True)
@@ -36,19 +37,27 @@ class Job:
         """Whether the run directory contains the run already."""
         return (self.path / RESOLVED).exists() and not self.cfg.check
 
+    def at(self, name: str, path: Path) -> "Job":
+        """The same job under the name and in the directory that another process chose."""
+        if (name, path) == (self.cfg.run.name, self.path):
+            return self
+        decided = {key: OmegaConf.select(self.cfg, key) for key in DECIDED}
+        cfg = resolve(self.composed, {**decided, "run.name": name, "run.dir": str(path)})
+        return replace(self, cfg=cfg, path=path)
 
-def prepare(requested: Composed, ranks: Ranks | None = None, place: tuple[str, Path] | None = None) -> Job:
-    """Check what is requested; `place` is the name and the directory of the run, where another process chose them."""
+
+def prepare(requested: Composed, ranks: Ranks | None = None) -> Job:
+    """Check what is requested, of one of several processes with its ranks, and decide what the config leaves open."""
     check_override_types(requested)
     composed = load_stored_config(requested) if requested.cfg.resume else requested
-    name, path = place or name_run(composed, ranks.job if ranks else None)
+    name, path = name_run(composed, ranks.job if ranks else None)
     hardware = resolve_auto(composed.cfg.hardware)
     hardware |= resolve_devices(composed.cfg, hardware["hardware.accelerator"], ranks)
     cfg = resolve(composed, {"run.name": name, "run.dir": str(path), **hardware})
     job = Job(composed, cfg, path)
     if not cfg.check:
         check_links(path, requested.cfg.trust)
-    if cfg.hardware.get("strategy") == "fsdp":
+    if cfg.hardware.strategy == "fsdp":
         check_sharding(cfg, composed.choices)
     validate(composed, cfg, started=read_config(path / RESOLVED) if job.resumes else None)
     return job

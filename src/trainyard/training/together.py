@@ -34,14 +34,10 @@ from trainyard.training.job import Job
 from trainyard.training.train import train
 
 COMMON = 0.5  # seconds in which several processes report one and the same error
-Place = tuple[str, Path]  # a run's name and its directory
 
 
-def train_as_rank(make_job: Callable[[Place | None], Job], ranks: Ranks, timeout: float) -> Path | None:
-    """Train as one of several processes; the run directory, in the process of rank 0.
-
-    `make_job` gets the name and the directory of the run, None in the process of rank 0, which chooses them.
-    """
+def train_as_rank(make_job: Callable[[], Job], ranks: Ranks, timeout: float) -> Path | None:
+    """Train as one of several processes; the run directory, in the process of rank 0, which chooses it."""
     meeting = Rendezvous(ranks, timeout)
     job = agree_on_job(make_job, meeting, ranks)
     holds = ranks.rank == 0 and job.owner is None
@@ -53,9 +49,9 @@ def train_as_rank(make_job: Callable[[Place | None], Job], ranks: Ranks, timeout
     return job.path if ranks.rank == 0 else None
 
 
-def agree_on_job(make_job: Callable[[Place | None], Job], meeting: Rendezvous, ranks: Ranks) -> Job:
+def agree_on_job(make_job: Callable[[], Job], meeting: Rendezvous, ranks: Ranks) -> Job:
     """The job, the same in all processes; UserError with what differs."""
-    job, facts = try_to(lambda: make_job(None))
+    job, facts = try_to(make_job)
     texts = meeting.tell_rank_zero(json.dumps(facts))
     if ranks.rank == 0:
         known = [json.loads(text) for text in texts]
@@ -66,10 +62,10 @@ def agree_on_job(make_job: Callable[[Place | None], Job], meeting: Rendezvous, r
             raise UserError(wrong)
         return job
     answer = json.loads(meeting.share())
-    if answer["wrong"]:
+    if answer["wrong"] or job is None:
         raise LostProcessError(answer["wrong"])
     name, path = answer["place"]
-    return make_job((name, Path(path)))
+    return job.at(name, Path(path))
 
 
 def try_to(make: Callable[[], Job]) -> tuple[Job | None, dict[str, str]]:

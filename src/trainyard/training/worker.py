@@ -59,7 +59,7 @@ def run_job(file: Path) -> None:
         silence()
     job = read_job(file)
     try:
-        train_as_rank(lambda place: job, ranks, job.cfg.hardware.timeout)
+        train_as_rank(lambda: job, ranks, job.cfg.hardware.timeout)
     except Exception as error:
         report_failure(error, ranks.rank, job.path)
         raise
