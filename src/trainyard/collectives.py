@@ -32,6 +32,12 @@ def largest(values: Sequence[int]) -> list[int]:
     return _reduced(values, torch.int64, dist.ReduceOp.MAX)
 
 
+def first_rank(holds: bool) -> int | None:
+    """The first process for which something holds; None if it holds for none."""
+    first = -largest([-rank() if holds else -world_size()])[0]
+    return None if first == world_size() else first
+
+
 def totals(values: Sequence[float]) -> list[float]:
     """The sum of each value over all processes, in double precision."""
     return _reduced(values, torch.float64, dist.ReduceOp.SUM)

@@ -75,7 +75,7 @@ def check_monitored_scores(cfg: DictConfig, scores: Iterable[str]) -> None:
 
 def check_devices(cfg: DictConfig) -> None:
     """Raise UserError for what does not fit several processes."""
-    devices, nodes = cfg.hardware.get("devices", 1), cfg.hardware.get("num_nodes", 1)
+    devices, nodes = cfg.hardware.devices, cfg.hardware.num_nodes
     for key, value in (("devices", devices), ("num_nodes", nodes)):
         if (there := cfg.trainer.get(key, 1)) not in (value, str(value)):
             raise UserError(f"trainer.{key}={there} and hardware.{key}={value}: set hardware.{key} alone")
@@ -87,7 +87,7 @@ def check_devices(cfg: DictConfig) -> None:
             f"use {' or '.join(str(each) for each in near if each)}"
         )
     for key, allowed in (("strategy", STRATEGIES), ("comm_hook", (None, "fp16", "bf16"))):
-        if cfg.hardware.get(key, allowed[0]) not in allowed:
+        if cfg.hardware[key] not in allowed:
             words = ", ".join("null" if each is None else each for each in allowed)
             raise UserError(f"hardware.{key}={cfg.hardware[key]} must be one of {words}")
 

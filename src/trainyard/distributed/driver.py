@@ -16,7 +16,7 @@ from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, Std
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from trainyard.distributed.failures import Failure, delete_failures, read_failures, summarize_failures
+from trainyard.distributed.failures import ERROR, Failure, delete_failures, read_failures, summarize_failures
 from trainyard.distributed.forwarding import Forwarder, processes_of
 from trainyard.distributed.ranks import STARTED_HERE
 from trainyard.durability.signals import INTERRUPTED, PREEMPTED, Stopped
@@ -36,8 +36,8 @@ def drive(words: Sequence[str], path: Path, processes: int, timeout: float, max_
     Raises Stopped if a signal stopped them, ProcessError if one failed.
     """
     with processes_of(folder) as forwarder:
+        delete_failures(path)
         for restart in range(max_restarts + 1):
-            delete_failures(path)
             exits = start(words, processes, folder)
             if exits is None:
                 return
@@ -98,7 +98,7 @@ def explain(
 ) -> tuple[ProcessError, bool]:
     """The error to raise, and whether starting again may help."""
     rank, first = next(iter(exits.items()))
-    own = [failure for failure in failures if failure.kind == "error"]
+    own = [failure for failure in failures if failure.kind == ERROR]
     if first.exitcode < 0 and not own:
         name = signal.Signals(-first.exitcode).name
         memory = ", in most cases by the operating system for lack of memory" if name == "SIGKILL" else ""

@@ -26,14 +26,11 @@ from trainyard.trust.shards import read_shards
 def shard(net: nn.Module, mesh: DeviceMesh) -> None:
     """Shard each block of a network by itself, and what is outside of them as one more.
 
-    The weights of one alone are whole at a time, while it computes. ValueError for a network without blocks.
+    The weights of one alone are whole at a time, while it computes.
     """
     if isinstance(net, FSDPModule):
         return
-    found = blocks(net)
-    if not found:
-        raise ValueError(f"{type(net).__name__} has no repeated blocks (an attribute `blocks` names them)")
-    for block in found:
+    for block in blocks(net):
         fully_shard(block, mesh=mesh)
     fully_shard(net, mesh=mesh)
 

@@ -7,7 +7,7 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from trainyard.collectives import is_sharded, largest, own_part, rank, world_size
+from trainyard.collectives import first_rank, is_sharded, largest, own_part, rank
 from trainyard.errors import LostProcessError, UserError
 
 NEVER = 2**62
@@ -52,8 +52,8 @@ class NonFiniteGuard(Callback):
         weights = [torch.isfinite(own_part(weight)).all() for weight in pl_module.parameters()]
         buffers = [~torch.isnan(value).any() for value in pl_module.buffers()]  # a mask may contain infinite values
         is_bad = bool((found := [*weights, *buffers]) and not torch.stack(found).all())
-        first = -largest([-rank() if is_bad else -world_size()])[0]
-        if first == world_size():
+        first = first_rank(is_bad)
+        if first is None:
             return
         text = f"the weights are not finite after step {trainer.global_step}"
         if first != rank():
@@ -67,7 +67,7 @@ class NonFiniteGuard(Callback):
         if first == NEVER:
             return
         found = f"the loss has not been finite since optimizer step {first}"
-        speaker = -largest([-rank() if own == first else -world_size()])[0]  # the first of those where it is so
+        speaker = first_rank(own == first)
         is_needed = rank() == speaker or is_sharded(pl_module.net)  # pyright: ignore
         layer = first_non_finite_layer(pl_module, self.batch) if is_needed else None
         if rank() != speaker:

@@ -31,7 +31,7 @@ class TrialRuns:
         if options.execution == "process":  # a launcher's jobs have them from the sweep
             words = list(config.hydra.overrides.hydra)
             self.common += [word for word in words if word.lstrip("+~").startswith(PASSED_ON)]
-        devices = config.hardware.get("devices", 1)
+        devices = config.hardware.devices
         self.devices: int = devices if isinstance(devices, int) else 1  # of a trial; auto is all that its slot has
         if options.n_jobs > 1 and config.hardware.threads is None:
             self.common.append(f"hardware.threads={max(1, available_cores() // (options.n_jobs * self.devices))}")

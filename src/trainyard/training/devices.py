@@ -14,12 +14,12 @@ BOTH_CORES = 2  # processes of devices=auto on a CPU
 
 def process_count(cfg: DictConfig) -> int:
     """The processes of a run, on all machines together."""
-    return int(cfg.hardware.get("devices", 1)) * int(cfg.hardware.get("num_nodes", 1))
+    return cfg.hardware.devices * cfg.hardware.num_nodes
 
 
 def resolve_devices(cfg: DictConfig, accelerator: str, ranks: Ranks | None) -> dict[str, Any]:
     """What `auto` means for the devices of each machine; UserError for more than there are, or than were started."""
-    devices, nodes = cfg.hardware.get("devices", 1), cfg.hardware.get("num_nodes", 1)
+    devices, nodes = cfg.hardware.devices, cfg.hardware.num_nodes
     for key, value in (("devices", devices), ("num_nodes", nodes)):
         if value != "auto" and not (isinstance(value, int) and value >= 1):
             raise UserError(f"hardware.{key}={value} must be auto or an integer of at least 1")

@@ -75,7 +75,7 @@ def prepare_network(net: nn.Module, hardware: Any, processes: int = 1) -> None:
     if hardware.memory_format == "channels_last" and hardware.accelerator == "cpu":
         check_channels_last_convolutions(net)
     net.to(memory_format=FORMATS[hardware.memory_format])
-    if hardware.get("checkpoint_blocks"):  # runs of version 0.1 do not have the key
+    if hardware.get("checkpoint_blocks"):  # of someone else's run, few keys are used
         try:
             checkpoint_blocks(net)
         except ValueError as error:

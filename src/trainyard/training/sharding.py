@@ -28,7 +28,7 @@ def check_sharding(cfg: DictConfig, choices: Mapping[str, str]) -> None:
     if hardware.compile:
         raise UserError("hardware=fsdp does not train with hardware.compile=true; set it to false, or use hardware=ddp")
     for key in ("comm_hook", "find_unused_parameters"):
-        if hardware.get(key):
+        if hardware[key]:
             raise UserError(f"hardware.{key}={hardware[key]} is for hardware=ddp; leave it out with hardware=fsdp")
     for name, node in (cfg.get("callbacks") or {}).items():
         kind = target_of(node) if node else None

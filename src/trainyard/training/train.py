@@ -41,7 +41,6 @@ from trainyard.training.job import Job, prepare, write_job
 from trainyard.training.pretrained import check_tokenizer
 from trainyard.trust.safe_yaml import read_config
 
-TIMEOUT = 1800.0  # seconds, of runs whose config has no hardware.timeout
 log = logging.getLogger(__name__)
 
 
@@ -51,7 +50,7 @@ def run_training(requested: Composed) -> Run | None:
     if ranks is not None and not requested.cfg.check:
         from trainyard.training.together import train_as_rank  # deferred: it imports this module
 
-        path = train_as_rank(partial(prepare, requested, ranks), ranks, requested.cfg.hardware.get("timeout", TIMEOUT))
+        path = train_as_rank(partial(prepare, requested, ranks), ranks, requested.cfg.hardware.timeout)
         return Run(path) if path else None
     job = prepare(requested)
     if job.cfg.check:
