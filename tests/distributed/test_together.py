@@ -107,6 +107,16 @@ def test_one_directory_named_after_the_job_and_the_first_process_tells(tmp_path:
     assert "epoch 1/1" in first.stdout and not second.stdout and not second.stderr
 
 
+def test_a_job_that_is_started_again_after_its_end_tests_nothing_again(tmp_path: Path) -> None:
+    words = [*WORDS, "trainer.max_epochs=1", f"run.root={tmp_path}"]
+    for text in ("epoch 1/1", "is finished (score"):
+        first, second = run_ranks(words, tmp_path, TORCHELASTIC_RUN_ID="J1")
+        assert (first.returncode, second.returncode) == (0, 0), first.stderr
+        assert text in first.stdout and not second.stdout
+    assert "epoch 1/1" not in first.stdout
+    assert read_status(tmp_path / "mlp_shapes" / "torchrun-J1")["attempt"] == 1
+
+
 def test_ranks_of_slurm(tmp_path: Path) -> None:
     """As srun sets them, on two machines of one process each."""
     port = str(free_port())

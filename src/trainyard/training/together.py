@@ -13,6 +13,7 @@ import torch
 import torch.distributed as dist
 from omegaconf import OmegaConf
 
+from trainyard.collectives import from_rank_zero
 from trainyard.config_keys import changes_numbers, flatten
 from trainyard.distributed.failures import (
     ERROR,
@@ -30,6 +31,7 @@ from trainyard.distributed.rendezvous import Rendezvous, difference
 from trainyard.durability.run_lock import RunLock
 from trainyard.durability.signals import Stopped, wanted_exit_code
 from trainyard.errors import LostProcessError, UserError
+from trainyard.runs.resume import finished_run
 from trainyard.training.job import Job
 from trainyard.training.train import train
 
@@ -43,7 +45,8 @@ def train_as_rank(make_job: Callable[[], Job], ranks: Ranks, timeout: float) -> 
     holds = ranks.rank == 0 and job.owner is None
     with RunLock(job.path) if holds else nullcontext(), report_errors(ranks, job.path, timeout):
         join(meeting, ranks, job.cfg.hardware.accelerator, timeout)
-        train(job, ranks)
+        if not from_rank_zero(lambda: job.owner is None and job.resumes and bool(finished_run(job.path, job.cfg))):
+            train(job, ranks)
         dist.barrier()
     dist.destroy_process_group()  # at a good end alone: after an error, others may not come
     return job.path if ranks.rank == 0 else None
