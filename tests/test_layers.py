@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SRC = Path(__file__).parents[1] / "src" / "trainyard"
-BOTTOM = ("collectives", "config_keys", "errors", "files", "machine")
+BOTTOM = ("collectives", "config_keys", "cores", "errors", "files", "machine")
 ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besides itself
     **{package: set() for package in (*BOTTOM, "models", "optim", "figures")},
     "logs": {"errors"},
@@ -27,10 +27,13 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
         "trust",
     },
     "training": {
-        "callbacks", "collectives", "config", "config_keys", "data", "distributed", "durability", "errors", "files",
-        "loggers", "logs", "machine", "models", "runs", "tasks", "trust",
+        "callbacks", "collectives", "config", "config_keys", "cores", "data", "distributed", "durability", "errors",
+        "files", "loggers", "logs", "machine", "models", "runs", "tasks", "trust",
     },
-    "sweep": {"config", "config_keys", "durability", "errors", "files", "logs", "report", "runs", "training", "trust"},
+    "sweep": {
+        "config", "config_keys", "cores", "durability", "errors", "files", "logs", "report", "runs", "training",
+        "trust",
+    },
     "cli": {"config", "data", "durability", "errors", "figures", "logs", "models", "report", "runs", "training"},
     "__main__": {"cli"},
     "__init__": {"cli", "runs", "training"},

@@ -1,6 +1,5 @@
 """Facts about the machine: which accelerators it has, what they can do, what they are called."""
 
-import os
 import platform
 from collections.abc import Callable
 from pathlib import Path
@@ -29,11 +28,6 @@ def device_name(accelerator: str) -> str:
     if accelerator == "mps":
         return "Apple GPU"
     return f"{cpu_name()} ({torch.get_num_threads()} threads)"
-
-
-def available_cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cpu_name() -> str:

@@ -1,6 +1,5 @@
 """A trial as a training: its overrides, its run directory, its outcome."""
 
-import os
 from pathlib import Path
 
 import optuna
@@ -8,6 +7,7 @@ from omegaconf import DictConfig
 from optuna.trial import FrozenTrial, TrialState
 
 from trainyard.config_keys import FIXED_ON_RESUME, flatten
+from trainyard.cores import available_cores
 from trainyard.runs.directory import RESOLVED
 from trainyard.sweep.options import Options
 from trainyard.sweep.outcome import MAX_ATTEMPTS, PRUNED_AT, Outcome, read_outcome
@@ -95,8 +95,3 @@ class TrialRuns:
             return ""
         rate = f"hydra.sweeper.max_failure_rate={self.options.max_failure_rate}"
         return f"{len(failed)} of {len(self.outcomes)} trials failed, more than {rate}: {failed[-1]}"
-
-
-def available_cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
+from trainyard.cores import available_cores
 from trainyard.distributed.ranks import Ranks
 from trainyard.errors import UserError, train_command
-from trainyard.machine import available_cores
 
 BOTH_CORES = 2  # processes of devices=auto on a CPU
 

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from trainyard.cores import available_cores
 from trainyard.errors import UserError
-from trainyard.machine import ACCELERATORS, available_cores, cpu_name, device_name, has_bf16_instructions
+from trainyard.machine import ACCELERATORS, cpu_name, device_name, has_bf16_instructions
 from trainyard.models.layers.checkpointing import checkpoint_blocks
 from trainyard.models.layers.synced_batch_norm import synchronize_batch_norm
 from trainyard.training.platform_quirks import check_channels_last_convolutions, keep_freed_memory
