@@ -36,3 +36,10 @@ def run_ranks(words: list[str], folder: Path, size: int = 2, **env: str) -> list
     ended = [process.communicate() for process in started]
     return [subprocess.CompletedProcess(words, process.returncode or 0, *texts)
             for process, texts in zip(started, ended, strict=True)]  # fmt: skip
+
+
+def together(words: list[str], folder: Path, size: int = 2) -> list[subprocess.CompletedProcess]:
+    """The processes, all of which must succeed."""
+    ended = run_ranks(words, folder, size)
+    assert [process.returncode for process in ended] == [0] * size, [process.stderr for process in ended]
+    return ended

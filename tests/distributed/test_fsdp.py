@@ -10,9 +10,9 @@ import processes
 import pytest
 import torch
 from lightning import Callback, Trainer
-from ranks import run_ranks
+from ranks import run_ranks, together
+from resumed import FEW, assert_nearly_the_same_with, assert_same_to_the_bit, killed
 from test_equality import CASES, STEPS, scores
-from test_resumed_together import FEW, ending, killed, together
 from variants import ALWAYS, IMAGES, NET, VARIANTS, comparable
 
 import trainyard
@@ -79,25 +79,13 @@ def test_resumed_with_as_many_processes_it_is_the_same_to_the_bit(points: str, t
     assert len([*folder.glob("*.shards-*")]) == (points == "true")
     for name in ("cut", "whole"):
         processes.run(processes.trainyard, "consolidate", f"{tmp_path}/{name}", folder=tmp_path)
-    (state, rows), (expected, lines) = ending(tmp_path / "cut"), ending(tmp_path / "whole")
-    assert rows == lines
-    for part in expected:
-        assert state[part] == expected[part], part
+    assert_same_to_the_bit(tmp_path / "cut", tmp_path / "whole")
 
 
 @pytest.mark.parametrize("size", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_resumed_with_another_number_of_processes_it_is_nearly_the_same(size: int, tmp_path: Path) -> None:
     words = [*[word.replace("batch_size=20", "batch_size=24") for word in GPT], *FEW, FSDP]
-    together([*words, f"run.dir={tmp_path}/whole"], tmp_path)
-    killed(words, tmp_path / "cut", 5)
-    if size == 1:
-        trainyard.train([f"resume={tmp_path}/cut", "hardware.devices=1"])
-    else:
-        together([f"resume={tmp_path}/cut", "hardware.devices=3"], tmp_path, size)
-    rows, lines = (ending(tmp_path / name)[1] for name in ("cut", "whole"))
-    assert len(rows) == len(lines)
-    for row, line in zip(rows, lines, strict=True):
-        assert row == pytest.approx(line, abs=1e-5, rel=1e-6)  # a perplexity is near 70
+    assert_nearly_the_same_with(size, words, 5, tmp_path, rel=1e-6)  # a perplexity is near 70
 
 
 class FullDisk(Callback):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from ranks import run_ranks
+from ranks import run_ranks, together
 from torch import Tensor, nn
 from variants import NET, PLAIN, VARIANTS
 
@@ -31,42 +31,41 @@ class Partial(MLP):
         return self.extra[self.steps % 2](super().forward(x))
 
 
-def together(words: list[str], path: Path) -> list[float]:
+def losses_of(words: list[str], path: Path) -> list[float]:
     """The losses of the steps of two processes."""
-    ended = run_ranks([*words, *STEPS, f"run.dir={path}"], path.parent)
-    assert [process.returncode for process in ended] == [0, 0], [process.stderr for process in ended]
+    ended = together([*words, *STEPS, f"run.dir={path}"], path.parent)
     assert not ended[1].stdout and not ended[1].stderr
     return [row["train/step_loss"] for row in read_metrics(path) if "train/step_loss" in row]
 
 
 def test_gradients_are_exchanged_in_fewer_bits(tmp_path: Path) -> None:
-    exact, rounded = (together([*NET, f"hardware.comm_hook={hook}"], tmp_path / hook) for hook in ("null", "bf16"))
+    exact, rounded = (losses_of([*NET, f"hardware.comm_hook={hook}"], tmp_path / hook) for hook in ("null", "bf16"))
     assert exact != rounded and rounded == pytest.approx(exact, abs=0.02)
 
 
 def test_a_network_of_which_a_step_uses_a_part(tmp_path: Path) -> None:
     words = [*NET, "model._target_=test_options.Partial"]
-    assert together([*words, "hardware.find_unused_parameters=true"], tmp_path / "found")
+    assert losses_of([*words, "hardware.find_unused_parameters=true"], tmp_path / "found")
     ended = run_ranks([*words, *STEPS, f"run.dir={tmp_path}/run"], tmp_path)
     errors = "".join(process.stderr for process in ended)
     assert errors.count("set hardware.find_unused_parameters=true") == errors.count("error:") == 1
 
 
 def test_lightning_divides_what_a_plain_data_module_has(tmp_path: Path) -> None:
-    losses = together(PLAIN, tmp_path / "run")
+    losses = losses_of(PLAIN, tmp_path / "run")
     assert len(losses) == 2 * 4  # of 50 samples 25 for each process, in batches of 8
     assert "validation and test may count samples twice" in (tmp_path / "run" / "run.log").read_text()
 
 
 def test_curves_samples_and_hyperparameters_are_the_first_process_s(tmp_path: Path) -> None:
     words = [word for word in VARIANTS["language model with samples"] if "dropout" not in word]
-    together([*words, "logger=[tensorboard,csv]"], tmp_path / "run")
+    losses_of([*words, "logger=[tensorboard,csv]"], tmp_path / "run")
     assert len({file.name.split(".")[-2] for file in (tmp_path / "run").glob("events.out.tfevents.*")}) == 1
     assert (tmp_path / "run" / "metrics.csv").is_file()
 
 
 def test_a_run_of_several_processes_is_opened_by_one(tmp_path: Path) -> None:
-    together([*VARIANTS["batch norm, sgd, mixup"], "data.mix=none"], tmp_path / "run")
+    losses_of([*VARIANTS["batch norm, sgd, mixup"], "data.mix=none"], tmp_path / "run")
     run = trainyard.Run(tmp_path / "run")
     assert run.cfg.hardware.devices == 2
     assert run.predict(torch.zeros(2, *run.cfg.data.shape, dtype=torch.uint8)).shape == (2, 10)
