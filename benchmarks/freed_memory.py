@@ -1,4 +1,4 @@
-"""What keeping freed memory (training/platform_quirks.py) gains:  python benchmarks/freed_memory.py [--rounds 3]
+"""What keeping freed memory (hardware/platform_quirks.py) gains:  python benchmarks/freed_memory.py [--rounds 3]
 
 A training step, forward and backward, of several networks on one thread: in processes with glibc's default, and in
 processes that configure it to keep freed memory, alternating. Prints the medians in milliseconds and their ratio.
@@ -16,8 +16,8 @@ import torch
 from trainyard.config.compose import compose
 from trainyard.config.instantiate import instantiate_task
 from trainyard.config.resolve import resolve
+from trainyard.hardware.platform_quirks import keep_freed_memory
 from trainyard.tasks.base import Task
-from trainyard.training.platform_quirks import keep_freed_memory
 
 NETWORKS = {
     "transformer": ["experiment=imdb_transformer"],

@@ -17,9 +17,9 @@ from lightning import Callback
 from trainyard.config.compose import compose
 from trainyard.config.instantiate import instantiate, instantiate_task
 from trainyard.config.resolve import resolve
+from trainyard.hardware.settings import configure_torch, describe, prepare_network
 from trainyard.loggers.metrics_file import MetricsFile
 from trainyard.training.factory import make_group, make_trainer
-from trainyard.training.hardware import configure_torch, describe, prepare_network
 
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 

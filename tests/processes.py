@@ -19,7 +19,7 @@ from typing import Any
 
 Target = Callable[[list[str]], None]
 SERVER = multiprocessing.get_context("forkserver")
-PRELOAD = ["trainyard.training.together", "trainyard.training.evaluate", "trainyard.sweep.sweeper",
+PRELOAD = ["trainyard.training.together", "trainyard.sweep.sweeper",
            "trainyard.sweep.pruning", "torch.utils.tensorboard"]  # fmt: skip
 TIMEOUT = 120.0  # seconds
 

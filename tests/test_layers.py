@@ -12,6 +12,8 @@ BOTTOM = ("collectives", "config_keys", "cores", "errors", "files", "machine")
 ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besides itself
     **{package: set() for package in (*BOTTOM, "models", "optim", "figures")},
     "logs": {"errors"},
+    "extras": {"errors"},
+    "hardware": {"cores", "errors", "machine", "models"},
     "data": {"files"},
     "loggers": {"files"},
     "tasks": {"collectives", "optim"},
@@ -21,20 +23,23 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "report": {"config_keys", "errors", "files", "loggers", "logs", "trust"},
     "config": {"config_keys", "errors", "files", "machine", "tasks", "trust"},
     "inference": {"data", "models", "tasks"},
+    "evaluation": {"hardware", "tasks"},
     "callbacks": {"collectives", "durability", "inference", "logs"},
     "runs": {
-        "config", "config_keys", "data", "durability", "errors", "files", "inference", "logs", "machine", "tasks",
-        "trust",
+        "config", "config_keys", "data", "durability", "errors", "evaluation", "files", "hardware", "inference", "logs",
+        "machine", "tasks", "trust",
     },
     "training": {
         "callbacks", "collectives", "config", "config_keys", "cores", "data", "distributed", "durability", "errors",
-        "files", "loggers", "logs", "machine", "models", "runs", "tasks", "trust",
+        "files", "hardware", "loggers", "logs", "models", "runs", "tasks", "trust",
     },
     "sweep": {
-        "config", "config_keys", "cores", "durability", "errors", "files", "logs", "report", "runs", "training",
-        "trust",
+        "config", "config_keys", "cores", "durability", "errors", "files", "hardware", "logs", "report", "runs",
+        "training", "trust",
     },
-    "cli": {"config", "data", "durability", "errors", "figures", "logs", "models", "report", "runs", "training"},
+    "cli": {
+        "config", "data", "durability", "errors", "figures", "hardware", "logs", "models", "report", "runs", "training",
+    },
     "__main__": {"cli"},
     "__init__": {"cli", "runs", "training"},
 }  # fmt: skip

@@ -14,7 +14,6 @@ from conftest import ROOT
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, TensorDataset, random_split
 
-from trainyard.training.evaluate import evaluate
 from trainyard.training.launch import train
 
 
@@ -67,7 +66,7 @@ def test_a_plain_data_module_has_one_split_whenever_it_is_read(tmp_path: Path) -
     """Its split is not seeded, and Lightning sets it up for the training, for the test and to evaluate it."""
     words = ["trainer.max_epochs=1", "hardware=cpu", f"run.dir={tmp_path}/run", f"run.root={tmp_path}"]
     run = train(["data=xor", "data._target_=test_own.UnseededSplit", "model=mlp", *words])
-    assert evaluate(run) == pytest.approx(run.summary["test"])
+    assert run.evaluate() == pytest.approx(run.summary["test"])
     assert "UnseededSplit is not a DataModule of Trainyard: resume" in (run.path / "run.log").read_text()
 
 

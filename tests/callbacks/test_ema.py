@@ -14,7 +14,6 @@ from trainyard.config.compose import compose
 from trainyard.config.instantiate import instantiate, instantiate_task
 from trainyard.config.resolve import resolve
 from trainyard.loggers.metrics_lines import read_metrics
-from trainyard.training.evaluate import evaluate
 from trainyard.training.factory import make_trainer
 
 DECAY = 0.8
@@ -30,8 +29,8 @@ def weights(run: trainyard.Run, key: str) -> dict[str, Tensor]:
 def test_evaluating_a_run_gives_its_own_scores(short: list[str]) -> None:
     whole = [word for word in short if "limit_" not in word]
     run = trainyard.train([*whole, *SHAPES, *RESNET, *AVERAGED])
-    assert evaluate(run, "test") == pytest.approx(run.summary["test"])
-    assert evaluate(run, "val") == pytest.approx(run.summary["best"])
+    assert run.evaluate("test") == pytest.approx(run.summary["test"])
+    assert run.evaluate("val") == pytest.approx(run.summary["best"])
     raw = weights(run, "current_model_state")
     averaged = weights(run, "state_dict")
     assert not torch.equal(raw["net.head.weight"], averaged["net.head.weight"])
@@ -70,7 +69,7 @@ def test_training_continues_from_the_raw_weights(short: list[str]) -> None:
 
 def test_a_run_that_ends_before_its_first_validation_keeps_the_average(short: list[str]) -> None:
     run = trainyard.train([*short, *SHAPES, *RESNET, *AVERAGED, "trainer.max_steps=1"])
-    assert evaluate(run, "val") == pytest.approx(run.summary["best"])
+    assert run.evaluate("val") == pytest.approx(run.summary["best"])
 
 
 def test_the_average_is_kept_on_the_device_of_the_training_to_which_the_module_moves_later() -> None:

@@ -71,7 +71,7 @@ sys.exit("torch" in sys.modules)
         (["plot", "activation"], "trainyard plot: activation is unknown. Did you mean activations?"),
         (["plot"], "trainyard plot: the following arguments are required: FIGURE; see trainyard plot --help"),
         (["evaluate"], "trainyard evaluate: the following arguments are required: RUN; see"),
-        (["evaluate", "x", "y"], "trainyard evaluate scores one run, and y is not a key=value"),
+        (["evaluate", "x", "y"], "this command takes one run, and y is not a key=value"),
         (["evaluate", "x", "--splt", "val"], "trainyard: unrecognized arguments: --splt"),
         (["evaluate", "x", "--split", "val", "a.b=1", "--foo"], "trainyard: unrecognized arguments: --foo; see"),
         (["report", "x", "a=b", "--nto", "c"], "trainyard: unrecognized arguments: --nto"),

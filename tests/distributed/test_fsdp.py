@@ -19,7 +19,6 @@ import trainyard
 from trainyard.durability.point_files import newest_intact, resume_points
 from trainyard.durability.sharded_points import delete_orphans
 from trainyard.errors import UserError
-from trainyard.training.evaluate import evaluate
 from trainyard.trust.checkpoint_files import load_checkpoint
 
 FSDP = "hardware.strategy=fsdp"
@@ -180,7 +179,7 @@ def test_its_weights_are_used_as_those_of_any_run(tmp_path: Path) -> None:
     words = [*VARIANTS["causal language model"], *STEPS]
     together([*words, f"run.dir={tmp_path}/run", FSDP], tmp_path)
     run = trainyard.load(tmp_path / "run")
-    assert evaluate(run) == pytest.approx(run.summary["test"], rel=1e-6)
+    assert run.evaluate() == pytest.approx(run.summary["test"], rel=1e-6)
     assert run.summary["parameters"] == sum(p.numel() for p in run.task().net.parameters())
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
     weights = trainyard.load(last).task().state_dict()

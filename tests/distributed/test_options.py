@@ -12,7 +12,6 @@ import trainyard
 from trainyard.errors import UserError
 from trainyard.loggers.metrics_lines import read_metrics
 from trainyard.models.mlp import MLP
-from trainyard.training.evaluate import evaluate
 
 STEPS = ["hardware=cpu", "hardware.threads=1", "trainer.max_epochs=2", "trainer.log_every_n_steps=1",
          "callbacks.progress_bar=null"]  # fmt: skip
@@ -69,7 +68,7 @@ def test_a_run_of_several_processes_is_opened_by_one(tmp_path: Path) -> None:
     run = trainyard.Run(tmp_path / "run")
     assert run.cfg.hardware.devices == 2
     assert run.predict(torch.zeros(2, *run.cfg.data.shape, dtype=torch.uint8)).shape == (2, 10)
-    scores = evaluate(run)
+    scores = run.evaluate()
     assert scores["test/loss"] == pytest.approx(run.summary["test"]["test/loss"], abs=1e-6)
 
 

@@ -10,7 +10,6 @@ import trainyard
 from trainyard.config_keys import upgrade
 from trainyard.errors import UserError
 from trainyard.sweep.study import upgrade_config
-from trainyard.training.evaluate import evaluate
 from trainyard.trust.signature import SIGNATURE, SIGNATURE_0_1, SIGNED_FILES, read_signed, sign
 
 STORED = Path(__file__).parent / "version_0_1"  # python train.py data=xor model=mlp 'model.widths=[4]' ..., at 958ecf2
@@ -30,14 +29,14 @@ def earlier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_it_is_this_users_own_and_is_scored(earlier: Path) -> None:
     run = trainyard.Run(earlier)
     assert not run.is_foreign and run.cfg.task.backbone_lr_scale == 1.0 and "base_lr" not in run.cfg.task
-    assert evaluate(run) == pytest.approx(run.summary["test"], abs=1e-4)
+    assert run.evaluate() == pytest.approx(run.summary["test"], abs=1e-4)
     assert run.predict(torch.tensor([[0.0, 1.0]])).shape == (1, 2)
 
 
 def test_it_is_scored_as_someone_elses_too() -> None:
     run = trainyard.Run(STORED)
     assert read_signed(STORED) is None and run.is_foreign
-    assert evaluate(run) == pytest.approx(run.summary["test"], abs=1e-4)
+    assert run.evaluate() == pytest.approx(run.summary["test"], abs=1e-4)
 
 
 def test_it_continues_and_ends_as_a_run_of_today(earlier: Path, tmp_path: Path) -> None:
@@ -103,7 +102,7 @@ def test_a_class_of_ones_own_keeps_an_argument_of_a_renamed_key(
     monkeypatch.syspath_prepend(tmp_path)
     words = [*short, "model=mlp", "data=mem", "scheduler=constant", "run.dir=here"]
     run = trainyard.train(words)
-    assert evaluate(trainyard.Run("here")) == pytest.approx(run.summary["test"])
+    assert trainyard.Run("here").evaluate() == pytest.approx(run.summary["test"])
     assert trainyard.train(words).summary == run.summary  # the same command: it is finished
     assert trainyard.train(["resume=here", "trainer.max_epochs=3"]).summary["epochs"] == 3
 

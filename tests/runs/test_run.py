@@ -17,7 +17,6 @@ from trainyard.errors import UserError
 from trainyard.loggers.metrics_lines import read_metrics
 from trainyard.machine import ACCELERATORS
 from trainyard.runs.provenance import changes
-from trainyard.training.evaluate import evaluate
 
 WORDS = ["model=mlp", "data=shapes", "data.size=200", "data.test_size=100"]
 
@@ -91,8 +90,8 @@ def test_the_best_weights_are_tested_not_the_last(short: list[str]) -> None:
 def test_evaluate_finds_the_scores_of_the_summary_again(short: list[str]) -> None:
     whole = [word for word in short if "limit_" not in word]
     run = trainyard.train([*whole, *WORDS])
-    assert evaluate(run, "test") == pytest.approx(run.summary["test"])
-    assert evaluate(run, "val") == pytest.approx(run.summary["best"])
+    assert run.evaluate("test") == pytest.approx(run.summary["test"])
+    assert run.evaluate("val") == pytest.approx(run.summary["best"])
 
 
 def test_predict_gives_probabilities(run: trainyard.Run, short: list[str]) -> None:
@@ -142,7 +141,7 @@ def test_last_is_the_last_epoch_even_without_a_validation(short: list[str]) -> N
 def test_a_training_that_ends_before_its_first_validation_is_validated(short: list[str]) -> None:
     run = trainyard.train([*short, *WORDS, "trainer.max_steps=1"])
     assert run.summary["score"] is not None and run.summary["steps"] == 1
-    assert evaluate(run, "val").keys() == run.summary["best"].keys()
+    assert run.evaluate("val").keys() == run.summary["best"].keys()
 
 
 def test_a_training_without_lr_in_its_config_has_a_row_of_hparams(short: list[str]) -> None:
@@ -247,7 +246,7 @@ def test_the_first_logger_is_the_one_that_other_callbacks_use(short: list[str], 
 def test_an_accelerator_that_is_asked_for_is_used_or_refused(run: trainyard.Run) -> None:
     absent = next(name for name, is_here in ACCELERATORS.items() if not is_here())
     with pytest.raises(UserError, match=f"hardware.accelerator={absent} needs"):
-        evaluate(trainyard.Run(run.path, [f"hardware.accelerator={absent}"]), "val")
+        trainyard.Run(run.path, [f"hardware.accelerator={absent}"]).evaluate("val")
 
 
 def test_the_package_shows_its_names(run: trainyard.Run) -> None:
@@ -286,5 +285,5 @@ def test_a_run_in_double_precision_is_evaluated_and_predicts_in_it(short: list[s
     whole = [word for word in short if "limit_" not in word]
     run = trainyard.train([*whole, *WORDS, "model.widths=[8]", "hardware.precision=64-true"])
     assert next(run.task().net.parameters()).dtype == torch.float64
-    assert evaluate(run, "test") == pytest.approx(run.summary["test"], abs=1e-12)
+    assert run.evaluate("test") == pytest.approx(run.summary["test"], abs=1e-12)
     assert run.predict(torch.zeros(2, 3, 32, 32, dtype=torch.uint8)).dtype == torch.float64

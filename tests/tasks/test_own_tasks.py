@@ -14,7 +14,6 @@ import trainyard
 from trainyard.data.base import DataModule, Samples
 from trainyard.errors import UserError
 from trainyard.tasks.base import Scored, Task
-from trainyard.training.evaluate import evaluate
 
 
 class Points(DataModule):
@@ -65,7 +64,7 @@ def test_a_regression_is_validated_and_predicts_numbers(tmp_path: Path) -> None:
         [*WORDS, f"run.dir={tmp_path}/run", "task._target_=test_own_tasks.Regression", "monitor=val/mae", "mode=min"]
     )
     assert run.summary["best_epoch"] is not None and run.summary["best"]["val/mae"] < 0.3
-    assert evaluate(run) == pytest.approx(run.summary["test"])
+    assert run.evaluate() == pytest.approx(run.summary["test"])
     predicted = run.predict(POINTS.double().numpy())
     assert predicted.shape == (3, 1)
     torch.testing.assert_close(predicted.squeeze(1), POINTS.sum(dim=1), atol=0.5, rtol=0)

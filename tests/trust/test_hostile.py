@@ -22,7 +22,6 @@ from trainyard.config.resolve import resolve
 from trainyard.errors import UserError
 from trainyard.report.runs import find_runs
 from trainyard.runs.run import Run
-from trainyard.training.evaluate import evaluate
 from trainyard.trust.checkpoint_files import check_same_weights
 from trainyard.trust.signature import SIGNATURE, SIGNED_FILES, read_signed, sign
 
@@ -47,7 +46,7 @@ def test_the_docs_say_how_many_there_are() -> None:
 def test_is_refused_with_a_sentence_and_does_not_run(payload, foreign: Path) -> None:
     payload(foreign)
     with pytest.raises(UserError) as caught:
-        evaluate(Run(foreign), "val")
+        Run(foreign).evaluate("val")
     text = str(caught.value)
     assert str(foreign) in text and len(text) < 900
     assert all(letter.isprintable() or letter == "\n" for letter in text)
@@ -56,7 +55,7 @@ def test_is_refused_with_a_sentence_and_does_not_run(payload, foreign: Path) -> 
 
 def test_a_good_one_is_scored(foreign: Path, run: trainyard.Run) -> None:
     assert Run(foreign).is_foreign and not run.is_foreign
-    assert evaluate(Run(foreign), "val") == evaluate(run, "val")
+    assert Run(foreign).evaluate("val") == run.evaluate("val")
 
 
 @pytest.mark.parametrize("name", ["torch.save", "shutil.copy", "Path.write_text", "through our module"])
@@ -72,7 +71,7 @@ def test_what_is_not_part_of_a_network_is_not_even_looked_at(foreign: Path) -> N
     for key in ("callbacks.curves", "logger.tensorboard", "trainer.profiler", "trainer.plugins", "hardware.launch"):
         config(key, SYSTEM)(foreign)
     config("trainer.default_root_dir", "/nowhere")(foreign)
-    assert evaluate(Run(foreign), "val")["val/accuracy"] > 0
+    assert Run(foreign).evaluate("val")["val/accuracy"] > 0
     assert not (foreign / "canary").exists()
 
 
@@ -91,7 +90,7 @@ def test_modules_and_entry_points_beside_the_run_are_not_looked_at(foreign: Path
         "[lightning.pytorch.callbacks_factory]\nx = evil_callback:make\n"
     )
     (foreign / "evil_callback.py").write_text(f"open({str(foreign / 'canary')!r}, 'w')\ndef make(): return []\n")
-    assert evaluate(Run(foreign), "val")["val/accuracy"] > 0
+    assert Run(foreign).evaluate("val")["val/accuracy"] > 0
     assert not (foreign / "canary").exists()
 
 

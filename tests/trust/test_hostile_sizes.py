@@ -12,7 +12,6 @@ from trainyard.errors import UserError
 from trainyard.loggers.metrics_lines import read_metrics
 from trainyard.report.runs import MAX_METRICS, find_runs
 from trainyard.runs.run import Run
-from trainyard.training.evaluate import evaluate
 from trainyard.trust.signature import SIGNATURE
 
 ESCAPE = "\x1b]0;owned\x07\x1b[2J"
@@ -52,7 +51,7 @@ def test_a_trusted_run_with_an_alias_is_not_continued(foreign: Path) -> None:
 def test_a_checkpoint_is_no_larger_than_its_network_makes_it(foreign: Path) -> None:
     make_sparse(foreign / "checkpoints" / "best.ckpt", 12 << 30)
     with pytest.raises(UserError, match=r"best.ckpt has 12,884,901,888 bytes, and this network's checkpoint at most"):
-        evaluate(Run(foreign), "val")
+        Run(foreign).evaluate("val")
     with pytest.raises(UserError, match=r"best.ckpt has 12,884,901,888 bytes"):
         trainyard.train(["model=mlp", "data=shapes", f"pretrained={foreign}", "check=true"])
 
@@ -95,7 +94,7 @@ def test_nothing_that_a_terminal_obeys_is_printed(
     shutil.copytree(path, unfinished)
     (unfinished / "summary.json").unlink()
     run_command(["report", str(path), str(unfinished), "--csv", str(tmp_path / "t.csv")])
-    evaluate(Run(path), "val")
+    Run(path).evaluate("val")
     shown = capsys.readouterr()
     assert "\x1b" not in shown.out + shown.err + (tmp_path / "t.csv").read_text()
     with pytest.raises(SystemExit) as ended, trainyard.errors.exit_on_error(debug=False):

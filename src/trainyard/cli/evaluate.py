@@ -3,9 +3,7 @@
 import argparse
 from typing import Any
 
-from trainyard.cli.parser import RUN_HELP, examples
-from trainyard.errors import UserError
-from trainyard.training.memory_limit import check_memory_limit
+from trainyard.cli.parser import add_run, examples, open_run
 
 
 def add_parser(commands: Any) -> None:
@@ -20,13 +18,8 @@ def add_parser(commands: Any) -> None:
             "trainyard evaluate outputs/imdb_gru/... data.root=/data --split val",
         ),
     )
-    parser.add_argument("path", metavar="RUN", help=RUN_HELP)
-    parser.add_argument(
-        "overrides", nargs="*", default=[], metavar="key=value", help="changes to the run's config: data.root=..."
-    )
+    add_run(parser)
     parser.add_argument("--split", choices=("test", "val"), default="test", help="default: test")
-    parser.add_argument("--config-dir", help="your conf folder; modules next to it can be imported")
-    parser.add_argument("--trust", action="store_true", help="run the code that someone else's run names")
     parser.set_defaults(run=run)
 
 
@@ -34,19 +27,10 @@ def run(options: argparse.Namespace) -> None:
     """Print each score on a line."""
     import logging
 
-    if wrong := [word for word in options.overrides if "=" not in word]:
-        raise UserError(f"trainyard evaluate scores one run, and {wrong[0]} is not a key=value")
-    check_memory_limit()
-    from trainyard.config.user_conf import set_user_conf
-    from trainyard.logs import log_to_console
-    from trainyard.runs.load import load
+    run = open_run(options)
     from trainyard.runs.summary import limits
-    from trainyard.training.evaluate import evaluate
 
-    set_user_conf(options.config_dir)
-    log_to_console()
-    run = load(options.path, options.overrides, options.trust)
-    scores = evaluate(run, options.split)
+    scores = run.evaluate(options.split)
     if part := limits(run.cfg).get(options.split):
         logging.getLogger(__name__).info("on a part of the %s split: %s", options.split, part)
     for name, value in scores.items():

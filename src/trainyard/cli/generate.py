@@ -5,7 +5,7 @@ from typing import Any
 
 from trainyard.cli.parser import RUN_HELP, examples
 from trainyard.errors import without_control
-from trainyard.training.memory_limit import check_memory_limit
+from trainyard.hardware.memory_limit import check_memory_limit
 
 
 def add_parser(commands: Any) -> None:

@@ -2,9 +2,13 @@
 
 import argparse
 import re
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from trainyard.errors import UserError, did_you_mean
+from trainyard.hardware.memory_limit import check_memory_limit
+
+if TYPE_CHECKING:
+    from trainyard.runs.run import Run
 
 RUN_HELP = "a run directory, outputs/..., its checkpoints/best.ckpt or last.ckpt, or latest (below outputs/)"
 
@@ -23,6 +27,30 @@ class Parser(argparse.ArgumentParser):
         known = re.findall(r"[\w-]+", choice[2])
         hint = did_you_mean(choice[1], known)
         raise UserError(f"{self.prog}: {choice[1]} is unknown.{hint} Choose one of {', '.join(known)}.")
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of a command that takes a run, for `open_run`."""
+    parser.add_argument("path", metavar="RUN", help=RUN_HELP)
+    parser.add_argument(
+        "overrides", nargs="*", default=[], metavar="key=value", help="changes to the run's config: data.root=..."
+    )
+    parser.add_argument("--config-dir", help="your conf folder; modules next to it can be imported")
+    parser.add_argument("--trust", action="store_true", help="run the code that someone else's run names")
+
+
+def open_run(options: argparse.Namespace) -> "Run":
+    """The run of the options; messages go to the console from now on."""
+    if wrong := [word for word in options.overrides if "=" not in word]:
+        raise UserError(f"this command takes one run, and {wrong[0]} is not a key=value")
+    check_memory_limit()
+    from trainyard.config.user_conf import set_user_conf
+    from trainyard.logs import log_to_console
+    from trainyard.runs.load import load
+
+    set_user_conf(options.config_dir)
+    log_to_console()
+    return load(options.path, options.overrides, options.trust)
 
 
 def examples(*lines: str) -> str:

@@ -1,111 +1,30 @@
-"""A finished run, opened for reading. Every command but train starts from one."""
+"""What a finished run is good for: each command that takes a run is a method here, of the same name."""
 
-import json
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-import torch
 from lightning import LightningDataModule
-from omegaconf import DictConfig
 from torch import Tensor
 
-from trainyard.config.instantiate import instantiate, instantiate_task
-from trainyard.config.override_types import with_overrides
-from trainyard.config.user_conf import add_user_modules
-from trainyard.config.validate import check_context_length
-from trainyard.data.base import seed_setup
-from trainyard.data.text import Text
-from trainyard.errors import UserError, printable, short_traceback
-from trainyard.files import read_small
+from trainyard.config.validate import check_hardware
+from trainyard.errors import UserError, short_traceback
+from trainyard.evaluation.evaluate import evaluate
+from trainyard.hardware.settings import choose_accelerator, configure_torch
 from trainyard.inference.generate import generate_texts
 from trainyard.inference.predict import predict
-from trainyard.runs.directory import RESOLVED, SUMMARY, TOKENIZER
+from trainyard.runs.opened import OpenedRun
 from trainyard.tasks.base import Task
-from trainyard.trust.allowlist import restrict
-from trainyard.trust.checkpoint_files import check_same_weights, load_checkpoint, plain_tensors, size_limit
-from trainyard.trust.safe_yaml import read_config
-from trainyard.trust.signature import read_signed
+from trainyard.trust.allowlist import LIMITS
 
 
-class Run:
+class Run(OpenedRun):
     """A training run, opened for reading; `overrides` (key=value) change its config, as data.root=... elsewhere.
 
     One that someone else made, or changed, is read as data: what its config names must be Trainyard's or torch's own
     classes, unless `trust`.
     """
-
-    def __init__(self, path: str | Path, overrides: Sequence[str] = (), trust: bool = False) -> None:
-        self.path, self.overrides = Path(path), list(overrides)
-        self.checkpoint = "best"  # whose weights are used
-        if not (self.path / RESOLVED).is_file():
-            raise UserError(f"{self.path} is not a run: it has no {RESOLVED}")
-        self._signed = read_signed(self.path)  # read once: what was checked is what is used
-        self.is_foreign = not trust and self._signed is None
-        if not self.is_foreign or os.environ.get("TRAINYARD_PACKAGES"):
-            add_user_modules()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self.path)!r})"
-
-    @cached_property
-    def cfg(self) -> DictConfig:
-        """The resolved config."""
-        config = read_config(self.path / RESOLVED, (self._signed or {}).get(RESOLVED))
-        cfg = DictConfig(restrict(config, self.path) if self.is_foreign else config)
-        return with_overrides(cfg, self.overrides, f"{self.path}: ")
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """Best and test scores, time, speed. UserError if the run did not get that far."""
-        file = self.path / SUMMARY
-        if not file.is_file():
-            raise UserError(f"{self.path} has no {SUMMARY}: it did not finish")
-        try:
-            return json.loads(read_small(file))
-        except (OSError, ValueError, RecursionError) as error:
-            raise UserError(f"{file} cannot be read: {error}") from error
-
-    def data(self) -> LightningDataModule:
-        """The data module of the run, nothing loaded yet."""
-        data = seed_setup(instantiate(self.cfg.data, "data"))
-        if isinstance(data, Text):
-            data.tokenizer_file = self.path / TOKENIZER
-        return data
-
-    def task(self, checkpoint: str = "") -> Task:
-        """The task with trained weights (of the best epoch; "last": of the end), in evaluation mode."""
-        checkpoint = checkpoint or self.checkpoint
-        file = self.path / "checkpoints" / f"{checkpoint}.ckpt"
-        if not file.is_file():
-            raise UserError(f"{self.path} has no checkpoints/{checkpoint}.ckpt")
-        with self.explain_errors():
-            check_context_length(self.cfg)
-            with torch.device("meta"):  # before its weights, or its config, take more memory than they should
-                outline = instantiate_task(self.cfg) if self.is_foreign else None
-            most = size_limit(outline) if outline else None
-            weights = plain_tensors(load_checkpoint(file, most).get("state_dict"), file)
-            if outline:
-                check_same_weights(outline, weights, file)
-            task = instantiate_task(self.cfg)
-            check_same_weights(task, weights, file)
-            task.load_state_dict(weights)
-            return task.eval()
-
-    @contextmanager
-    def explain_errors(self) -> Iterator[None]:
-        """Turn any error of someone else's run into a UserError."""
-        try:
-            yield
-        except Exception as error:
-            if not self.is_foreign or (str(self.path) in str(error) and isinstance(error, UserError)):
-                raise
-            kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-            text = f"{kind}{printable(error, 300)}"
-            raise UserError(f"{self.path} was not made by you, and its config cannot be used ({text})") from error
 
     @cached_property
     def _predictor(self) -> tuple[Task, LightningDataModule]:
@@ -129,6 +48,18 @@ class Run:
         task, data = self._predictor
         with self._name_in_errors():
             return generate_texts(task.net, data, prompt, max_new_tokens, count, seed, **sampling)  # pyright: ignore
+
+    @short_traceback
+    def evaluate(self, split: str = "test") -> dict[str, float]:
+        """The scores of the weights on `split` (test or val), by the names that they are logged by."""
+        with self.explain_errors():
+            hardware = self.cfg.hardware
+            asked = any(word.startswith("hardware.accelerator=") for word in self.overrides)
+            hardware.accelerator = choose_accelerator(hardware.accelerator if asked else "auto")
+            check_hardware(hardware)
+            configure_torch(hardware)
+            limits = {key: self.cfg.trainer.get(key) for key in LIMITS}
+            return evaluate(self.task(), self.data(), hardware, limits, split)
 
     @contextmanager
     def _name_in_errors(self) -> Iterator[None]:

@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from trainyard.config_keys import RENAMED
 from trainyard.durability.signals import Stopped, exit_on_signal
 from trainyard.errors import UserError, describe_error
+from trainyard.hardware.memory_limit import check_memory_limit
 from trainyard.logs import log_to_console
 from trainyard.report.groups import group_runs
 from trainyard.report.runs import find_runs
@@ -34,7 +35,6 @@ from trainyard.sweep.study import open_study
 from trainyard.sweep.trial_queue import TrialQueue, best_trial, counted_trials, enqueue_baseline
 from trainyard.sweep.trial_run import TrialRuns
 from trainyard.training.launch import hydra_trial
-from trainyard.training.memory_limit import check_memory_limit
 
 log = logging.getLogger(__name__)
 

@@ -24,10 +24,10 @@ from trainyard.durability.resume_points import ResumePoints
 from trainyard.durability.resumed_epoch import ResumedEpoch
 from trainyard.durability.seeding import SeedEachBatch
 from trainyard.errors import UserError
+from trainyard.hardware.settings import prepare_network
 from trainyard.loggers.metrics_file import MetricsFile
 from trainyard.tasks.base import Task
 from trainyard.training.devices import process_count
-from trainyard.training.hardware import prepare_network
 from trainyard.training.job import Job
 from trainyard.training.pretrained import load_pretrained
 

@@ -12,10 +12,10 @@ from trainyard.config.override_types import check_override_types
 from trainyard.config.resolve import resolve
 from trainyard.config.validate import validate
 from trainyard.distributed.ranks import Ranks
+from trainyard.hardware.settings import resolve_auto
 from trainyard.runs.directory import RESOLVED, name_run
 from trainyard.runs.resume import check_links, load_stored_config
 from trainyard.training.devices import resolve_devices
-from trainyard.training.hardware import resolve_auto
 from trainyard.training.sharding import check_sharding
 from trainyard.trust.safe_yaml import read_config
 

@@ -13,8 +13,8 @@ from trainyard.config.multirun import is_elsewhere
 from trainyard.distributed.ranks import is_follower
 from trainyard.durability.signals import exit_on_signal
 from trainyard.errors import UserError, exit_on_error, short_traceback, train_command
+from trainyard.hardware.memory_limit import check_memory_limit
 from trainyard.logs import log_to_console, silence
-from trainyard.training.memory_limit import check_memory_limit
 
 if TYPE_CHECKING:
     from trainyard.runs.run import Run

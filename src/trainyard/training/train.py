@@ -23,6 +23,7 @@ from trainyard.durability.point_files import first_step_to_log, newest_intact
 from trainyard.durability.resume_points import ResumePoints
 from trainyard.durability.run_lock import RunLock, write_status
 from trainyard.files import remove_parts, unshare, write_durably
+from trainyard.hardware.settings import configure_torch, describe
 from trainyard.loggers.metrics_lines import read_metrics, truncate_metrics
 from trainyard.logs import log_to_file
 from trainyard.runs.directory import RESOLVED, TOKENIZER, create, write_config
@@ -36,7 +37,6 @@ from trainyard.training.devices import process_count
 from trainyard.training.dry_run import dry_run
 from trainyard.training.factory import make_run_trainer, make_task_and_data, make_trainer
 from trainyard.training.fitting import report_crashes, train_and_test
-from trainyard.training.hardware import configure_torch, describe
 from trainyard.training.job import Job, prepare, write_job
 from trainyard.training.pretrained import check_tokenizer
 from trainyard.trust.safe_yaml import read_config

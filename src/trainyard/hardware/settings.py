@@ -9,10 +9,10 @@ from torch import nn
 
 from trainyard.cores import available_cores
 from trainyard.errors import UserError
+from trainyard.hardware.platform_quirks import check_channels_last_convolutions, keep_freed_memory
 from trainyard.machine import ACCELERATORS, cpu_name, device_name, has_bf16_instructions
 from trainyard.models.layers.checkpointing import checkpoint_blocks
 from trainyard.models.layers.synced_batch_norm import synchronize_batch_norm
-from trainyard.training.platform_quirks import check_channels_last_convolutions, keep_freed_memory
 
 log = logging.getLogger(__name__)
 DEVICE_NAMES = {"gpu": "a CUDA GPU", "mps": "Apple's GPU"}

@@ -12,8 +12,8 @@ import trainyard
 from trainyard.config.compose import compose
 from trainyard.config.resolve import resolve
 from trainyard.errors import UserError
+from trainyard.hardware.settings import choose_accelerator, choose_precision, configure_torch, describe
 from trainyard.machine import BF16, has_bf16_instructions
-from trainyard.training.hardware import choose_accelerator, choose_precision, configure_torch, describe
 
 WORDS = ["model=mlp", "model.widths=[8]", "data=shapes", "data.size=200", "data.test_size=100"]
 
@@ -122,7 +122,7 @@ def test_freed_memory_is_kept() -> None:
     """The pages of a large tensor are not faulted in each time one is made."""
     program = """
 import resource, torch
-from trainyard.training.platform_quirks import keep_freed_memory
+from trainyard.hardware.platform_quirks import keep_freed_memory
 keep_freed_memory()
 for _ in range(10):  # until the heap has room for a tensor and its alignment
     torch.ones(16_000_000)
@@ -143,7 +143,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 def test_threads_sleep_soon_so_that_another_program_costs_little(given: dict[str, str], spins: str) -> None:
     unset = {key: value for key, value in os.environ.items() if key not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
     done = subprocess.run(
-        [sys.executable, "-c", "import trainyard.training.hardware"],
+        [sys.executable, "-c", "import trainyard.hardware.settings"],
         env=unset | {"OMP_DISPLAY_ENV": "verbose"} | given,
         capture_output=True,
         text=True,
