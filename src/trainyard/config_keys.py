@@ -28,7 +28,7 @@ KINDS = {  # keys, or with a dot at the end all keys below one; every other key 
         "resume", "trust", "debug", "check", "test", "run.", "hydra.", "logger", "logger.",
         "trainer.enable_progress_bar", "trainer.default_root_dir", "trainer.profiler",
         "callbacks.resume.", "callbacks.finite.", "callbacks.pruning.", "callbacks.progress_bar.",
-        "callbacks.epoch_lines.", "callbacks.throughput.",
+        "callbacks.epoch_lines.", "callbacks.throughput.", "callbacks.log_interval.", "callbacks.norms.",
     ),
 }  # fmt: skip
 PLACES = (".dirpath", ".folder", ".save_dir")  # ends of keys that name the run directory: BOOKKEEPING as well
@@ -48,6 +48,7 @@ MOVED = {  # targets in the configs of runs made before the modules were grouped
     "trainyard.reliability.finite.Finite": "trainyard.durability.non_finite.NonFiniteGuard",
     "trainyard.callbacks.samples.Samples": "trainyard.callbacks.generated_text.GeneratedText",
 }
+REMOVED = ("trainyard.callbacks.curves.Curves",)  # targets of callbacks that are gone
 _TRANSFORMERS = (
     "trainyard.models.bert.BERT", "trainyard.models.gpt.GPT", "trainyard.models.transformer.Transformer",
     "trainyard.models.vit.ViT",
@@ -125,6 +126,9 @@ def upgrade(config: Mapping[str, Any]) -> dict[str, Any]:
         return MOVED.get(node, node) if isinstance(node, str) else node
 
     upgraded = renamed(config)
+    if isinstance(callbacks := upgraded.get("callbacks"), dict):
+        gone = [name for name, node in callbacks.items() if isinstance(node, dict) and node.get("_target_") in REMOVED]
+        upgraded["callbacks"] = {name: None if name in gone else node for name, node in callbacks.items()}
     for key, (targets, value) in ADDED.items():
         group, _, name = key.rpartition(".")
         node = upgraded.get(group)

@@ -203,7 +203,7 @@ def test_generated_texts_are_those_of_one_process(tmp_path: Path) -> None:
 def texts(path: Path) -> list[tuple[str, int, bytes]]:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(str(next(path.rglob("events.out.tfevents.*")).parent)).Reload()
+    events = EventAccumulator(str(path)).Reload()
     tags = [tag for tag in sorted(events.Tags()["tensors"]) if "samples" in tag]
     return [(tag, each.step, each.tensor_proto.string_val[0]) for tag in tags for each in events.Tensors(tag)]
 

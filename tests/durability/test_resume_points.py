@@ -104,6 +104,6 @@ def test_a_run_killed_before_its_first_point_has_each_step_once_in_tensorboard(t
         file.write_text(file.read_text().replace("test_resume_points.Meddle", "lightning.Callback"))
     time.sleep(1.1)  # the name of TensorBoard's file has the second
     trainyard.train([f"resume={tmp_path}/here", "trust=true"])
-    events = EventAccumulator(str(tmp_path / "here")).Reload()
-    steps = [event.step for event in events.Scalars("train/loss")]
+    events = EventAccumulator(str(tmp_path / "here" / "train")).Reload()
+    steps = [event.step for event in events.Scalars("loss")]
     assert len(steps) == len(set(steps))

@@ -112,7 +112,8 @@ def test_the_hparams_of_trials_are_what_varies_and_their_real_scores(whole: Path
             {"model.widths", "optimizer.lr"} <= set(values) <= {"model.widths", "optimizer.lr", "model", "data", *FIXED}
         )
         assert values["optimizer.lr"].number_value == float(row["optimizer.lr"])
-        (score,) = [event.value for event in events.Scalars("best/val/accuracy")]
+        best = EventAccumulator(str(whole / row["run"] / "best")).Reload()
+        (score,) = [event.value for event in best.Scalars("accuracy")]
         assert row["state"] != "complete" or score == pytest.approx(float(row["val/accuracy"]))
 
 

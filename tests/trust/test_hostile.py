@@ -68,7 +68,7 @@ def test_trusted_it_runs(name: str, foreign: Path) -> None:
 
 
 def test_what_is_not_part_of_a_network_is_not_even_looked_at(foreign: Path) -> None:
-    for key in ("callbacks.curves", "logger.tensorboard", "trainer.profiler", "trainer.plugins", "hardware.launch"):
+    for key in ("callbacks.norms", "logger.tensorboard", "trainer.profiler", "trainer.plugins", "hardware.launch"):
         config(key, SYSTEM)(foreign)
     config("trainer.default_root_dir", "/nowhere")(foreign)
     assert Run(foreign).evaluate("val")["val/accuracy"] > 0

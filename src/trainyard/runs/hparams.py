@@ -4,25 +4,38 @@ from typing import Any
 
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from omegaconf import DictConfig, OmegaConf
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # pyright: ignore
 from torch.utils.tensorboard.summary import hparams as hparams_summaries
 
 from trainyard.config_keys import changes_numbers
+from trainyard.loggers.tensorboard import StageLogger
 
 
 def log_hparams(values: dict[str, Any], summary: dict[str, Any], loggers: list[Logger]) -> None:
     """Log the run's `values` with its final scores, the monitored score's columns first."""
-    best = {f"best/{name}": value for name, value in summary["best"].items() if value is not None}
+    best = {name.replace("val/", "best/", 1): value for name, value in summary["best"].items() if value is not None}
     scores = best | {name: value for name, value in summary["test"].items() if value is not None}
     monitored = summary["monitor"].rpartition("/")[2]
     scores = dict(sorted(scores.items(), key=lambda item: not item[0].endswith(f"/{monitored}")))
     for logger in loggers:
         if isinstance(logger, TensorBoardLogger):
-            writer = logger.experiment
-            for part in hparams_summaries(values, scores):  # writer.add_hparams would start a run of its own
-                writer._get_file_writer().add_summary(part)
-            for name, value in best.items():  # the test scores are there already
-                writer.add_scalar(name, value, summary["steps"])
-            writer.flush()
+            logger.log_metrics(best, summary["steps"])  # the test scores are there already
+            columns, *row = hparams_summaries(values, scores)  # writer.add_hparams would start a run of its own
+            if isinstance(logger, StageLogger):
+                find_in_folders(columns)
+            for part in (columns, *row):
+                logger.experiment._get_file_writer().add_summary(part)
+            logger.save()
+
+
+def find_in_folders(columns: Any) -> None:
+    """Let TensorBoard look for the score `best/loss` under the name `loss` of the run `best`, as it is written."""
+    plugin = columns.value[0].metadata.plugin_data
+    content = HParamsPluginData.FromString(plugin.content)
+    for score in content.experiment.metric_infos:
+        score.display_name = score.name.tag
+        score.name.group, _, score.name.tag = score.name.tag.partition("/")
+    plugin.content = content.SerializeToString()
 
 
 def hyperparameters(cfg: DictConfig, choices: dict[str, str], overrides: list[str]) -> dict[str, Any]:
@@ -31,10 +44,13 @@ def hyperparameters(cfg: DictConfig, choices: dict[str, str], overrides: list[st
     In a sweep, whose table contains its trials alone, what was overridden is enough.
     """
     is_trial = choices.get("sweep") not in (None, "null")
-    values: dict[str, Any] = {group: choices[group] for group in ("model", "data", "optimizer", "scheduler")}
-    values |= {
+    values: dict[str, Any] = {  # TensorBoard shows the first five columns, and the others on demand
+        "model": choices["model"],
         "lr": OmegaConf.select(cfg, "optimizer.lr"),
+        "data": choices["data"],
+        "optimizer": choices["optimizer"],
         "batch_size": OmegaConf.select(cfg, "data.batch_size"),
+        "scheduler": choices["scheduler"],
         "max_epochs": cfg.trainer.max_epochs,
         "precision": cfg.hardware.precision,
         "seed": cfg.seed,

@@ -111,10 +111,17 @@ class Task(LightningModule):
         """The weight of the step's first batch, so that the losses stay near 1 (of 0, where it has no target, 1)."""
         return max(1, self.weights[0])
 
+    @property
+    def gradient_factor(self) -> float:
+        """What turns the gradients of the step's accumulated losses into that of the mean over all samples."""
+        if not self.weights:
+            return 1.0
+        return self.trainer.accumulate_grad_batches * self.weight_unit / max(1, sum(self.weights))
+
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         if not self.weights:
             return
-        factor = self.trainer.accumulate_grad_batches * self.weight_unit / max(1, sum(self.weights))
+        factor = self.gradient_factor
         self.weights.clear()
         for group in optimizer.param_groups:
             for parameter in group["params"]:

@@ -32,6 +32,7 @@ from trainyard.training.job import Job
 from trainyard.training.pretrained import load_pretrained
 
 log = logging.getLogger(__name__)
+PURGING = (".TensorBoardLogger", ".StageLogger")  # loggers that can drop what was logged from a step on
 TUNER = (
     "{} trains and changes the config before the run begins, so that the run could not be repeated or resumed. Set "
     "data.batch_size=... (check=true shows the memory that it needs) and optimizer.lr=... (-m sweep=search "
@@ -64,7 +65,7 @@ def make_run_trainer(job: Job, task: Task, first_step: int | None, ranks: Ranks 
     rest = [callback for callback in callbacks if callback not in first]
     cfg = deepcopy(cfg)
     for node in (cfg.get("logger") or {}).values():
-        if first_step is not None and node is not None and str(node.get("_target_")).endswith(".TensorBoardLogger"):
+        if first_step is not None and node is not None and str(node.get("_target_")).endswith(PURGING):
             node["purge_step"] = first_step
     loggers = [*make_group(cfg, "logger"), MetricsFile(job.path)]  # the first is the one that other callbacks use
     if not any(isinstance(callback, ProgressBar) for callback in callbacks):
