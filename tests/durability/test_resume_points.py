@@ -105,5 +105,5 @@ def test_a_run_killed_before_its_first_point_has_each_step_once_in_tensorboard(t
     time.sleep(1.1)  # the name of TensorBoard's file has the second
     trainyard.train([f"resume={tmp_path}/here", "trust=true"])
     events = EventAccumulator(str(tmp_path / "here" / "train")).Reload()
-    steps = [event.step for event in events.Scalars("loss")]
+    steps = [event.step for event in events.Scalars("curves/loss")]
     assert len(steps) == len(set(steps))

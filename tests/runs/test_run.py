@@ -155,11 +155,11 @@ def test_tensorboard_shows_scalars_and_one_row_of_hparams_with_real_scores(run: 
     name = names[run.path.name]
     assert {"lr/matrices", "norm/gradient", "norm/weights"} <= set(events.Runs()[name]["scalars"])
     for stage in ("train", "val", "test", "best"):  # in one chart
-        assert {"loss", "accuracy"} <= set(events.Runs()[names[stage]]["scalars"])
-    (tested,) = events.Scalars(names["test"], "accuracy")
+        assert {"curves/loss", "curves/accuracy"} <= set(events.Runs()[names[stage]]["scalars"])
+    (tested,) = events.Scalars(names["test"], "curves/accuracy")
     assert tested.value == pytest.approx(run.summary["test"]["test/accuracy"])
-    assert len(events.Scalars(names["val"], "accuracy")) == run.summary["epochs"]
-    assert events.Scalars(names["best"], "accuracy")[0].value == pytest.approx(run.summary["score"])
+    assert len(events.Scalars(names["val"], "curves/accuracy")) == run.summary["epochs"]
+    assert events.Scalars(names["best"], "curves/accuracy")[0].value == pytest.approx(run.summary["score"])
     assert {"experiment", "session_start_info", "session_end_info"} <= {
         tag.rsplit("/", 1)[-1].strip("_") for tag in events.GetAccumulator(name).summary_metadata if "hparams" in tag
     }

@@ -113,7 +113,7 @@ def test_the_hparams_of_trials_are_what_varies_and_their_real_scores(whole: Path
         )
         assert values["optimizer.lr"].number_value == float(row["optimizer.lr"])
         best = EventAccumulator(str(whole / row["run"] / "best")).Reload()
-        (score,) = [event.value for event in best.Scalars("accuracy")]
+        (score,) = [event.value for event in best.Scalars("curves/accuracy")]
         assert row["state"] != "complete" or score == pytest.approx(float(row["val/accuracy"]))
 
 

@@ -4,7 +4,6 @@ from lightning import Callback, LightningModule, Trainer
 
 from trainyard.tasks.run_length import total_steps
 
-
 LEAST = 20  # steps
 
 

@@ -9,10 +9,11 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch.utils.tensorboard import SummaryWriter
 
 STAGES = ("train", "val", "test", "best")
+CHARTS = "curves"  # the group of their charts: by its name the first one
 
 
 class StageLogger(TensorBoardLogger):
-    """Logs `train/loss`, `val/loss` and `test/loss` as `loss` of three runs, the folders train, val and test of a run.
+    """Logs `train/loss`, `val/loss` and `test/loss` as `curves/loss` of three runs, in folders train, val and test.
 
     TensorBoard draws what has one name in one chart, with a color for each run. All else is in the run's own folder.
     """
@@ -29,7 +30,7 @@ class StageLogger(TensorBoardLogger):
             return self.experiment, name
         if stage not in self.writers:
             self.writers[stage] = SummaryWriter(str(Path(self.log_dir, stage)), purge_step=self.purge_step)
-        return self.writers[stage], tag
+        return self.writers[stage], f"{CHARTS}/{tag}"
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:

@@ -8,7 +8,12 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # pyr
 from torch.utils.tensorboard.summary import hparams as hparams_summaries
 
 from trainyard.config_keys import changes_numbers
-from trainyard.loggers.tensorboard import StageLogger
+from trainyard.loggers.tensorboard import CHARTS, StageLogger
+
+COLUMNS = {  # of every run, and their keys; TensorBoard shows the first five of all by name, the others on demand
+    "batch_size": "data.batch_size", "lr": "optimizer.lr", "precision": "hardware.precision", "seed": "seed",
+    "trainer.max_epochs": "trainer.max_epochs",
+}  # fmt: skip
 
 
 def log_hparams(values: dict[str, Any], summary: dict[str, Any], loggers: list[Logger]) -> None:
@@ -29,12 +34,13 @@ def log_hparams(values: dict[str, Any], summary: dict[str, Any], loggers: list[L
 
 
 def find_in_folders(columns: Any) -> None:
-    """Let TensorBoard look for the score `best/loss` under the name `loss` of the run `best`, as it is written."""
+    """Let TensorBoard look for the score `best/loss` where it is written: as `curves/loss` of the run `best`."""
     plugin = columns.value[0].metadata.plugin_data
     content = HParamsPluginData.FromString(plugin.content)
     for score in content.experiment.metric_infos:
         score.display_name = score.name.tag
-        score.name.group, _, score.name.tag = score.name.tag.partition("/")
+        score.name.group, _, name = score.name.tag.partition("/")
+        score.name.tag = f"{CHARTS}/{name}"
     plugin.content = content.SerializeToString()
 
 
@@ -44,21 +50,13 @@ def hyperparameters(cfg: DictConfig, choices: dict[str, str], overrides: list[st
     In a sweep, whose table contains its trials alone, what was overridden is enough.
     """
     is_trial = choices.get("sweep") not in (None, "null")
-    values: dict[str, Any] = {  # TensorBoard shows the first five columns, and the others on demand
-        "model": choices["model"],
-        "lr": OmegaConf.select(cfg, "optimizer.lr"),
-        "data": choices["data"],
-        "optimizer": choices["optimizer"],
-        "batch_size": OmegaConf.select(cfg, "data.batch_size"),
-        "scheduler": choices["scheduler"],
-        "max_epochs": cfg.trainer.max_epochs,
-        "precision": cfg.hardware.precision,
-        "seed": cfg.seed,
-    }
-    values = {} if is_trial else values
+    values: dict[str, Any] = {}
+    if not is_trial:
+        values |= {group: choices[group] for group in ("model", "data", "optimizer", "scheduler")}
+        values |= {name: OmegaConf.select(cfg, key) for name, key in COLUMNS.items()}
     for word in overrides:
         key = word.partition("=")[0].lstrip("+~")
-        if key not in choices and changes_numbers(key):
+        if key not in choices and changes_numbers(key) and (is_trial or key not in COLUMNS.values()):
             values[key] = OmegaConf.select(cfg, key)
         elif is_trial and key in choices and key not in ("experiment", "sweep"):
             values[key] = choices[key]
