@@ -18,6 +18,7 @@ from trainyard.models.resnet import ResNet
 NETWORKS = {
     "2d": lambda: nn.BatchNorm2d(5),
     "1d": lambda: nn.Sequential(nn.Linear(3 * 6 * 6, 7), nn.BatchNorm1d(7, momentum=None)),
+    "2d, fp64": lambda: nn.BatchNorm2d(5).double(),
     "no weights": lambda: nn.BatchNorm2d(5, affine=False, track_running_stats=False),
     "channels last": lambda: nn.BatchNorm2d(5).to(memory_format=torch.channels_last),  # pyright: ignore
     "resnet": lambda: ResNet([3, 6, 6], 5, [1, 1], width=4),
@@ -39,6 +40,8 @@ def make(name: str) -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
     batch = torch.randn(8, channels, 6, 6) * torch.arange(1, 9).view(8, 1, 1, 1) / 6 + 1  # not alike in both shares
     if name == "1d":
         batch = batch.flatten(1)
+    if name == "2d, fp64":
+        batch = batch.double()
     if name == "channels last":
         batch = batch.to(memory_format=torch.channels_last)
     with torch.no_grad():

@@ -95,9 +95,10 @@ def process_count() -> int:
 
 
 def sum_over_processes(local: Tensor) -> Tensor:
-    """The sum of a tensor over all processes, in place."""
-    dist.all_reduce(local)
-    return local
+    """The sum of a tensor over all processes."""
+    total = local.clone()
+    dist.all_reduce(total)
+    return total
 
 
 def along_channels(values: Tensor, x: Tensor) -> Tensor:
