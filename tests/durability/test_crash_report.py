@@ -1,16 +1,20 @@
 """What a user reads when memory or a data worker is gone."""
 
+import multiprocessing
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 import torch
 from test_signals import started
+from torch.utils.data import DataLoader
 
 import trainyard
 from trainyard.data.loading.workers import print_unless_main_ended
 from trainyard.durability.crash_report import write_crash_report
+from trainyard.durability.signals import kill_data_workers
 from trainyard.errors import causes
 from trainyard.models.mlp import MLP
 
@@ -49,6 +53,16 @@ def test_a_worker_is_silent_when_the_main_process_has_ended_and_at_no_other_time
     assert capsys.readouterr().err == ""
     print_unless_main_ended(ValueError, ValueError("mine"), None)
     assert "ValueError: mine" in capsys.readouterr().err
+
+
+def test_workers_that_are_killed_at_the_end_of_a_training_raise_no_error() -> None:
+    """(Not even a moment later, in whatever the process does then.)"""
+    batches = iter(DataLoader(range(1000), num_workers=2, multiprocessing_context="fork"))  # pyright: ignore
+    next(batches)
+    handler = signal.getsignal(signal.SIGCHLD)
+    kill_data_workers()
+    time.sleep(0.2)
+    assert not multiprocessing.active_children() and signal.getsignal(signal.SIGCHLD) is handler
 
 
 def test_a_data_worker_that_dies_is_reported_with_the_usual_fix(tmp_path: Path) -> None:

@@ -75,10 +75,21 @@ def _write(text: str) -> None:
 
 
 def kill_data_workers() -> None:
-    """Kill the data workers of a training that has ended: they ignore the signal with which Python would end them."""
-    for child in multiprocessing.active_children():
-        if child.daemon:
-            child.kill()
+    """Kill the data workers of a training that has ended: they ignore the signal with which Python would end them.
+
+    Meanwhile torch's handler is away, which would raise an error that a worker was killed, in the middle of reporting
+    why the training has ended.
+    """
+    number, handler = getattr(signal, "SIGCHLD", None), None
+    with suppress(ValueError, TypeError):  # another thread than the main one, or Windows
+        handler = signal.signal(number, signal.SIG_DFL)  # pyright: ignore
+    workers = [child for child in multiprocessing.active_children() if child.daemon]
+    for worker in workers:
+        worker.kill()
+    for worker in workers:
+        worker.join(1)
+    if handler is not None:
+        signal.signal(number, handler)  # pyright: ignore
 
 
 class StopSignal:
