@@ -213,6 +213,7 @@ REFUSED = {
     "an average": ([*GPT, "callbacks=ema"], "averages whole weights"),
     "swa": ([*GPT, VARIANTS["swa"][-1]], "averages whole weights"),
     "precision": ([*GPT, "hardware.precision=64-true"], "hardware.precision=64-true; use one of 32-true"),
+    "memory format": ([*GPT, "hardware.memory_format=channels_last"], "channels_last; set it to contiguous"),
     "compile": ([*GPT, "hardware.compile=true"], "hardware.compile=true; set it to false"),
     "batch norm": ([*CASES["finetune"], "hardware.sync_batchnorm=false"], "set hardware.sync_batchnorm=true"),
     "hook": ([*GPT, "hardware.comm_hook=bf16"], "hardware.comm_hook=bf16 is for hardware=ddp"),

@@ -19,17 +19,7 @@ def check_sharding(cfg: DictConfig, choices: Mapping[str, str]) -> None:
 
     The network is built without memory for its weights.
     """
-    hardware = cfg.hardware
-    if hardware.precision not in PRECISIONS:
-        raise UserError(
-            f"hardware=fsdp does not train with hardware.precision={hardware.precision}; use one of "
-            f"{', '.join(PRECISIONS)}, or hardware=ddp"
-        )
-    if hardware.compile:
-        raise UserError("hardware=fsdp does not train with hardware.compile=true; set it to false, or use hardware=ddp")
-    for key in ("comm_hook", "find_unused_parameters"):
-        if hardware[key]:
-            raise UserError(f"hardware.{key}={hardware[key]} is for hardware=ddp; leave it out with hardware=fsdp")
+    check_switches(cfg.hardware)
     for name, node in (cfg.get("callbacks") or {}).items():
         kind = target_of(node) if node else None
         if isinstance(kind, type) and issubclass(kind, WeightAveraging | StochasticWeightAveraging):
@@ -47,8 +37,25 @@ def check_sharding(cfg: DictConfig, choices: Mapping[str, str]) -> None:
             f"hardware=fsdp divides the blocks of a network, and {type(net).__name__} has none (an attribute `blocks` "
             "names them); use hardware=ddp"
         )
-    if not hardware.sync_batchnorm and any(isinstance(module, _BatchNorm) for module in net.modules()):
+    if not cfg.hardware.sync_batchnorm and any(isinstance(module, _BatchNorm) for module in net.modules()):
         raise UserError(
             f"hardware=fsdp: the batch norm of {type(net).__name__} would have other statistics in each process; set "
             "hardware.sync_batchnorm=true, or use hardware=ddp"
         )
+
+
+def check_switches(hardware: DictConfig) -> None:
+    """Raise UserError for a value of the hardware group that does not fit sharded weights."""
+    if hardware.precision not in PRECISIONS:
+        raise UserError(
+            f"hardware=fsdp does not train with hardware.precision={hardware.precision}; use one of "
+            f"{', '.join(PRECISIONS)}, or hardware=ddp"
+        )
+    for key, value in (("compile", "false"), ("memory_format", "contiguous")):
+        if (there := str(hardware[key]).lower()) != value:
+            raise UserError(
+                f"hardware=fsdp does not train with hardware.{key}={there}; set it to {value}, or use hardware=ddp"
+            )
+    for key in ("comm_hook", "find_unused_parameters"):
+        if hardware[key]:
+            raise UserError(f"hardware.{key}={hardware[key]} is for hardware=ddp; leave it out with hardware=fsdp")
