@@ -90,6 +90,16 @@ def check_devices(cfg: DictConfig) -> None:
         if cfg.hardware[key] not in allowed:
             words = ", ".join("null" if each is None else each for each in allowed)
             raise UserError(f"hardware.{key}={cfg.hardware[key]} must be one of {words}")
+    if not is_timeout(cfg.hardware.timeout):
+        raise UserError(f"hardware.timeout={cfg.hardware.timeout} must be a number of seconds above 0")
+    restarts = cfg.hardware.max_restarts
+    if not isinstance(restarts, int) or restarts < 0:
+        raise UserError(f"hardware.max_restarts={restarts} must be an integer of at least 0")
+
+
+def is_timeout(seconds: Any) -> bool:
+    """Whether processes can wait for one another so long."""
+    return isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 < seconds < float("inf")
 
 
 def check_hardware(hardware: DictConfig) -> None:

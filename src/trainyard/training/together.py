@@ -20,6 +20,7 @@ from trainyard.distributed.failures import (
     LATE,
     LOST,
     PATIENCE,
+    Failure,
     delete_failures,
     kind_of,
     read_failures,
@@ -115,10 +116,10 @@ def speak_for_all(error: Exception, ranks: Ranks, path: Path, timeout: float) ->
     """What this process raises: its own error, what the lost connection to others means, or nothing that is shown."""
     own = report_failure(error, ranks.rank, path)
     if own.kind == ERROR:
-        sleep(COMMON)
         if ranks.rank == 0:
+            sleep(COMMON)
             return error
-        if any(each.rank < ranks.rank and each.text[:80] == own.text[:80] for each in read_failures(path)):
+        if is_told_by_another(own, path):
             return LostProcessError(own.text)
         error.add_note(f"(in rank {ranks.rank} on {own.host})")
         return error
@@ -130,3 +131,13 @@ def speak_for_all(error: Exception, ranks: Ranks, path: Path, timeout: float) ->
     if any(each.kind == ERROR for each in failures) or speaker != ranks.rank:
         return LostProcessError(own.text)  # that process tells why
     return UserError(summarize_failures(failures, ranks.world_size, timeout)[0])
+
+
+def is_told_by_another(own: Failure, path: Path) -> bool:
+    """Whether a process of a lower rank soon reports the same error. (Rank 0 may remove its report a moment later.)"""
+    until = monotonic() + COMMON
+    while monotonic() < until:
+        if any(each.rank < own.rank and each.text[:80] == own.text[:80] for each in read_failures(path)):
+            return True
+        sleep(0.02)
+    return False

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 
 from trainyard.collectives import barrier, from_rank_zero
 from trainyard.config.composition import Composed
+from trainyard.config.validate import is_timeout
 from trainyard.data.base import DataModule
 from trainyard.data.text import Text
 from trainyard.distributed.ranks import Ranks, find_ranks
@@ -41,6 +42,7 @@ from trainyard.training.job import Job, prepare, write_job
 from trainyard.training.pretrained import check_tokenizer
 from trainyard.trust.safe_yaml import read_config
 
+REFUSAL = 60.0  # seconds that processes wait for one another to be told that their hardware.timeout is none
 log = logging.getLogger(__name__)
 
 
@@ -50,7 +52,8 @@ def run_training(requested: Composed) -> Run | None:
     if ranks is not None and not requested.cfg.check:
         from trainyard.training.together import train_as_rank  # deferred: it imports this module
 
-        path = train_as_rank(partial(prepare, requested, ranks), ranks, requested.cfg.hardware.timeout)
+        timeout = requested.cfg.hardware.timeout
+        path = train_as_rank(partial(prepare, requested, ranks), ranks, timeout if is_timeout(timeout) else REFUSAL)
         return Run(path) if path else None
     job = prepare(requested)
     if job.cfg.check:
