@@ -174,10 +174,15 @@ def test_an_error_in_one_process_or_all_ends_all_and_is_told_once(rank: int | st
     assert "a broken image" in (path / "crash.txt").read_text()
 
 
-def test_a_loss_that_is_not_finite_is_told_once(tmp_path: Path) -> None:
-    ended = run_ranks([*WORDS, f"run.dir={tmp_path}/run", "optimizer=sgd", "optimizer.lr=1e30"], tmp_path)
+@pytest.mark.parametrize("net", [[], ["model=resnet18", "model.width=4"]], ids=["mlp", "batch norm of all samples"])
+def test_a_loss_that_is_not_finite_is_told_once(net: list[str], tmp_path: Path) -> None:
+    words = [word for word in WORDS if not net or not word.startswith("model")] + net
+    words += ["optimizer=sgd", "optimizer.lr=1e30", "callbacks.finite.every=4"]
+    ended = run_ranks([*words, f"run.dir={tmp_path}/run"], tmp_path)
     assert [process.returncode for process in ended] == [1, 1]
-    assert "".join(process.stderr for process in ended).count("the loss has not been finite since") == 1
+    errors = "".join(process.stderr for process in ended)
+    assert errors.count("error:") == errors.count("error: the loss has not been finite since") == 1
+    assert "origin: " in errors
 
 
 class Signalled(Callback):

@@ -7,7 +7,7 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from trainyard.collectives import first_rank, is_sharded, largest, own_part, rank
+from trainyard.collectives import first_rank, largest, own_part, rank
 from trainyard.errors import LostProcessError, UserError
 
 NEVER = 2**62
@@ -68,8 +68,7 @@ class NonFiniteGuard(Callback):
             return
         found = f"the loss has not been finite since optimizer step {first}"
         speaker = first_rank(own == first)
-        is_needed = rank() == speaker or is_sharded(pl_module.net)  # pyright: ignore
-        layer = first_non_finite_layer(pl_module, self.batch) if is_needed else None
+        layer = first_non_finite_layer(pl_module, self.batch)  # sharded weights and batch norm need all processes
         if rank() != speaker:
             raise LostProcessError(f"{found}, in rank {speaker}")
         raise self.error(trainer, pl_module, found, layer)
