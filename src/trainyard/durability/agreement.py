@@ -16,8 +16,9 @@ MOST = 1000  # calls between two, at most
 class Agreement:
     """Ask all processes about once a second whether to stop or to write a resume point.
 
-    All of them call `reach` equally often. After how many calls they ask again is agreed on as well. One process alone
-    asks itself, each time.
+    All of them call `reach` equally often. After how many calls they ask again is agreed on as well: at most twice as
+    many as the last time, since those that come may take longer (a GPU that has work queued returns at once). One
+    process alone asks itself, each time.
     """
 
     def __init__(self) -> None:
@@ -37,8 +38,12 @@ class Agreement:
         passed, self.asked_at = time.monotonic() - self.asked_at, time.monotonic()
         pace = int(SECONDS * self.calls / max(passed, 1e-9))
         self.exit_code, is_due_there, slowest = largest([wanted, is_due and rank() == 0, -pace])
-        self.every, self.calls = min(max(-slowest, 1), MOST), 0
+        self.every, self.calls = min(max(-slowest, 1), 2 * self.every, MOST), 0
         return bool(is_due_there) or self.exit_code > 0
+
+    def ask_soon(self) -> None:
+        """Ask at the next call, as a training batch may take much longer than one of validation."""
+        self.every = 1
 
     def raise_if_stopped(self) -> None:
         """Raise Stopped if a process was told to stop."""

@@ -94,8 +94,12 @@ class ResumePoints(Callback):
         if trainer.is_global_zero:  # damaged points, and those that come after the one from which the run resumes
             self.delete(point for point in resume_points(self.folder) if not 0 <= step_of(point) <= trainer.global_step)
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.agreement.ask_soon()
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.has_validated = True
+        self.agreement.ask_soon()
 
     def on_train_batch_end(self, *_: Any) -> None:
         self.has_validated = False
@@ -115,6 +119,7 @@ class ResumePoints(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         is_wanted = self.agreement.reach(self.stop, self.is_due(trainer), now=True) or self.is_due_by_steps(trainer)
+        self.agreement.ask_soon()
         if trainer.current_epoch and is_wanted and not is_extra(trainer):
             self.save(trainer, trainer.current_epoch)
         self.agreement.raise_if_stopped()
