@@ -12,7 +12,7 @@ from lightning import Callback
 from ranks import free_port, run_ranks, start_ranks
 from variants import NET
 
-from trainyard.durability.run_lock import read_status
+from trainyard.durability.run_lock import RunLock, read_status
 from trainyard.loggers.metrics_lines import read_metrics
 
 WORDS = [*NET, "hardware=cpu", "hardware.threads=1", "logger=none", "callbacks.progress_bar=null",
@@ -97,6 +97,31 @@ def test_a_refusal_is_told_once_and_leaves_nothing(word: str, message: str, tmp_
     assert [process.returncode for process in ended] == [1, 1]
     assert "".join(process.stderr for process in ended).count(message) == 1
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("mode=foo", "mode=foo must be min or max"),
+        ("trainer.max_epochs=-1 scheduler=constant scheduler._target_=no_such_module.Schedule", "no_such_module"),
+    ],
+    ids=["a mistake", "a module that one machine lacks"],
+)  # fmt: skip
+def test_what_one_process_alone_refuses_is_told_with_its_place(word: str, message: str, tmp_path: Path) -> None:
+    port, words = free_port(), [*WORDS, f"run.root={tmp_path}", "hardware.timeout=100"]
+    ranks = [one_rank([*words, *word.split() * rank], tmp_path, rank, port) for rank in range(2)]
+    texts = [process.communicate()[1] for process in ranks]
+    assert [process.returncode for process in ranks] == [1, 1]
+    assert message in texts[0] and f"(in rank 1 on {socket.gethostname()})" in texts[0]
+    assert "error:" not in texts[1] and not list(tmp_path.iterdir())
+
+
+def test_a_directory_in_use_is_told_once(tmp_path: Path) -> None:
+    with RunLock(tmp_path / "run"):
+        ended = run_ranks([*WORDS, f"run.dir={tmp_path}/run"], tmp_path)
+    errors = "".join(process.stderr for process in ended)
+    assert [process.returncode for process in ended] == [1, 1]
+    assert errors.count("error:") == errors.count("run is in use by process") == 1
 
 
 def test_one_directory_named_after_the_job_and_the_first_process_tells(tmp_path: Path) -> None:

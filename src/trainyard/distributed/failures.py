@@ -19,7 +19,9 @@ from trainyard.files import read_mapping, write_durably
 FOLDER = ".failures"  # in the run directory
 PATIENCE = 3.0  # seconds in which the process that has failed first, or others that wait as well, leave their reports
 ERROR, LOST, LATE = "error", "lost", "late"  # its own error; another process is gone; others did not come in time
-_LOST = re.compile(r"gloo|nccl|connection (closed|reset|refused)|broken pipe|process ?group|socket|peer", re.IGNORECASE)
+_LOST = re.compile(
+    r"gloo|nccl|connection (closed|reset|refused)|pair closure|broken pipe|process ?group|socket|peer", re.IGNORECASE
+)
 _LATE = re.compile(r"timed? ?out|timeout", re.IGNORECASE)
 
 
@@ -84,7 +86,7 @@ def summarize_failures(failures: Sequence[Failure], world_size: int, timeout: fl
     if first.kind == ERROR:
         is_common = sum(failure.text == first.text for failure in failures) > 1
         return first.text, None if is_common else first.rank
-    late = [failure.rank for failure in failures if failure.kind == LATE]
+    late = sorted(failure.rank for failure in failures if failure.kind == LATE)
     missing = [rank for rank in range(world_size) if rank not in {failure.rank for failure in failures}]
     if late and missing:
         return (

@@ -2,8 +2,8 @@
 
 import json
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -31,20 +31,18 @@ from trainyard.distributed.ranks import Ranks, started_here
 from trainyard.distributed.rendezvous import Rendezvous, difference
 from trainyard.durability.run_lock import RunLock
 from trainyard.durability.signals import Stopped, wanted_exit_code
-from trainyard.errors import LostProcessError, UserError
+from trainyard.errors import LostProcessError, UserError, describe_error
 from trainyard.runs.resume import finished_run
 from trainyard.training.job import Job
 from trainyard.training.train import train
-
-COMMON = 0.5  # seconds in which several processes report one and the same error
 
 
 def train_as_rank(make_job: Callable[[], Job], ranks: Ranks, timeout: float) -> Path | None:
     """Train as one of several processes; the run directory, in the process of rank 0, which chooses it."""
     meeting = Rendezvous(ranks, timeout)
-    job = agree_on_job(make_job, meeting, ranks)
-    holds = ranks.rank == 0 and job.owner is None
-    with RunLock(job.path) if holds else nullcontext(), report_errors(ranks, job.path, timeout):
+    with ExitStack() as held:
+        job = agree_on_job(make_job, meeting, ranks, held)
+        held.enter_context(report_errors(ranks, job.path, timeout))
         join(meeting, ranks, job.cfg.hardware.accelerator, timeout)
         if not from_rank_zero(lambda: job.owner is None and job.resumes and bool(finished_run(job.path, job.cfg))):
             train(job, ranks)
@@ -53,17 +51,18 @@ def train_as_rank(make_job: Callable[[], Job], ranks: Ranks, timeout: float) -> 
     return job.path if ranks.rank == 0 else None
 
 
-def agree_on_job(make_job: Callable[[], Job], meeting: Rendezvous, ranks: Ranks) -> Job:
-    """The job, the same in all processes; UserError with what differs."""
-    job, facts = try_to(make_job)
+def agree_on_job(make_job: Callable[[], Job], meeting: Rendezvous, ranks: Ranks, held: ExitStack) -> Job:
+    """The job, the same in all processes, with its directory `held` by rank 0; UserError with what differs."""
+    made, facts = try_to(make_job)
+    job = made if isinstance(made, Job) else None
     texts = meeting.tell_rank_zero(json.dumps(facts))
     if ranks.rank == 0:
         known = [json.loads(text) for text in texts]
-        wrong = next((f"{each['error']}" for each in known if "error" in each), "") or difference(known)
+        wrong = first_error(known) or difference(known) or (hold(job, held) if job else "")
         place = [] if job is None else [job.cfg.run.name, str(job.path)]
         meeting.share(json.dumps({"wrong": wrong, "place": place}))
         if wrong or job is None:
-            raise UserError(wrong)
+            raise UserError(wrong) from (made if isinstance(made, Exception) else None)
         return job
     answer = json.loads(meeting.share())
     if answer["wrong"] or job is None:
@@ -72,16 +71,34 @@ def agree_on_job(make_job: Callable[[], Job], meeting: Rendezvous, ranks: Ranks)
     return job.at(name, Path(path))
 
 
-def try_to(make: Callable[[], Job]) -> tuple[Job | None, dict[str, str]]:
-    """The job, and what must be equal in all processes; of a refusal its text."""
+def try_to(make: Callable[[], Job]) -> tuple[Job | Exception, dict[str, str]]:
+    """The job, and what must be equal in all processes; or why there is none, and the text of that."""
     facts = {"host": socket.gethostname()}
     try:
         job = make()
-    except UserError as error:
-        return None, {**facts, "error": str(error)}
+    except Exception as error:  # not UserError alone: rank 0 would wait for a process that has ended
+        return error, {**facts, "error": describe_error(error)}
     facts |= {f"the version of {name}": version(name) for name in ("trainyard", "torch", "lightning")}
     values = flatten(OmegaConf.to_container(job.cfg))
     return job, facts | {key: str(value) for key, value in values.items() if changes_numbers(key)}
+
+
+def first_error(known: Sequence[Mapping[str, str]]) -> str:
+    """The first process's error, with its place unless that is rank 0; empty if there is none."""
+    for rank, each in enumerate(known):
+        if "error" in each:
+            return each["error"] if rank == 0 else f"{each['error']} (in rank {rank} on {each['host']})"
+    return ""
+
+
+def hold(job: Job, held: ExitStack) -> str:
+    """Lock the run directory, unless the process that started this one has; why that cannot be, or an empty string."""
+    try:
+        if job.owner is None:
+            held.enter_context(RunLock(job.path))
+    except (UserError, OSError) as error:
+        return describe_error(error)
+    return ""
 
 
 def join(meeting: Rendezvous, ranks: Ranks, accelerator: str, timeout: float) -> None:
@@ -115,29 +132,29 @@ def report_errors(ranks: Ranks, path: Path, timeout: float) -> Iterator[None]:
 def speak_for_all(error: Exception, ranks: Ranks, path: Path, timeout: float) -> Exception:
     """What this process raises: its own error, what the lost connection to others means, or nothing that is shown."""
     own = report_failure(error, ranks.rank, path)
+
+    def is_told(found: list[Failure]) -> bool:
+        return any(each.rank < own.rank and each.text[:80] == own.text[:80] for each in found)
+
     if own.kind == ERROR:
         if ranks.rank == 0:
-            sleep(COMMON)
+            wait_for_reports(path, lambda found: len(found) == ranks.world_size)  # the others look for this one
             return error
-        if is_told_by_another(own, path):
+        if is_told(wait_for_reports(path, is_told)):
             return LostProcessError(own.text)
         error.add_note(f"(in rank {ranks.rank} on {own.host})")
         return error
-    until = monotonic() + PATIENCE
-    while monotonic() < until and not any(failure.kind == ERROR for failure in read_failures(path)):
-        sleep(0.1)
-    failures = read_failures(path)
-    speaker = min((each.rank for each in failures if each.kind in (own.kind, LATE)), default=ranks.rank)
+    failures = wait_for_reports(path, lambda found: any(failure.kind == ERROR for failure in found))
+    late = [each.rank for each in failures if each.kind == LATE]  # the first to end; of them the others are lost
+    speaker = min(late or [each.rank for each in failures], default=ranks.rank)
     if any(each.kind == ERROR for each in failures) or speaker != ranks.rank:
         return LostProcessError(own.text)  # that process tells why
     return UserError(summarize_failures(failures, ranks.world_size, timeout)[0])
 
 
-def is_told_by_another(own: Failure, path: Path) -> bool:
-    """Whether a process of a lower rank soon reports the same error. (Rank 0 may remove its report a moment later.)"""
-    until = monotonic() + COMMON
-    while monotonic() < until:
-        if any(each.rank < own.rank and each.text[:80] == own.text[:80] for each in read_failures(path)):
-            return True
-        sleep(0.02)
-    return False
+def wait_for_reports(path: Path, are_enough: Callable[[list[Failure]], bool]) -> list[Failure]:
+    """The reports of the processes, as soon as they are enough, at the latest after PATIENCE seconds."""
+    until = monotonic() + PATIENCE
+    while not are_enough(found := read_failures(path)) and monotonic() < until:
+        sleep(0.05)
+    return found
