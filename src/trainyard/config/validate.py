@@ -79,6 +79,11 @@ def check_devices(cfg: DictConfig) -> None:
     for key, value in (("devices", devices), ("num_nodes", nodes)):
         if (there := cfg.trainer.get(key, 1)) not in (value, str(value)):
             raise UserError(f"trainer.{key}={there} and hardware.{key}={value}: set hardware.{key} alone")
+    timeout, restarts = cfg.hardware.timeout, cfg.hardware.max_restarts
+    if timeout <= 0:
+        raise UserError(f"hardware.timeout={timeout} must be positive: seconds that processes wait for one another")
+    if restarts < 0:
+        raise UserError(f"hardware.max_restarts={restarts} must be at least 0: how often processes are started again")
     processes, size = devices * nodes, cfg.data.get("batch_size")
     if size is not None and size % processes:
         near = [size // processes * processes, (size // processes + 1) * processes]
