@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from traceback import format_exception
 from typing import NoReturn
 
 PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
@@ -61,6 +62,8 @@ def run_job(file: Path) -> None:
     try:
         train_as_rank(lambda: job, ranks, job.cfg.hardware.timeout)
     except Exception as error:
+        if job.cfg.debug:  # a note of the error that the driver raises
+            error.add_note("".join(format_exception(error)))
         report_failure(error, ranks.rank, job.path)
         raise
 
