@@ -11,9 +11,11 @@ from omegaconf import OmegaConf
 import trainyard
 from trainyard.config.compose import compose
 from trainyard.config.resolve import resolve
+from trainyard.distributed.ranks import Ranks
 from trainyard.errors import UserError
 from trainyard.hardware.settings import choose_accelerator, choose_precision, configure_torch, describe
 from trainyard.machine import BF16, has_bf16_instructions
+from trainyard.training.devices import resolve_devices
 
 WORDS = ["model=mlp", "model.widths=[8]", "data=shapes", "data.size=200", "data.test_size=100"]
 
@@ -47,6 +49,12 @@ def test_auto_is_the_best_there_is() -> None:
 def test_what_cannot_be_is_refused(word: str, message: str, short: list[str]) -> None:
     with pytest.raises(UserError, match=message):
         trainyard.train([*short, *WORDS, word])
+
+
+def test_more_processes_than_gpus_that_they_see_are_refused(short: list[str]) -> None:
+    ranks = Ranks(0, 1000, 0, 1000, "127.0.0.1", 29500, "srun")
+    with pytest.raises(UserError, match="srun started 1000 processes on each machine, and this one shows them . GPU"):
+        resolve_devices(compose([*short, *WORDS]).cfg, "gpu", ranks)
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])

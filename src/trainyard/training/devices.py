@@ -23,9 +23,14 @@ def resolve_devices(cfg: DictConfig, accelerator: str, ranks: Ranks | None) -> d
     for key, value in (("devices", devices), ("num_nodes", nodes)):
         if value != "auto" and not (isinstance(value, int) and value >= 1):
             raise UserError(f"hardware.{key}={value} must be auto or an integer of at least 1")
-    if ranks is not None:
-        return _started(devices, nodes, ranks)
     available, name = available_devices(accelerator)
+    if ranks is not None:
+        if accelerator == "gpu" and ranks.local_world_size > available:
+            raise UserError(
+                f"{ranks.starter} started {ranks.local_world_size} processes on each machine, and this one shows them "
+                f"{name}; start one process for each, all of which see all (under srun without --gpus-per-task)"
+            )
+        return _started(devices, nodes, ranks)
     devices = (available if accelerator == "gpu" else min(BOTH_CORES, available)) if devices == "auto" else devices
     nodes = 1 if nodes == "auto" else nodes
     if devices > available and not cfg.check:
