@@ -21,6 +21,9 @@ CASES = {
     "mixup": [*IMAGES, "model=cnn", "model.stages=[[4]]", "model.dense=8", "data.mix=mixup", "data.augment=flip",
               *CNN],
     "cutmix or mixup": [*IMAGES, "model=cnn", "model.stages=[[4]]", "model.dense=8", "data.mix=both", *CNN],
+    "a metric with lists, no sample in some processes": [
+        *NET, "data.eval_batch_size=1", "trainer.limit_val_batches=20", "trainer.limit_test_batches=20",
+        "task._target_=variants.ListMetrics"],
     "accumulation": [*NET, "trainer.accumulate_grad_batches=3", "trainer.gradient_clip_val=0.1"],
     "gru": [word for word in TEXT if "dropout" not in word] + ["model.dropout=0"],
     "transformer": [*[word for word in TEXT if "model" not in word], "model=transformer", "model.dim=8",

@@ -12,7 +12,7 @@ from torchmetrics import MeanMetric, Metric
 
 from trainyard.collectives import gathered, rank, totals, world_size
 from trainyard.optim.groups import decay_groups
-from trainyard.tasks.meters import mean_over_processes, merge_meters, restore_meters
+from trainyard.tasks.meters import fill_empty_lists, mean_over_processes, merge_meters, restore_meters
 from trainyard.tasks.run_length import total_steps
 
 STAGES = ("train", "val", "test")
@@ -186,6 +186,7 @@ class Task(LightningModule):
 
     def log_metrics(self, stage: str) -> None:
         """Log the meters' values and reset them. (Passing the meters to self.log would cost milliseconds each step.)"""
+        fill_empty_lists(self.meters[f"{stage}/"])
         for name, meter in self.stage_meters(stage).items():
             self.log(f"{stage}/{name}", meter.compute(), on_step=False, on_epoch=True)
             meter.reset()

@@ -4,10 +4,11 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torchmetrics import Metric
 
-from trainyard.collectives import totals, world_size
+from trainyard.collectives import gathered, totals, world_size
 
 
 def restore_meters(meters: Mapping[str, Metric], states: Mapping[str, Mapping[str, Any]]) -> None:
@@ -29,6 +30,21 @@ def merge_meters(meters: Mapping[str, Metric], states: Mapping[str, Mapping[str,
 def _to(value: Any, meter: Metric) -> Any:
     """A saved state, a tensor or a list of one for each update, on the meter's device."""
     return [each.to(meter.device) for each in value] if isinstance(value, list) else value.to(meter.device)
+
+
+def fill_empty_lists(meters: nn.Module) -> None:
+    """Give a list state that is empty in this process, which had no sample, an empty tensor like those of the others.
+
+    (torchmetrics would exchange one of fp32, whatever the others have, and gloo aborts where the sizes differ.)
+    """
+    metrics = [part for part in meters.modules() if isinstance(part, Metric)]
+    lists = [(each, key) for each in metrics for key, state in each.metric_state.items() if isinstance(state, list)]
+    if world_size() == 1 or not lists:
+        return
+    own = [next(((x.dtype, x.shape[1:]) for x in each.metric_state[key]), None) for each, key in lists]
+    for (each, key), *kinds in zip(lists, *gathered(own), strict=True):
+        if not each.metric_state[key] and (kind := next(filter(None, kinds), None)):
+            setattr(each, key, [torch.empty(0, *kind[1], dtype=kind[0], device=each.device)])
 
 
 def mean_over_processes(value: Tensor) -> Tensor:
