@@ -119,6 +119,37 @@ def test_a_signal_reaches_all(moment: str, drives: Callable[..., None], tmp_path
     assert caught.value.code == 75
 
 
+def test_a_resume_point_that_a_signal_asked_for_and_that_cannot_be_written_is_told(
+    drives: Callable[..., None], tmp_path: Path
+) -> None:
+    program = """
+        from trainyard.distributed.failures import report_failure
+        from trainyard.errors import UserError
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        (folder / "driver" / "pids" / str(os.getpid())).touch()
+        while not (folder / "driver" / "stop").exists():
+            time.sleep(0.01)
+        report_failure(UserError("it cannot be written: No space left on device"), rank, folder)
+        sys.exit(1)
+    """
+
+    def stop() -> None:
+        while len(list((tmp_path / "driver").glob("pids/*"))) < 2:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=stop, daemon=True).start()
+    with pytest.raises(ProcessError, match="No space left on device"):
+        drives(program)
+
+
+@pytest.mark.slow
+def test_the_traceback_of_a_process_is_shown_if_asked_for(tmp_path: Path) -> None:
+    words = [*WORDS, "model.activation=foo", f"run.dir={tmp_path}/run", "debug=true"]
+    ended = processes.run(processes.train, *words, folder=tmp_path)
+    assert ended.returncode == 1 and "in build\n" in ended.stderr and "activation=foo is unknown" in ended.stderr
+
+
 def test_the_process_that_was_killed_is_the_first_of_those_that_failed_with_it() -> None:
     """The other one has lost it, and may be found in the same turn."""
     codes = {0: 1, 1: -signal.SIGKILL, 2: -signal.SIGTERM}
@@ -146,12 +177,10 @@ def test_a_process_obeys_a_signal_before_it_has_imported_torch(tmp_path: Path) -
 
 
 class Killed(Callback):
-    """Kills its process in the fifth step of the first two attempts: the other process first."""
+    """Kills one process after 8 steps, and the other one after 13."""
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
         attempt = read_status(Path(trainer.default_root_dir))["attempt"]
-        if trainer.global_step == 5 * attempt and trainer.global_rank == 2 - attempt:
-            time.sleep(1.2)  # a resume point is agreed on once a second
         if trainer.global_step == 5 * attempt + 3 and trainer.global_rank == 2 - attempt:
             os.kill(os.getpid(), signal.SIGKILL)
 

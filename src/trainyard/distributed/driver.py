@@ -41,8 +41,10 @@ def drive(words: Sequence[str], path: Path, processes: int, timeout: float, max_
             exits = start(words, processes, folder)
             if exits is None:
                 return
-            raise_if_stopped(exits, forwarder)
-            error, may_help = explain(exits, read_failures(path), processes, timeout, folder)
+            failures = read_failures(path)
+            if not any(failure.kind == ERROR and failure.is_users for failure in failures):  # as a full disk
+                raise_if_stopped(exits, forwarder)
+            error, may_help = explain(exits, failures, processes, timeout, folder)
             delete_failures(path)
             if restart == max_restarts or not may_help:
                 raise error
