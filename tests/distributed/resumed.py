@@ -33,6 +33,7 @@ def killed(words: list[str], path: Path, step: int) -> None:
         process.kill()
     for process in ranks:
         process.communicate()
+    assert read_metrics(path) and not (path / "summary.json").exists()
 
 
 def ending(path: Path) -> Any:
