@@ -57,6 +57,18 @@ def test_more_processes_than_gpus_that_they_see_are_refused(short: list[str]) ->
         resolve_devices(compose([*short, *WORDS]).cfg, "gpu", ranks)
 
 
+@pytest.mark.parametrize("word", ["trainer.strategy=fsdp", "trainer.sync_batchnorm=true"])
+def test_what_hardware_says_of_several_processes_is_said_there_alone(word: str, short: list[str]) -> None:
+    key = word.partition("=")[0].removeprefix("trainer.")
+    with pytest.raises(UserError, match=f"trainer.{key}=.* and hardware.{key}=.*: set hardware.{key} alone"):
+        trainyard.train([*short, *WORDS, word, "hardware.devices=2"])
+
+
+def test_the_number_of_devices_may_be_auto(short: list[str]) -> None:
+    with pytest.raises(UserError, match=r"data.batch_size=\d+ is the samples of a step over all processes"):
+        trainyard.train([*short, *WORDS, "hardware.devices=auto", "hardware.num_nodes=auto", "data.batch_size=7"])
+
+
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 @pytest.mark.parametrize("memory_format", ["contiguous", "channels_last"])
 def test_precision_and_memory_format_train(precision: str, memory_format: str, short: list[str]) -> None:

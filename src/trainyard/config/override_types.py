@@ -14,6 +14,7 @@ from trainyard.config_keys import flatten
 from trainyard.errors import UserError, did_you_mean
 
 NUMBERS = {int, float}
+AUTO = ("hardware.devices", "hardware.num_nodes")  # numbers, or auto
 PLAIN = {"seed": {int}, "hardware.threads": {int, NoneType}, "hardware.num_workers": {int}}  # keys of no constructor
 
 
@@ -29,7 +30,7 @@ def check_types(words: Iterable[str], cfg: DictConfig, defaults: DictConfig) -> 
     for word in words:
         key = word.partition("=")[0].lstrip("+")
         value, default = _select(cfg, key), _select(defaults, key)
-        if value is None:
+        if value is None or (key in AUTO and value == "auto"):
             continue
         if isinstance(default, bool) and str(value).lower() in ("yes", "no", "on", "off", "y", "n"):
             raise UserError(f"{key}={value} must be true or false, like its default {str(default).lower()}")

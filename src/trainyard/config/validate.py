@@ -76,15 +76,11 @@ def check_monitored_scores(cfg: DictConfig, scores: Iterable[str]) -> None:
 def check_devices(cfg: DictConfig) -> None:
     """Raise UserError for what does not fit several processes."""
     devices, nodes = cfg.hardware.devices, cfg.hardware.num_nodes
-    for key, value in (("devices", devices), ("num_nodes", nodes)):
-        if (there := cfg.trainer.get(key, 1)) not in (value, str(value)):
-            raise UserError(f"trainer.{key}={there} and hardware.{key}={value}: set hardware.{key} alone")
-    timeout, restarts = cfg.hardware.timeout, cfg.hardware.max_restarts
-    if timeout <= 0:
-        raise UserError(f"hardware.timeout={timeout} must be positive: seconds that processes wait for one another")
-    if restarts < 0:
-        raise UserError(f"hardware.max_restarts={restarts} must be at least 0: how often processes are started again")
     processes, size = devices * nodes, cfg.data.get("batch_size")
+    several = {"strategy": "auto", "sync_batchnorm": False} if processes > 1 else {}
+    for key, value in {"devices": devices, "num_nodes": nodes, **several}.items():
+        if (there := cfg.trainer.get(key, value)) not in (value, str(value)):
+            raise UserError(f"trainer.{key}={there} and hardware.{key}={cfg.hardware[key]}: set hardware.{key} alone")
     if size is not None and size % processes:
         near = [size // processes * processes, (size // processes + 1) * processes]
         raise UserError(
@@ -97,8 +93,7 @@ def check_devices(cfg: DictConfig) -> None:
             raise UserError(f"hardware.{key}={cfg.hardware[key]} must be one of {words}")
     if not is_timeout(cfg.hardware.timeout):
         raise UserError(f"hardware.timeout={cfg.hardware.timeout} must be a number of seconds above 0")
-    restarts = cfg.hardware.max_restarts
-    if not isinstance(restarts, int) or restarts < 0:
+    if not isinstance(restarts := cfg.hardware.max_restarts, int) or restarts < 0:
         raise UserError(f"hardware.max_restarts={restarts} must be an integer of at least 0")
 
 
