@@ -36,6 +36,8 @@ from trainyard.runs.resume import finished_run
 from trainyard.training.job import Job
 from trainyard.training.train import train
 
+SEEN = 0.5  # seconds in which the other processes find the report of rank 0, which removes a refused run's directory
+
 
 def train_as_rank(make_job: Callable[[], Job], ranks: Ranks, timeout: float) -> Path | None:
     """Train as one of several processes; the run directory, in the process of rank 0, which chooses it."""
@@ -138,7 +140,8 @@ def speak_for_all(error: Exception, ranks: Ranks, path: Path, timeout: float) ->
 
     if own.kind == ERROR:
         if ranks.rank == 0:
-            wait_for_reports(path, lambda found: len(found) == ranks.world_size)  # the others look for this one
+            wait_for_reports(path, lambda found: len(found) == ranks.world_size)
+            sleep(SEEN)
             return error
         if is_told(wait_for_reports(path, is_told)):
             return LostProcessError(own.text)
