@@ -12,8 +12,13 @@ from lightning import Callback
 from ranks import free_port, run_ranks, start_ranks
 from variants import NET
 
+from trainyard.distributed.failures import report_failure
+from trainyard.distributed.ranks import Ranks
 from trainyard.durability.run_lock import RunLock, read_status
+from trainyard.durability.signals import StopSignal, exit_on_signal
+from trainyard.errors import LostProcessError
 from trainyard.loggers.metrics_lines import read_metrics
+from trainyard.training.together import report_errors
 
 WORDS = [*NET, "hardware=cpu", "hardware.threads=1", "logger=none", "callbacks.progress_bar=null",
          "trainer.log_every_n_steps=1"]  # fmt: skip
@@ -154,6 +159,14 @@ def test_ranks_of_slurm(tmp_path: Path) -> None:
     texts = [process.communicate() for process in ranks]
     assert [process.returncode for process in ranks] == [0, 0], texts
     assert read_status(tmp_path / "mlp_shapes" / "slurm-42.3")["state"] == "done"
+
+
+def test_a_run_that_torchrun_ends_because_one_process_failed_is_not_preempted(tmp_path: Path) -> None:
+    ranks = Ranks(rank=0, world_size=2, local_rank=0, local_world_size=2, address="", port=0, starter="torchrun")
+    with exit_on_signal(), pytest.raises(LostProcessError), report_errors(ranks, tmp_path, timeout=1):
+        report_failure(ValueError("a broken image"), 1, tmp_path)
+        StopSignal().handle(signal.SIGTERM, None)
+        raise RuntimeError("gloo: connection closed by peer")
 
 
 def test_a_signal_to_one_process_stops_all_at_the_same_step(tmp_path: Path) -> None:

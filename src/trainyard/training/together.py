@@ -123,8 +123,9 @@ def report_errors(ranks: Ranks, path: Path, timeout: float) -> Iterator[None]:
     except Exception as error:
         if started_here():
             raise
-        if kind_of(error) == LOST and (code := wanted_exit_code()):  # the others have got the signal a little earlier
-            raise Stopped(code) from error
+        failed = any(failure.kind == ERROR for failure in read_failures(path))  # torchrun then ends the others (TERM)
+        if kind_of(error) == LOST and (code := wanted_exit_code()) and not failed:
+            raise Stopped(code) from error  # the others have got the signal a little earlier
         spoken = speak_for_all(error, ranks, path, timeout)
         if spoken is error:
             raise
