@@ -22,7 +22,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "distributed": {"collectives", "durability", "errors", "files", "models", "trust"},
     "report": {"config_keys", "errors", "files", "loggers", "logs", "trust"},
     "config": {"config_keys", "errors", "files", "machine", "tasks", "trust"},
-    "inference": {"cores", "data", "files", "models", "tasks"},
+    "inference": {"cores", "data", "errors", "files", "models", "tasks"},
     "evaluation": {"hardware", "tasks"},
     "callbacks": {"collectives", "durability", "inference", "logs"},
     "runs": {

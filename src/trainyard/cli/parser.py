@@ -51,7 +51,7 @@ def add_run(parser: argparse.ArgumentParser, inputs: str = "") -> None:
     parser.add_argument("--trust", action="store_true", help="run the code that someone else's run names")
 
 
-def open_run(options: argparse.Namespace) -> "Run":
+def open_run(options: argparse.Namespace, log_stream: str = "stdout") -> "Run":
     """The run of the options; messages go to the console from now on. Of the `inputs`, only inputs remain."""
     if hasattr(options, "inputs"):
         options.overrides = [word for word in options.inputs if is_override(word)]
@@ -64,7 +64,7 @@ def open_run(options: argparse.Namespace) -> "Run":
     from trainyard.runs.load import load
 
     set_user_conf(options.config_dir)
-    log_to_console()
+    log_to_console(log_stream)
     return load(options.path, options.overrides, options.trust)
 
 

@@ -4,7 +4,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,7 +18,7 @@ Batch = tuple[list[Input], Tensor]
 
 
 def batches(
-    data: DataModule, inputs: Iterable[Input], size: int, refuse: Callable[[str], object], is_slow: bool = False
+    data: Any, inputs: Iterable[Input], size: int, refuse: Callable[[str], object], is_slow: bool = False
 ) -> Iterator[Batch]:
     """At most `size` inputs and their tensor, (B, ...), as `data.prepare_inputs` returns it.
 
@@ -29,26 +31,31 @@ def batches(
     rest = iter(inputs)
     while chunk := list(islice(rest, size)):
         try:
-            yield chunk, data.prepare_inputs([each.value for each in chunk])
+            yield chunk, prepare(data, [each.value for each in chunk])
         except ValueError:  # of one of them: find it
             good = [each for each in chunk if _prepared(data, each, refuse) is not None]
             if good:
-                yield good, data.prepare_inputs([each.value for each in good])
+                yield good, prepare(data, [each.value for each in good])
 
 
-def _prepared(data: DataModule, each: Input, refuse: Callable[[str], object]) -> Tensor | None:
+def prepare(data: Any, values: list[Any]) -> Tensor:
+    """Inputs as the data module stores its own; of a LightningDataModule of another kind, numbers as they are."""
+    if isinstance(data, DataModule):
+        return data.prepare_inputs(values)
+    return torch.as_tensor(np.asarray(values)).float()
+
+
+def _prepared(data: Any, each: Input, refuse: Callable[[str], object]) -> Tensor | None:
     """One input as a tensor, (1, ...); None for a bad one, which is told."""
     try:
-        return data.prepare_inputs([each.value])
+        return prepare(data, [each.value])
     except ValueError as error:
         text = str(error)
         refuse(text if each.name in text else f"{each.name}: {text}")
         return None
 
 
-def _decoded_ahead(
-    data: DataModule, inputs: Iterable[Input], size: int, refuse: Callable[[str], object]
-) -> Iterator[Batch]:
+def _decoded_ahead(data: Any, inputs: Iterable[Input], size: int, refuse: Callable[[str], object]) -> Iterator[Batch]:
     rest, waiting = iter(inputs), deque[tuple[Input, Future[Tensor | None]]]()
     pool = ThreadPoolExecutor(available_cores())
     try:

@@ -3,12 +3,16 @@
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import prod
 from pathlib import Path
 from typing import IO, Any, NamedTuple
+
+import numpy as np
 
 from trainyard.data.images import Images
 from trainyard.data.imdb import read_text
 from trainyard.data.text import Text
+from trainyard.inference.preprocessing import describe_preprocessing
 from trainyard.inference.table_rows import numbers_of, read_cells
 
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".npy")
@@ -21,6 +25,13 @@ class Input(NamedTuple):
 
     name: str  # what the user calls it: the file, FILE:LINE, a text itself
     value: Any  # what `DataModule.prepare_inputs` takes a list of: a file, a text, the numbers of a row
+
+
+def short_name(each: Input, width: int = 60) -> str:
+    """The name of an input in one line; of a text its beginning."""
+    name = " ".join(each.name.split())
+    is_text = isinstance(each.value, str) and each.value == each.name
+    return f"{name[: width - 3]}..." if is_text and len(name) > width else name
 
 
 class Inputs:
@@ -42,7 +53,20 @@ class Inputs:
     ) -> None:
         self.data, self.words, self.columns, self.refuse = data, list(words), tuple(columns), refuse
         self.stdin = stdin
+        self.shape = tuple(getattr(data, "shape", ()))  # of an input; of numbers without one the length of the first
         self.kind = "image" if isinstance(data, Images) else "text" if isinstance(data, Text) else "row of numbers"
+
+    def preprocessing(self) -> str:
+        """What happens to an input before the network gets it, in a line."""
+        return describe_preprocessing(self.data)
+
+    def count(self) -> int | None:
+        """How many inputs there are; None if that is known only when they have been read, from stdin or tables."""
+        paths = [Path(word) for word in self.words if os.path.exists(word)]  # noqa: PTH110
+        if "-" in self.words or any(path.suffix.lower() in TABLES for path in paths):
+            return None
+        folders = [path for path in paths if path.is_dir()]
+        return len(self.words) - len(folders) + sum(len(self.files(folder)) for folder in folders)
 
     def __iter__(self) -> Iterator[Input]:
         for word in self.words:
@@ -89,17 +113,26 @@ class Inputs:
             if not line.strip():
                 raise ValueError("a text is empty")
             return line
-        return numbers_of(line.split(","), line)
+        return self.shaped(numbers_of(line.split(","), line), line)
+
+    def shaped(self, numbers: list[float], name: str) -> Any:
+        """The numbers of an input in its shape; ValueError if there are too many or too few."""
+        self.shape = self.shape or (len(numbers),)
+        if len(numbers) != (wanted := prod(self.shape)):
+            raise ValueError(f"{name} has {len(numbers)} numbers, and the network takes {wanted} (--column names them)")
+        return numbers if len(self.shape) == 1 else np.array(numbers).reshape(self.shape)
 
     def read_folder(self, folder: Path) -> Iterator[Input]:
         """All files of the kind below a folder, by name; ValueError if there is none."""
-        suffixes, found = KINDS[self.kind], False
-        for file in sorted(folder.rglob("*")):
-            if file.suffix.lower() in suffixes and file.is_file() and not file.name.startswith("."):
-                found = True
-                yield from self.read(str(file))
-        if not found:
-            raise ValueError(f"{folder} contains no {self.kind} ({', '.join(suffixes)})")
+        if not (files := self.files(folder)):
+            raise ValueError(f"{folder} contains no {self.kind} ({', '.join(KINDS[self.kind])})")
+        for file in files:
+            yield from self.read(str(file))
+
+    def files(self, folder: Path) -> list[Path]:
+        """The files of the kind below a folder, none of them hidden."""
+        found = (file for file in folder.rglob("*") if file.suffix.lower() in KINDS[self.kind])
+        return sorted(file for file in found if not file.name.startswith(".") and file.is_file())
 
     def read_stdin(self) -> Iterator[Input]:
         """An input for each line of stdin that is not empty; ValueError if there is none."""
@@ -119,7 +152,7 @@ class Inputs:
         default = getattr(self.data, "columns", ("text",))[:1] if self.kind == "text" else ()
         for name, cells in read_cells(file, self.columns, default, has_numbers=self.kind == "row of numbers"):
             if self.kind == "row of numbers":
-                yield from self.attempt(name, lambda cells=cells, name=name: numbers_of(cells, name))
+                yield from self.attempt(name, lambda cells=cells, name=name: self.shaped(numbers_of(cells, name), name))
             elif len(cells) != 1:
                 raise ValueError(f"{file}: {len(cells)} columns are named, and a {self.kind} has one")
             elif not cells[0].strip():

@@ -1,6 +1,6 @@
 """What a finished run is good for: each command that takes a run is a method here, of the same name."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,8 @@ from trainyard.errors import UserError, short_traceback
 from trainyard.evaluation.evaluate import evaluate
 from trainyard.hardware.settings import choose_accelerator, configure_torch
 from trainyard.inference.generate import generate_texts
-from trainyard.inference.predict import predict
+from trainyard.inference.inputs import Inputs
+from trainyard.inference.predict import Prediction, class_names, predict, predict_each
 from trainyard.runs.opened import OpenedRun
 from trainyard.tasks.base import Task
 from trainyard.trust.allowlist import LIMITS
@@ -39,6 +40,26 @@ class Run(OpenedRun):
         """
         with self._name_in_errors():
             return predict(*self._predictor, inputs, batch_size, device)
+
+    def inputs(
+        self, words: Sequence[str], columns: Sequence[str] = (), refuse: Callable[[str], object] = print
+    ) -> Inputs:
+        """The inputs that words of a command name: files, folders, texts, rows of CSV files, - for stdin.
+
+        `refuse` is called with a sentence for each that cannot be read; the rest goes on.
+        """
+        with self._name_in_errors():
+            return Inputs(self._predictor[1], words, columns, refuse)
+
+    def predict_each(self, inputs: Inputs, batch_size: int | None = None, device: str = "auto") -> Iterator[Prediction]:
+        """The prediction of each of the `inputs`, read and computed batch by batch."""
+        with self._name_in_errors():
+            yield from predict_each(*self._predictor, inputs, batch_size, device)
+
+    def class_names(self) -> list[str] | None:
+        """The names of the classes that a prediction has the probabilities of; None if it is no classification."""
+        with self._name_in_errors():
+            return class_names(*self._predictor)
 
     @short_traceback
     def generate(
