@@ -10,7 +10,8 @@ from torch import Tensor
 
 from trainyard.config.validate import check_hardware
 from trainyard.errors import UserError, short_traceback
-from trainyard.evaluation.evaluate import evaluate
+from trainyard.evaluation.evaluate import Evaluation, Evaluator
+from trainyard.evaluation.robustness import Disturbed, robustness
 from trainyard.hardware.settings import choose_accelerator, configure_torch
 from trainyard.inference.generate import generate_texts
 from trainyard.inference.inputs import Inputs
@@ -74,13 +75,29 @@ class Run(OpenedRun):
     def evaluate(self, split: str = "test") -> dict[str, float]:
         """The scores of the weights on `split` (test or val), by the names that they are logged by."""
         with self.explain_errors():
-            hardware = self.cfg.hardware
-            asked = any(word.startswith("hardware.accelerator=") for word in self.overrides)
-            hardware.accelerator = choose_accelerator(hardware.accelerator if asked else "auto")
-            check_hardware(hardware)
-            configure_torch(hardware)
-            limits = {key: self.cfg.trainer.get(key) for key in LIMITS}
-            return evaluate(self.task(), self.data(), hardware, limits, split)
+            return self.evaluator(split).scores()
+
+    @short_traceback
+    def evaluation(self, split: str = "test") -> Evaluation:
+        """What `trainyard evaluate` prints: the scores with intervals, and, of a classification, what lies behind."""
+        with self.explain_errors():
+            return self.evaluator(split).evaluation()
+
+    def evaluator(self, split: str = "test") -> Evaluator:
+        """The task, its data, and the Trainer that scores them on `split`."""
+        hardware = self.cfg.hardware
+        asked = any(word.startswith("hardware.accelerator=") for word in self.overrides)
+        hardware.accelerator = choose_accelerator(hardware.accelerator if asked else "auto")
+        check_hardware(hardware)
+        configure_torch(hardware)
+        limits = {key: self.cfg.trainer.get(key) for key in LIMITS}
+        return Evaluator(self.task(), self.data(), hardware, limits, split)
+
+    @short_traceback
+    def robustness(self, split: str = "test") -> list[Disturbed]:
+        """The scores under each disturbance of images (noise, blur, JPEG, brightness) or texts (words)."""
+        with self._name_in_errors():
+            return list(robustness(self.evaluator(split)))
 
     @contextmanager
     def _name_in_errors(self) -> Iterator[None]:
