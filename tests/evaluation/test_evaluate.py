@@ -23,9 +23,8 @@ from trainyard.evaluation.files import write_evaluation
 def reader(short: list[str]) -> trainyard.Run:
     """A classifier of reviews, tested on all of them, in the order of their lengths."""
     whole = [word for word in short if "limit_test" not in word]
-    return trainyard.train(
-        [*whole, "model=bow", "data=reviews", "data.size=200", "data.test_size=60", "data.bucket=true"]
-    )
+    words = ["model=bow", "data=reviews", "data.size=200", "data.test_size=60", "data.bucket=true"]
+    return trainyard.train([*whole, *words])
 
 
 def test_the_scores_are_those_of_the_summary_and_within_their_intervals(run: trainyard.Run) -> None:
@@ -114,7 +113,7 @@ def test_the_files_say_what_is_printed(reader: trainyard.Run, capsys: pytest.Cap
     low, high = numbers["intervals"]["test/accuracy"]
     assert numbers["scores"] == pytest.approx(reader.summary["test"])
     assert f"test/accuracy            {numbers['scores']['test/accuracy']:.4f}  [{low:.4f}, {high:.4f}]" in said
-    assert "test: 60 samples" in said and "class             precision  recall      f1   samples\nneg   " in said
+    assert "test: 60 samples" in said and "class             precision  recall      f1   samples\nagainst  " in said
     assert f"expected calibration error {numbers['calibration_error']:.4f} (15 bins)" in said
     for name in ("confusion", "reliability"):
         assert Image.open(folder / f"{name}.png").size > (300, 300)
@@ -124,9 +123,9 @@ def test_the_files_say_what_is_printed(reader: trainyard.Run, capsys: pytest.Cap
     assert accuracy == pytest.approx(numbers["scores"]["test/accuracy"])
     data = reader.data()
     texts, labels = data.texts("test")  # pyright: ignore
-    assert [row["label"] for row in rows] == [("neg", "pos")[label] for label in labels]
+    assert [row["label"] for row in rows] == [("against", "for")[label] for label in labels]
     expected = reader.predict(texts)
-    assert [float(row["probability pos"]) for row in rows] == pytest.approx(expected[:, 1].tolist(), abs=1e-5)
+    assert [float(row["probability for"]) for row in rows] == pytest.approx(expected[:, 1].tolist(), abs=1e-5)
 
 
 def test_a_link_in_a_run_directory_is_not_followed(run: trainyard.Run, tmp_path: Path) -> None:
@@ -143,7 +142,7 @@ def test_a_link_in_a_run_directory_is_not_followed(run: trainyard.Run, tmp_path:
 
 
 def test_other_data_of_the_same_classes(run: trainyard.Run) -> None:
-    words = ["data=shapes", "data.size=200", "data.test_size=100"]
+    words = ["data=shapes", "data.size=200", "data.test_size=100", "data.eval_batch_size=8"]
     assert trainyard.Run(run.path, words).evaluate() == pytest.approx(run.evaluate())
     noisy = trainyard.Run(run.path, [*words, "data.noise=0.4"]).evaluate()
     assert noisy["test/loss"] != pytest.approx(run.evaluate()["test/loss"])
@@ -158,15 +157,15 @@ def test_other_data_of_the_same_classes(run: trainyard.Run) -> None:
 
 
 def test_other_texts_have_the_tokens_of_the_runs_tokenizer(reader: trainyard.Run, tmp_path: Path) -> None:
-    rows = [("the film was good", "pos"), ("I never thought that the cast was dull", "pos"), ("so boring", "neg")]
+    rows = [("the film was good", "for"), ("I never thought that the cast was dull", "for"), ("so boring", "against")]
     for split in ("train", "test"):
         with (tmp_path / f"{split}.csv").open("w") as file:
             csv.writer(file).writerows([("text", "label"), *rows * 4])
-    other = trainyard.Run(reader.path, ["data=csv", f"data.root={tmp_path}", "data.classes=[pos,neg]"])
+    other = trainyard.Run(reader.path, ["data=csv", f"data.root={tmp_path}", "data.classes=[for,against]"])
     found = other.evaluation()
-    assert found.classes == ["neg", "pos"] and found.samples == 12
+    assert found.classes == ["against", "for"] and found.samples == 12
     expected = reader.predict([text for text, _ in rows])
     order = found.index.argsort()
     torch.testing.assert_close(found.probabilities[order][:3], expected, atol=1e-5, rtol=1e-4)
-    with pytest.raises(UserError, match=r"has the classes bad, good, and the run was trained on neg, pos"):
+    with pytest.raises(UserError, match=r"has the classes bad, good, and the run was trained on against, for"):
         trainyard.Run(reader.path, ["data=csv", f"data.root={tmp_path}", "data.classes=[bad,good]"]).evaluate()

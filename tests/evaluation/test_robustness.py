@@ -11,7 +11,7 @@ from trainyard.cli.evaluate import robustness_lines
 from trainyard.evaluation.corruptions import Corruption, blur, drop, noise, of_images, of_texts, swap
 
 KEYS = torch.arange(6) * 1_000_003
-IMAGES = torch.randint(40, 216, (6, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+IMAGES = torch.randint(40, 216, (6, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 TOKENS = torch.tensor([[5, 6, 7, 8, 9, 10], [5, 6, 7, 0, 0, 0]] * 3)
 IMAGE_KINDS = [pytest.param(make, id=f"{name} {text}") for name, few in of_images(3).items() for text, make in few]
 TEXT_KINDS = [pytest.param(make, id=f"{name} {text}") for name, few in of_texts("right").items() for text, make in few]
@@ -21,7 +21,9 @@ TEXT_KINDS = [pytest.param(make, id=f"{name} {text}") for name, few in of_texts(
 def test_an_image_is_disturbed_the_same_in_any_batch(corruption: Corruption) -> None:
     whole = corruption(IMAGES, KEYS)
     assert whole.dtype == torch.uint8 and whole.shape == IMAGES.shape and not torch.equal(whole, IMAGES)
-    assert torch.equal(torch.cat([corruption(IMAGES[i : i + 1], KEYS[i : i + 1]) for i in range(6)]), whole)
+    alone = torch.cat([corruption(IMAGES[i : i + 1], KEYS[i : i + 1]) for i in range(6)])
+    assert (alone.int() - whole.int()).abs().max() <= 1  # a sum in another order may be rounded to the next
+    assert torch.equal(corruption(IMAGES, KEYS), whole)
 
 
 @pytest.mark.parametrize("name", of_images(3))
@@ -31,7 +33,7 @@ def test_the_three_strengths_grow(name: str) -> None:
 
 
 def test_noise_has_its_deviation_and_a_blur_its_mean() -> None:
-    gray = torch.full((6, 3, 16, 16), 128, dtype=torch.uint8)
+    gray = torch.full((6, 3, 32, 32), 128, dtype=torch.uint8)
     added = noise(gray, KEYS, 0.1).float() - 128
     assert float(added.std()) == pytest.approx(25.5, rel=0.05) and abs(float(added.mean())) < 1
     assert torch.equal(blur(gray, KEYS, 1 / 16), gray)

@@ -65,7 +65,7 @@ def test_a_folder_gets_a_line_for_each_image(run: trainyard.Run, photos: Path, p
     for file, row, expected in zip(files, rows, run.predict(files), strict=True):
         name, label, probability, second, next_probability = row.split()
         best = expected.topk(2)
-        names = [run.cfg.data.classes[label] for label in best.indices]
+        names = [run.cfg.data.classes[label] for label in best.indices.tolist()]
         assert (name, [label, second]) == (str(file), names)
         assert [float(probability), float(next_probability)] == pytest.approx(best.values.tolist(), abs=1e-4)
     assert "3 predicted in" in err

@@ -48,9 +48,12 @@ def run(options: argparse.Namespace) -> None:
     log = logging.getLogger(__name__)
     opened = open_run(options)
     from trainyard.evaluation.files import write_evaluation
+    from trainyard.evaluation.robustness import corruptions_of
     from trainyard.runs.summary import limits
 
     folder = folder_of(opened, options)
+    if options.robustness:
+        corruptions_of(opened.data())  # refused before anything is computed
     found = opened.evaluation(options.split)
     part = limits(opened.cfg).get(options.split)
     log.info("%s: %s samples%s", options.split, f"{found.samples:,}", f" (a part of the split: {part})" if part else "")

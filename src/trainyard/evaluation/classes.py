@@ -38,13 +38,16 @@ def class_scores(matrix: Tensor, names: list[str]) -> list[ClassScores]:
     table = torch.stack((right / guessed.clamp(min=1), right / true.clamp(min=1),
                          2 * right / (true + guessed).clamp(min=1)), dim=1)  # fmt: skip
     rows = [
-        ClassScores(name, *values, count)
-        for name, values, count in zip(names, table.tolist(), true.long().tolist(), strict=True)
+        ClassScores(name, precision, recall, f1, count)
+        for name, (precision, recall, f1), count in zip(names, table.tolist(), true.long().tolist(), strict=True)
     ]
     size = int(true.sum())
     weighted = (table * true[:, None]).sum(dim=0) / max(1, size)
     means = {"macro average": table.mean(dim=0), "weighted average": weighted}
-    return rows + [ClassScores(name, *values.tolist(), size) for name, values in means.items()]
+    for name, values in means.items():
+        precision, recall, f1 = values.tolist()
+        rows.append(ClassScores(name, precision, recall, f1, size))
+    return rows
 
 
 def calibration(probabilities: Tensor, labels: Tensor) -> Calibration:  # (N, classes), (N)

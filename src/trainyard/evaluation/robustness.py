@@ -21,17 +21,19 @@ class Disturbed(NamedTuple):
 
 def robustness(evaluator: Evaluator) -> Iterator[Disturbed]:
     """The scores under each disturbance, as they are computed; ValueError for data that has none."""
-    data: Any = evaluator.data
-    if isinstance(data, Images):
-        corruptions = of_images(data.shape[0])
-    elif isinstance(data, Text) and not isinstance(data, TextBlocks):
-        corruptions = of_texts(data.padding_side)
-    else:
-        raise ValueError(f"robustness disturbs images or labeled texts, and {type(data).__name__} has neither")
-    for name, strengths in corruptions.items():
+    for name, strengths in corruptions_of(evaluator.data).items():
         for strength, corruption in strengths:
-            with disturbed(data, corruption):
+            with disturbed(evaluator.data, corruption):
                 yield Disturbed(name, strength, evaluator.scores())
+
+
+def corruptions_of(data: Any) -> dict[str, list[tuple[str, Corruption]]]:
+    """The disturbances of a data module's samples; ValueError if there are none."""
+    if isinstance(data, Images):
+        return of_images(data.shape[0])
+    if isinstance(data, Text) and not isinstance(data, TextBlocks):
+        return of_texts(data.padding_side)
+    raise ValueError(f"robustness disturbs images or labeled texts, and {type(data).__name__} has neither")
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def confusion(matrix: Tensor, names: Sequence[str]) -> Figure:  # (classes, clas
         axes.set_xticks(range(count), [_short(name) for name in names], rotation=45, ha="right")
         axes.set_yticks(range(count), [_short(name) for name in names])
     if count <= NUMBERED:
-        for row, column in ((row, column) for row in range(count) for column in range(count)):
+        for row, column in matrix.nonzero().tolist():
             color = "white" if shares[row, column] > 0.5 else "black"
             axes.text(column, row, str(int(matrix[row, column])), ha="center", va="center", color=color, fontsize=8)
     return figure

@@ -21,6 +21,6 @@ def reliability(confidence: Tensor, accuracy: Tensor, count: Tensor, error: floa
     axes.legend(frameon=False, loc="upper left")
     below.bar(centers, (count / count.sum().clamp(min=1)).numpy(), 1 / bins, color="0.6", edgecolor="white")
     below.set_xlabel("probability of the predicted class")
-    below.set_ylabel("samples")
+    below.set_ylabel("share")
     below.set_xlim(0, 1)
     return figure

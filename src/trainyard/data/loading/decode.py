@@ -77,10 +77,8 @@ def unknown_scale(values: np.ndarray) -> str:
     if values.dtype.kind not in "iuf":
         return f"its values are {values.dtype}, and images have uint8 or uint16"
     low, high = (f"{value:g}" for value in (values.min(), values.max()))
-    return (
-        f"its values are {values.dtype} from {low} to {high}, and images have uint8 from 0 to 255 or uint16; "
-        "(255 * image).round().astype(np.uint8) converts floats from 0 to 1"
-    )
+    way = "; (255 * image).round().astype(np.uint8) converts floats from 0 to 1" if values.dtype.kind == "f" else ""
+    return f"its values are {values.dtype} from {low} to {high}, and images have uint8 from 0 to 255 or uint16{way}"
 
 
 def array_image(path: Path, wanted: tuple[int, ...]) -> Image.Image:
