@@ -128,6 +128,14 @@ def test_the_files_say_what_is_printed(reader: trainyard.Run, capsys: pytest.Cap
     assert [float(row["probability for"]) for row in rows] == pytest.approx(expected[:, 1].tolist(), abs=1e-5)
 
 
+def test_a_place_that_cannot_be_written_is_named(run: trainyard.Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="file is a file; name a folder"):
+        run_command(["evaluate", str(run.path), "--out", str(tmp_path / "file")])
+    with pytest.raises(UserError, match=r"below cannot be written .Not a directory.; name another folder by --out"):
+        run_command(["evaluate", str(run.path), "--out", str(tmp_path / "file" / "below")])
+
+
 def test_a_link_in_a_run_directory_is_not_followed(run: trainyard.Run, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     link = run.path / "evaluation"

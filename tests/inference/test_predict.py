@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -137,6 +138,8 @@ def test_numbers_are_rows_of_a_table(short: list[str], predict: Predict, tmp_pat
     [
         ([], "there is nothing to predict: after the run, name files, folders, texts, or - for stdin"),
         (["x.png", "--top", "0"], "--top=0 must be at least 1"),
+        (["x.png", "--column", "file"], "--column=file names a column of a CSV file, and no input is one"),
+        (["x.png", "--out", "/"], "--out=/ is a folder; name a file"),
         (["x.png", "--batch-size", "0"], "--batch-size=0 must be at least 1"),
         (["x.png", "--device", "nothing"], "device=nothing cannot be used"),
         (["x.png", "data.nothing=1"], "data.nothing is not a key of its config"),
@@ -145,6 +148,15 @@ def test_numbers_are_rows_of_a_table(short: list[str], predict: Predict, tmp_pat
 def test_a_mistake_is_a_sentence(words: list[str], said: str, run: trainyard.Run, predict: Predict) -> None:
     code, out, err = predict(run, *words)
     assert (code, out) == (1, "") and said in err
+
+
+@pytest.mark.parametrize("command", [["predict", "x.png"], ["evaluate"]])
+def test_a_run_without_weights_is_named(command: list[str], run: trainyard.Run, tmp_path: Path) -> None:
+    half = tmp_path / "half"
+    shutil.copytree(run.path, half, ignore=shutil.ignore_patterns("*.ckpt", "evaluation"))
+    with pytest.raises(UserError, match=r"half has no checkpoints/best.ckpt"):
+        run_command([command[0], str(half), *command[1:]])
+    assert not (half / "evaluation").exists()
 
 
 def test_a_language_model_has_no_classes(short: list[str], small_imdb: Path, predict: Predict) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trainyard.cli.parser import add_run, examples, open_run
-from trainyard.errors import UserError
+from trainyard.errors import UserError, printable
 
 if TYPE_CHECKING:
     from trainyard.evaluation.evaluate import Evaluation
@@ -62,7 +62,10 @@ def run(options: argparse.Namespace) -> None:
     disturbed = opened.robustness(options.split) if options.robustness else []
     if disturbed:
         log.info("\n%s", "\n".join(robustness_lines(found, disturbed)))
-    files = write_evaluation(found, disturbed, folder, options.csv)
+    try:
+        files = write_evaluation(found, disturbed, folder, options.csv)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written ({error.strerror}); name another folder by --out") from error
     log.info("\n%s: %s", folder, ", ".join(file.name for file in files))
 
 
@@ -91,7 +94,7 @@ def score_lines(found: "Evaluation") -> list[str]:
         return lines
     bins = len(found.calibration.count)
     lines += [f"expected calibration error {found.calibration.error:.4f} ({bins} bins)", ""]
-    *classes, macro, weighted = found.per_class
+    *classes, macro, weighted = [each._replace(name=printable(each.name, 40)) for each in found.per_class]
     shown = classes[:MOST_CLASSES]
     wide = max(len(each.name) for each in (*shown, weighted))
     lines.append(f"{'class':<{wide}}  precision  recall      f1   samples")

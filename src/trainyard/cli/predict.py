@@ -85,6 +85,10 @@ def run(options: argparse.Namespace) -> None:
     for name in ("top", "batch_size"):
         if (value := getattr(options, name)) is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')}={value} must be at least 1")
+    if options.out and Path(options.out).is_dir():
+        raise UserError(f"--out={options.out} is a folder; name a file")
+    if options.column and not any(Path(word).suffix.lower() == ".csv" for word in options.inputs):
+        raise UserError(f"--column={options.column[0]} names a column of a CSV file, and no input is one (FILE.csv)")
     ending = Path(options.out or "").suffix[1:]
     kind = options.format or (ending if ending in FORMATS else "table")
     opened = open_run(options, log_stream="stderr")
