@@ -22,8 +22,8 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "distributed": {"collectives", "durability", "errors", "files", "models", "trust"},
     "report": {"config_keys", "errors", "files", "loggers", "logs", "trust"},
     "config": {"config_keys", "errors", "files", "machine", "tasks", "trust"},
-    "inference": {"data", "models", "tasks"},
-    "evaluation": {"hardware", "tasks"},
+    "inference": {"cores", "data", "errors", "files", "models", "tasks"},
+    "evaluation": {"data", "errors", "figures", "files", "hardware", "tasks"},
     "callbacks": {"collectives", "durability", "inference", "logs", "tasks"},
     "runs": {
         "config", "config_keys", "data", "durability", "errors", "evaluation", "files", "hardware", "inference",
@@ -38,7 +38,8 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
         "training", "trust",
     },
     "cli": {
-        "config", "data", "durability", "errors", "figures", "hardware", "logs", "models", "report", "runs", "training",
+        "config", "data", "durability", "errors", "evaluation", "figures", "files", "hardware", "inference", "logs",
+        "models", "report", "runs", "training",
     },
     "__main__": {"cli"},
     "__init__": {"cli", "runs", "training"},

@@ -119,6 +119,12 @@ def without_control(text: str) -> str:
     return CONTROL.sub("?", text)
 
 
+def no_formula(text: str) -> str:
+    """A text that a spreadsheet shows instead of computing it."""
+    text = without_control(text)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
+
+
 def printable(value: Any, most: int = 80) -> str:
     """A value that someone else wrote, as one line for the terminal: no control characters, at most `most` letters."""
     text = "".join(letter if letter.isprintable() else "?" for letter in str(value)[: most + 1])

@@ -40,13 +40,14 @@ class CleanFormatter(logging.Formatter):
 
 
 class Printer(logging.Handler):
-    """Print to the current sys.stdout: a progress bar replaces it, so that lines appear above the bar.
+    """Print to the current sys.stdout (or stderr): a progress bar replaces it, so that lines appear above the bar.
 
     A record with `again` is printed once, and then that instead. One with `one_line` is cut at the width of a terminal.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stream: str = "stdout") -> None:
         super().__init__()
+        self.stream = stream
         self.printed: set[str] = set()
 
     def shortened(self, text: str, record: logging.LogRecord) -> str:
@@ -65,9 +66,13 @@ class Printer(logging.Handler):
         text = self.format(record)
         try:
             text = self.shortened(text, record)
-            print(text, flush=True)
+            print(text, flush=True, file=getattr(sys, self.stream))
         except UnicodeEncodeError as error:  # a terminal that knows no such letters
-            print(text.encode(error.encoding, "backslashreplace").decode(error.encoding), flush=True)
+            print(
+                text.encode(error.encoding, "backslashreplace").decode(error.encoding),
+                flush=True,
+                file=getattr(sys, self.stream),
+            )
         except (OSError, ValueError):  # ValueError: closed by the program
             discard_output()
 
@@ -84,15 +89,15 @@ def discard_output() -> None:
                 os.close(nowhere)
 
 
-def log_to_console() -> None:
-    """Show Trainyard's own lines on stdout, and the warnings of other packages on stderr. Idempotent."""
+def log_to_console(stream: str = "stdout") -> None:
+    """Show Trainyard's own lines on stdout (or stderr), the warnings of other packages on stderr. Idempotent."""
     if sys.stdout is None or sys.stderr is None:
         discard_output()
     for message in IGNORED_WARNINGS:
         warnings.filterwarnings("ignore", message=message)
     own = logging.getLogger("trainyard")
     if not own.handlers:
-        printer = Printer()
+        printer = Printer(stream)
         printer.setFormatter(CleanFormatter("%(message)s"))
         own.addHandler(printer)
         own.setLevel(logging.INFO)

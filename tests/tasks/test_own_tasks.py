@@ -73,6 +73,19 @@ def test_a_regression_is_validated_and_predicts_numbers(tmp_path: Path) -> None:
         run.predict(torch.zeros(3, 3))
 
 
+def test_a_regression_is_evaluated_with_intervals(tmp_path: Path) -> None:
+    run = trainyard.train(
+        [*WORDS, "trainer.max_epochs=1", "task._target_=test_own_tasks.Regression", "monitor=val/mae", "mode=min",
+         f"run.dir={tmp_path}/run"]
+    )  # fmt: skip
+    found = run.evaluation()
+    low, high = found.intervals["test/mae"]
+    assert found.scores == pytest.approx(run.summary["test"]) and low < found.scores["test/mae"] < high
+    assert found.samples == 100 and found.confusion is None
+    with pytest.raises(UserError, match="robustness disturbs images or labeled texts, and Points has neither"):
+        run.robustness()
+
+
 def test_several_labels_are_probabilities_of_their_own(tmp_path: Path) -> None:
     words = [
         "+data.several=true",

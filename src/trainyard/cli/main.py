@@ -1,14 +1,15 @@
 """The `trainyard` command: find the subcommand, and run it."""
 
+import argparse
 import sys
 from importlib.metadata import version
 
-from trainyard.cli import completion, consolidate, evaluate, generate, plot, report, train
+from trainyard.cli import completion, consolidate, evaluate, generate, plot, predict, report, train
 from trainyard.cli.parser import Parser, examples
 from trainyard.durability.signals import exit_on_signal
 from trainyard.errors import exit_on_error
 
-COMMANDS = (train, evaluate, generate, report, plot, consolidate)  # modules, each with add_parser
+COMMANDS = (train, evaluate, predict, generate, report, plot, consolidate)  # modules, each with add_parser
 DEBUG = "debug=true"  # works with every command
 
 
@@ -29,12 +30,21 @@ def run_command(words: list[str]) -> None:
     """Run any command but train; UserError for a mistake."""
     parser = make_parser()
     options, rest = parser.parse_known_args(words)
-    overrides = [word for word in rest if "=" in word and not word.startswith("-") and hasattr(options, "overrides")]
-    if wrong := [word for word in rest if word not in overrides]:
+    more = [word for word in rest if takes_more(options, word)]  # argparse takes none of them after an option
+    if wrong := [word for word in rest if word not in more]:
         parser.error(f"unrecognized arguments: {' '.join(wrong)}")
-    if overrides:
-        options.overrides += overrides  # argparse takes no key=value after an option
+    if hasattr(options, "inputs"):
+        options.inputs = [*options.inputs, *more]
+    elif more:
+        options.overrides = [*options.overrides, *more]
     options.run(options)
+
+
+def takes_more(options: argparse.Namespace, word: str) -> bool:
+    """Whether a word after an option is an input or an override of the command."""
+    if hasattr(options, "inputs"):
+        return word == "-" or not word.startswith("-")
+    return hasattr(options, "overrides") and "=" in word and not word.startswith("-")
 
 
 def make_parser() -> Parser:

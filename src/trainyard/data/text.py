@@ -79,6 +79,7 @@ class Text(DataModule):
         self.truncation_side, self.padding_side = truncation_side, padding_side
         self.cache = (Path(cache) if cache else data_root(None)).expanduser() / "tokens"
         self.tokenizer_file: Path | None = None
+        self.tokenizes_anew = True  # False: the texts are another run's data, and have the tokens of its tokenizer
 
     def texts(self, split: str) -> tuple[list[str], list[int]]:
         """The texts of `train` or `test` (or `val`, if the data has one of its own) and their labels."""
@@ -97,7 +98,8 @@ class Text(DataModule):
         """The folder of these texts' tokens: the texts as they were when this was first called."""
         cut = (self.folds, self.fold) if self.folds else (self.val_fraction,)
         parts = self.fingerprint(), self.kind, self.vocab_size, self.split_seed, *cut
-        return self.cache / f"{type(self).__name__.lower()}-{stable_hash(*parts):016x}"
+        of_run = () if self.tokenizes_anew else (self.tokenizer_json(),)
+        return self.cache / f"{type(self).__name__.lower()}-{stable_hash(*parts, *of_run):016x}"
 
     def prepare_data(self) -> None:
         folder = self.folder
@@ -132,7 +134,10 @@ class Text(DataModule):
         if not self.has_val():
             found = torch.tensor(labels)
             rest = self.hold_out(found, torch.arange(len(found)))[0].tolist()
-        tokenizer = train_tokenizer(self.kind, [texts[row] for row in rest], self.vocab_size)
+        if self.tokenizes_anew:
+            tokenizer = train_tokenizer(self.kind, [texts[row] for row in rest], self.vocab_size)
+        else:
+            tokenizer = self.saved_tokenizer()
         for split, (texts, labels) in read.items():
             write_documents(tokenizer, texts, labels, folder / split)
         content = tokenizer.to_str(pretty=True).encode()

@@ -32,6 +32,7 @@ class XOR(DataModule):
             )
         if noise and size is None:
             raise ValueError(f"noise={noise} needs data.size: the four points alone are exact")
+        self.shape, self.num_classes = tuple(shape), num_classes
         self.gate, self.size, self.noise = gate, size, noise
 
     def read(self, split: str) -> Samples:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
 
-from trainyard.errors import without_control
+from trainyard.errors import no_formula, without_control
 from trainyard.report.cells import SPLITS, cells
 from trainyard.report.groups import Group
 from trainyard.report.paths import one_path
@@ -71,12 +71,6 @@ def as_csv(groups: Sequence[Group]) -> str:
         ]  # fmt: skip
         table.writerow([no_formula(cell) if isinstance(cell, str) else cell for cell in row])
     return stream.getvalue()
-
-
-def no_formula(text: str) -> str:
-    """A text that a spreadsheet shows instead of computing it."""
-    text = without_control(text)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
 
 
 def write_into(file: Path, table: str) -> None:

@@ -21,6 +21,7 @@ from trainyard.data.text import Text
 from trainyard.errors import UserError, printable
 from trainyard.files import read_small
 from trainyard.runs.directory import RESOLVED, SUMMARY, TOKENIZER
+from trainyard.runs.other_data import other_data, split_choice
 from trainyard.tasks.base import Task
 from trainyard.trust.allowlist import restrict
 from trainyard.trust.checkpoint_files import check_same_weights, load_checkpoint, plain_tensors, size_limit
@@ -31,12 +32,15 @@ from trainyard.trust.signature import read_signed
 class OpenedRun:
     """A training run, opened for reading; `overrides` (key=value) change its config, as data.root=... elsewhere.
 
+    data=NAME among them is another dataset of the same classes, to evaluate the run on.
+
     One that someone else made, or changed, is read as data: what its config names must be Trainyard's or torch's own
     classes, unless `trust`.
     """
 
     def __init__(self, path: str | Path, overrides: Sequence[str] = (), trust: bool = False) -> None:
-        self.path, self.overrides = Path(path), list(overrides)
+        self.path = Path(path)
+        self.other_data, self.overrides = split_choice(overrides)
         self.checkpoint = "best"  # whose weights are used
         if not (self.path / RESOLVED).is_file():
             raise UserError(f"{self.path} is not a run: it has no {RESOLVED}")
@@ -53,7 +57,8 @@ class OpenedRun:
         """The resolved config."""
         config = read_config(self.path / RESOLVED, (self._signed or {}).get(RESOLVED))
         cfg = DictConfig(restrict(config, self.path) if self.is_foreign else config)
-        return with_overrides(cfg, self.overrides, f"{self.path}: ")
+        own = [word for word in self.overrides if not (self.other_data and word.startswith("data."))]
+        return with_overrides(cfg, own, f"{self.path}: ")
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -71,7 +76,10 @@ class OpenedRun:
         data = seed_setup(instantiate(self.cfg.data, "data"))
         if isinstance(data, Text):
             data.tokenizer_file = self.path / TOKENIZER
-        return data
+        if not self.other_data:
+            return data
+        words = [word for word in self.overrides if word.startswith("data.")]
+        return other_data(self.other_data, words, data, self.cfg.data)
 
     def task(self, checkpoint: str = "") -> Task:
         """The task with trained weights (of the best epoch; "last": of the end), in evaluation mode."""

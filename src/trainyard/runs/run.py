@@ -1,6 +1,6 @@
 """What a finished run is good for: each command that takes a run is a method here, of the same name."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -10,10 +10,12 @@ from torch import Tensor
 
 from trainyard.config.validate import check_hardware
 from trainyard.errors import UserError, short_traceback
-from trainyard.evaluation.evaluate import evaluate
+from trainyard.evaluation.evaluate import Evaluation, Evaluator
+from trainyard.evaluation.robustness import Disturbed, robustness
 from trainyard.hardware.settings import choose_accelerator, configure_torch
 from trainyard.inference.generate import generate_texts
-from trainyard.inference.predict import predict
+from trainyard.inference.inputs import Inputs
+from trainyard.inference.predict import Prediction, class_names, predict, predict_each
 from trainyard.runs.opened import OpenedRun
 from trainyard.tasks.base import Task
 from trainyard.trust.allowlist import LIMITS
@@ -40,6 +42,26 @@ class Run(OpenedRun):
         with self._name_in_errors():
             return predict(*self._predictor, inputs, batch_size, device)
 
+    def inputs(
+        self, words: Sequence[str], columns: Sequence[str] = (), refuse: Callable[[str], object] = print
+    ) -> Inputs:
+        """The inputs that words of a command name: files, folders, texts, rows of CSV files, - for stdin.
+
+        `refuse` is called with a sentence for each that cannot be read; the rest goes on.
+        """
+        with self._name_in_errors():
+            return Inputs(self._predictor[1], words, columns, refuse)
+
+    def predict_each(self, inputs: Inputs, batch_size: int | None = None, device: str = "auto") -> Iterator[Prediction]:
+        """The prediction of each of the `inputs`, read and computed batch by batch."""
+        with self._name_in_errors():
+            yield from predict_each(*self._predictor, inputs, batch_size, device)
+
+    def class_names(self) -> list[str] | None:
+        """The names of the classes that a prediction has the probabilities of; None if it is no classification."""
+        with self._name_in_errors():
+            return class_names(*self._predictor)
+
     @short_traceback
     def generate(
         self, prompt: str = "", max_new_tokens: int | None = None, count: int = 1, seed: int = 0, **sampling: Any
@@ -53,13 +75,29 @@ class Run(OpenedRun):
     def evaluate(self, split: str = "test") -> dict[str, float]:
         """The scores of the weights on `split` (test or val), by the names that they are logged by."""
         with self.explain_errors():
-            hardware = self.cfg.hardware
-            asked = any(word.startswith("hardware.accelerator=") for word in self.overrides)
-            hardware.accelerator = choose_accelerator(hardware.accelerator if asked else "auto")
-            check_hardware(hardware)
-            configure_torch(hardware)
-            limits = {key: self.cfg.trainer.get(key) for key in LIMITS}
-            return evaluate(self.task(), self.data(), hardware, limits, split)
+            return self.evaluator(split).scores()
+
+    @short_traceback
+    def evaluation(self, split: str = "test") -> Evaluation:
+        """What `trainyard evaluate` prints: the scores with intervals, and, of a classification, what lies behind."""
+        with self.explain_errors():
+            return self.evaluator(split).evaluation()
+
+    def evaluator(self, split: str = "test") -> Evaluator:
+        """The task, its data, and the Trainer that scores them on `split`."""
+        hardware = self.cfg.hardware
+        asked = any(word.startswith("hardware.accelerator=") for word in self.overrides)
+        hardware.accelerator = choose_accelerator(hardware.accelerator if asked else "auto")
+        check_hardware(hardware)
+        configure_torch(hardware)
+        limits = {key: self.cfg.trainer.get(key) for key in LIMITS}
+        return Evaluator(self.task(), self.data(), hardware, limits, split)
+
+    @short_traceback
+    def robustness(self, split: str = "test") -> list[Disturbed]:
+        """The scores under each disturbance of images (noise, blur, JPEG, brightness) or texts (words)."""
+        with self._name_in_errors():
+            return list(robustness(self.evaluator(split)))
 
     @contextmanager
     def _name_in_errors(self) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """From image files to tensors of one shape."""
 
+import os
 from contextlib import nullcontext
 from pathlib import Path
 from threading import Lock
@@ -13,6 +14,9 @@ from trainyard.files import open_regular
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # Pillow would run other programs to read some others
 MAX_PIXELS = 1 << 26  # of an image: 67 million
+MAX_16_BITS = (1 << 16) - 1
+CHANNELS = (1, 3, 4)  # of an array: gray, RGB, RGBA
+ARRAY, MAX_ARRAY = ".npy", 1 << 29  # bytes
 LARGE = 1 << 23  # pixels; larger images are decoded one at a time, to bound the memory
 _one_large = Lock()
 
@@ -23,12 +27,14 @@ def decode_file(path: Path, shape: tuple[int, ...], header_only: bool = False) -
     With `header_only` nothing is decoded, and the tensor is empty.
     """
     try:
+        if path.suffix.lower() == ARRAY:
+            return to_tensor(array_image(path, shape), shape)
         with open_regular(path) as opened, Image.open(opened, formats=FORMATS) as file:
             if header_only:
                 check_size(file)
                 return torch.empty(0)
             return to_tensor(file, shape)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} cannot be read as an image ({error}); repair or delete it") from error
 
 
@@ -40,7 +46,7 @@ def to_tensor(image: Image.Image, shape: tuple[int, ...]) -> Tensor:
     channels, height, width = shape
     check_size(image)
     with _one_large if image.width * image.height > LARGE else nullcontext():
-        upright = ImageOps.exif_transpose(eight_bits(image)).convert("RGB" if channels == 3 else "L")
+        upright = eight_bits(ImageOps.exif_transpose(image)).convert("RGB" if channels == 3 else "L")
         fitted = ImageOps.fit(upright, (width, height))
     return torch.from_numpy(np.array(fitted)).view(height, width, channels).permute(2, 0, 1).contiguous()
 
@@ -52,7 +58,47 @@ def check_size(image: Image.Image) -> None:
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
-    """A 16-bit grayscale image scaled to 8 bits (Pillow's own conversion clips at 255); others as they are."""
-    if not image.mode.startswith("I"):
+    """A 16-bit grayscale image scaled to 8 bits (Pillow's own conversion clips at 255); others as they are.
+
+    ValueError for values whose scale is not known: floats, and integers of more than 16 bits.
+    """
+    if image.mode == "P" and isinstance(image.info.get("transparency"), bytes):
+        return image.convert("RGBA")  # which does not warn
+    if not image.mode.startswith(("I", "F")):
         return image
-    return Image.fromarray((np.asarray(image) / 256).clip(0, 255).astype(np.uint8))
+    values = np.asarray(image)
+    if image.mode == "F" or values.min() < 0 or values.max() > MAX_16_BITS:
+        raise ValueError(unknown_scale(values))
+    return Image.fromarray((values / 256).astype(np.uint8))
+
+
+def unknown_scale(values: np.ndarray) -> str:
+    """Why an image of such values is refused."""
+    if values.dtype.kind not in "iuf":
+        return f"its values are {values.dtype}, and images have uint8 or uint16"
+    low, high = (f"{value:g}" for value in (values.min(), values.max()))
+    way = "; (255 * image).round().astype(np.uint8) converts floats from 0 to 1" if values.dtype.kind == "f" else ""
+    return f"its values are {values.dtype} from {low} to {high}, and images have uint8 from 0 to 255 or uint16{way}"
+
+
+def array_image(path: Path, wanted: tuple[int, ...]) -> Image.Image:
+    """The image in a .npy file: (H, W), (H, W, C) or (C, H, W), uint8, uint16 or bool; ValueError for any other.
+
+    One of the shape `wanted` is (C, H, W), whatever its last axis.
+    """
+    with open_regular(path) as file:
+        if (size := os.fstat(file.fileno()).st_size) > MAX_ARRAY:
+            raise ValueError(f"{size:,} bytes are more than {MAX_ARRAY:,}")
+        values = np.load(file, allow_pickle=False)
+    shape = values.shape
+    if values.ndim == 3 and shape[0] in CHANNELS and (shape == wanted or shape[2] not in CHANNELS):
+        values = np.moveaxis(values, 0, 2)
+    if values.ndim not in (2, 3) or not values.size or (values.ndim == 3 and values.shape[2] not in CHANNELS):
+        raise ValueError(f"its shape is {shape}, and an image has (height, width) or 1, 3 or 4 channels as well")
+    if values.dtype == np.bool_:
+        values = 255 * values.astype(np.uint8)
+    elif values.dtype == np.uint16:
+        values = (values // 256).astype(np.uint8)
+    elif values.dtype != np.uint8:
+        raise ValueError(unknown_scale(values))
+    return Image.fromarray(np.ascontiguousarray(values[:, :, 0] if values.shape[2:] == (1,) else values))
