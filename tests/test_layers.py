@@ -24,6 +24,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "config": {"config_keys", "errors", "files", "machine", "tasks", "trust"},
     "inference": {"data", "models", "tasks"},
     "evaluation": {"hardware", "tasks"},
+    "catalog": {"durability", "errors", "files", "logs", "report", "trust"},
     "callbacks": {"collectives", "durability", "inference", "logs"},
     "runs": {
         "config", "config_keys", "data", "durability", "errors", "evaluation", "files", "hardware", "inference", "logs",
@@ -38,7 +39,8 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
         "training", "trust",
     },
     "cli": {
-        "config", "data", "durability", "errors", "figures", "hardware", "logs", "models", "report", "runs", "training",
+        "catalog", "config", "data", "durability", "errors", "figures", "hardware", "logs", "models", "report", "runs",
+        "training",
     },
     "__main__": {"cli"},
     "__init__": {"cli", "runs", "training"},
@@ -46,7 +48,8 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
 MAY_IMPORT_HYDRA = {"config", "sweep"}
 MAY_IMPORT_OMEGACONF = {"config", "runs", "sweep", "training"}
 WITHOUT_TORCH = (
-    "cli.main", "config.compose", "report.tables", "sweep.fork_server", "sweep.sweeper", "training.launch",
+    "catalog.listing", "catalog.removal", "cli.main", "config.compose", "report.tables", "sweep.fork_server",
+    "sweep.sweeper", "training.launch",
 )  # fmt: skip
 FILES = sorted(SRC.rglob("*.py"))
 
