@@ -21,6 +21,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "durability": {"collectives", "errors", "files", "trust"},
     "distributed": {"collectives", "durability", "errors", "files", "models", "trust"},
     "report": {"config_keys", "errors", "files", "loggers", "logs", "trust"},
+    "page": {"config_keys", "errors", "figures", "files", "report", "trust"},
     "config": {"config_keys", "errors", "files", "machine", "tasks", "trust"},
     "inference": {"data", "models", "tasks"},
     "evaluation": {"hardware", "tasks"},
@@ -28,7 +29,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "callbacks": {"collectives", "durability", "inference", "logs"},
     "runs": {
         "config", "config_keys", "data", "durability", "errors", "evaluation", "files", "hardware", "inference", "logs",
-        "machine", "tasks", "trust",
+        "machine", "page", "tasks", "trust",
     },
     "training": {
         "callbacks", "collectives", "config", "config_keys", "cores", "data", "distributed", "durability", "errors",
@@ -39,8 +40,8 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
         "training", "trust",
     },
     "cli": {
-        "catalog", "config", "data", "durability", "errors", "figures", "hardware", "logs", "models", "report", "runs",
-        "training",
+        "catalog", "config", "data", "durability", "errors", "figures", "hardware", "logs", "models", "page", "report",
+        "runs", "training",
     },
     "__main__": {"cli"},
     "__init__": {"cli", "runs", "training"},
@@ -48,8 +49,8 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
 MAY_IMPORT_HYDRA = {"config", "sweep"}
 MAY_IMPORT_OMEGACONF = {"config", "runs", "sweep", "training"}
 WITHOUT_TORCH = (
-    "catalog.listing", "catalog.removal", "cli.main", "config.compose", "report.tables", "sweep.fork_server",
-    "sweep.sweeper", "training.launch",
+    "catalog.listing", "catalog.removal", "cli.main", "config.compose", "page.page", "report.tables", "runs.find",
+    "sweep.fork_server", "sweep.sweeper", "training.launch",
 )  # fmt: skip
 FILES = sorted(SRC.rglob("*.py"))
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from lightning import LightningDataModule
@@ -14,6 +15,7 @@ from trainyard.evaluation.evaluate import evaluate
 from trainyard.hardware.settings import choose_accelerator, configure_torch
 from trainyard.inference.generate import generate_texts
 from trainyard.inference.predict import predict
+from trainyard.page.page import write_page
 from trainyard.runs.opened import OpenedRun
 from trainyard.tasks.base import Task
 from trainyard.trust.allowlist import LIMITS
@@ -60,6 +62,11 @@ class Run(OpenedRun):
             configure_torch(hardware)
             limits = {key: self.cfg.trainer.get(key) for key in LIMITS}
             return evaluate(self.task(), self.data(), hardware, limits, split)
+
+    @short_traceback
+    def show(self, out: str | Path | None = None) -> Path:
+        """Write the run as one HTML file, by default its own run.html: curves, scores, pictures, config; its name."""
+        return write_page(self.path, Path(out) if out is not None else None)
 
     @contextmanager
     def _name_in_errors(self) -> Iterator[None]:
