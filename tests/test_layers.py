@@ -20,7 +20,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "trust": {"config_keys", "errors", "files"},
     "durability": {"collectives", "errors", "files", "trust"},
     "distributed": {"collectives", "durability", "errors", "files", "models", "trust"},
-    "report": {"config_keys", "errors", "files", "loggers", "logs", "trust"},
+    "report": {"config_keys", "errors", "figures", "files", "loggers", "logs", "trust"},
     "page": {"config_keys", "errors", "figures", "files", "report", "trust"},
     "config": {"config_keys", "errors", "files", "machine", "tasks", "trust"},
     "inference": {"data", "models", "tasks"},
@@ -29,7 +29,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "callbacks": {"collectives", "durability", "inference", "logs"},
     "runs": {
         "config", "config_keys", "data", "durability", "errors", "evaluation", "files", "hardware", "inference", "logs",
-        "machine", "page", "tasks", "trust",
+        "machine", "page", "report", "tasks", "trust",
     },
     "training": {
         "callbacks", "collectives", "config", "config_keys", "cores", "data", "distributed", "durability", "errors",
@@ -40,8 +40,8 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
         "training", "trust",
     },
     "cli": {
-        "catalog", "config", "data", "durability", "errors", "figures", "hardware", "logs", "models", "page", "report",
-        "runs", "training",
+        "catalog", "config", "data", "durability", "errors", "figures", "files", "hardware", "logs", "models", "page",
+        "report", "runs", "training",
     },
     "__main__": {"cli"},
     "__init__": {"cli", "runs", "training"},

@@ -18,9 +18,9 @@ from trainyard.trust.signature import SIGNATURE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 TAGS = {
-    "html", "head", "meta", "title", "style", "body", "main", "header", "section", "footer", "h1", "h2", "p", "ul", "li",
-    "b", "span", "strong", "mark", "div", "table", "thead", "tbody", "tr", "th", "td", "pre", "figure", "figcaption",
-    "img", "details", "summary",
+    "html", "head", "meta", "title", "style", "body", "main", "header", "section", "footer", "h1", "h2", "p", "ul",
+    "li", "b", "span", "strong", "mark", "div", "table", "thead", "tbody", "tr", "th", "td", "pre", "figure",
+    "figcaption", "img", "details", "summary",
 }  # fmt: skip
 EVIL = "</pre></style></title><script>document.title='owned'</script><img src=x onerror=alert(1)>\"' onload='x"
 

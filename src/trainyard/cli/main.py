@@ -3,12 +3,23 @@
 import sys
 from importlib.metadata import version
 
-from trainyard.cli import completion, consolidate, evaluate, generate, ls, plot, report, rm, show, train
+from trainyard.cli import compare, completion, consolidate, evaluate, generate, ls, plot, report, rm, show, train
 from trainyard.cli.parser import Parser, examples
 from trainyard.durability.signals import exit_on_signal
 from trainyard.errors import exit_on_error
 
-COMMANDS = (train, evaluate, generate, show, ls, rm, report, plot, consolidate)  # modules, each with add_parser
+COMMANDS = (
+    train,
+    evaluate,
+    generate,
+    show,
+    compare,
+    ls,
+    rm,
+    report,
+    plot,
+    consolidate,
+)  # modules, each with add_parser
 DEBUG = "debug=true"  # works with every command
 
 

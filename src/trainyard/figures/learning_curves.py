@@ -29,7 +29,7 @@ def learning_curves(runs: Mapping[str, Mapping[str, Series]], names: Sequence[st
         panel.set_title(literal(name), fontsize=10)
         panel.set_xlabel(literal(x_label), fontsize=8)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-    if axes[0].get_legend_handles_labels()[0]:
+    if any(panel.get_legend_handles_labels()[0] for panel in axes):
         add_legend(figure, axes, len(runs))
     return figure
 
@@ -60,8 +60,10 @@ def add_legend(figure: Figure, axes: Sequence[Axes], runs: int) -> None:
     if runs == 1:
         axes[0].legend(frameon=False, fontsize=8, labelcolor=NEUTRAL)
         return
-    handles, labels = axes[0].get_legend_handles_labels()
+    pairs = [pair for panel in axes for pair in zip(*panel.get_legend_handles_labels(), strict=True)]
+    named = dict(reversed([(label, handle) for handle, label in pairs]))
+    labels = sorted(named, key=[label for _, label in pairs].index)[:MAX_LEGEND]
     figure.legend(
-        handles[:MAX_LEGEND], labels[:MAX_LEGEND], loc="outside lower left", frameon=False, fontsize=8, ncols=1,
+        [named[label] for label in labels], labels, loc="outside lower left", frameon=False, fontsize=8, ncols=1,
         labelcolor=NEUTRAL, title="validation; dashed: train", title_fontsize=8, alignment="left",
     ).get_title().set_color(NEUTRAL)  # fmt: skip

@@ -16,6 +16,7 @@ from trainyard.hardware.settings import choose_accelerator, configure_torch
 from trainyard.inference.generate import generate_texts
 from trainyard.inference.predict import predict
 from trainyard.page.page import write_page
+from trainyard.report.comparison import Compared, compare_runs
 from trainyard.runs.opened import OpenedRun
 from trainyard.tasks.base import Task
 from trainyard.trust.allowlist import LIMITS
@@ -62,6 +63,11 @@ class Run(OpenedRun):
             configure_torch(hardware)
             limits = {key: self.cfg.trainer.get(key) for key in LIMITS}
             return evaluate(self.task(), self.data(), hardware, limits, split)
+
+    @short_traceback
+    def compare(self, *others: "OpenedRun | str | Path") -> Compared:
+        """What differs between this run and others (or folders of runs), in config and scores; print it to read it."""
+        return compare_runs([self.path, *(each.path if isinstance(each, OpenedRun) else each for each in others)])
 
     @short_traceback
     def show(self, out: str | Path | None = None) -> Path:
