@@ -4,12 +4,26 @@ import argparse
 import sys
 from importlib.metadata import version
 
-from trainyard.cli import completion, consolidate, evaluate, generate, plot, predict, report, train
+from trainyard.cli import (
+    compare,
+    completion,
+    consolidate,
+    evaluate,
+    generate,
+    ls,
+    plot,
+    predict,
+    report,
+    rm,
+    show,
+    train,
+)
 from trainyard.cli.parser import Parser, examples
 from trainyard.durability.signals import exit_on_signal
 from trainyard.errors import exit_on_error
 
-COMMANDS = (train, evaluate, predict, generate, report, plot, consolidate)  # modules, each with add_parser
+# modules, each with add_parser
+COMMANDS = (train, evaluate, predict, generate, show, compare, ls, rm, report, plot, consolidate)
 DEBUG = "debug=true"  # works with every command
 
 

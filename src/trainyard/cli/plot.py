@@ -1,30 +1,42 @@
 """trainyard plot: save a figure as a PNG file."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
+from trainyard.cli.compare import save_figure
 from trainyard.cli.parser import examples
-from trainyard.errors import UserError
+from trainyard.errors import UserError, printable
 
 
 def add_parser(commands: Any) -> None:
     """Add the command, with a subcommand for each figure."""
     parser = commands.add_parser(
         "plot",
-        help="activation functions, or augmented training images, as a PNG file",
+        help="curves, learning rates, a decision boundary, augmented images, as a PNG file",
         description="Save a figure as a PNG file, by default named after the figure.",
         epilog=examples(
             "trainyard plot activations",
             "trainyard plot augment data=cifar10 data.augment=article out=augmented.png",
+            "trainyard plot curves outputs/quickstart/... outputs/mlp_shapes/... out=both.png",
+            "trainyard plot lr latest",
+            "trainyard plot boundary outputs/xor_mlp/...",
         ),
     )
     figures = parser.add_subparsers(title="figures", metavar="FIGURE", required=True)
-    for name, draw, help_text in (
-        ("activations", activations, "every activation function with its derivative"),
-        ("augment", augment, "six training images, each unchanged and as augmented in nine epochs"),
+    for name, draw, takes, help_text in (
+        ("activations", activations, "out=FILE.png", "every activation function with its derivative"),
+        ("augment", augment, "key=value", "six training images, each unchanged and as augmented in nine epochs"),
+        ("curves", curves, "RUN", "train against validation of one or more runs, a panel for each metric"),
+        ("lr", lr, "RUN", "the learning rates and the losses of a run over its steps"),
+        ("boundary", boundary, "RUN", "the decision boundary of a run on points in the plane (data=xor)"),
     ):
         figure = figures.add_parser(name, help=help_text)
-        figure.add_argument("words", nargs="*", metavar="key=value", help="out=FILE.png, and changes to the config")
+        more = {
+            "RUN": "a run directory, or latest; and out=FILE.png",
+            "key=value": "changes to the config, out=FILE.png",
+        }
+        figure.add_argument("words", nargs="*", metavar=takes, help=more.get(takes, "the file, activations.png"))
         figure.set_defaults(run=run, draw=draw, figure=name)
 
 
@@ -39,10 +51,10 @@ def activations(words: list[str], out: str) -> None:
     """Save every activation function, with its derivative."""
     if words:
         raise UserError(f"plot activations takes no argument but out=FILE.png, not {' '.join(words)}")
-    from trainyard.figures.activations import curves
+    from trainyard.figures.activations import curves as panels
     from trainyard.models.layers.activations import ACTIVATIONS, activation
 
-    curves({name: activation(name) for name in ACTIVATIONS}).savefig(out, dpi=120)
+    panels({name: activation(name) for name in ACTIVATIONS}).savefig(out, dpi=120)
 
 
 def augment(words: list[str], out: str) -> None:
@@ -70,3 +82,69 @@ def augment(words: list[str], out: str) -> None:
     images = data.splits["train"].inputs[data.splits["train"].rows[index]]
     keys = [sample_keys(data.seed, epoch, index) for epoch in range(9)]
     save_image(augmented(data.pixels, images, keys), out)
+
+
+def curves(words: list[str], out: str) -> None:
+    """Save the curves of runs, a panel for each metric."""
+    from trainyard.figures.learning_curves import learning_curves
+    from trainyard.report.curves import over, panels_of, read_series
+
+    folders = find_runs(words, "curves")
+    x = over(folders)
+    series = {printable(folder, 70): read_series(folder, x) for folder in folders}
+    names = panels_of(series.values())
+    if not names:
+        raise UserError(f"{printable(folders[0], 300)} has logged nothing yet that could be drawn")
+    save_figure(learning_curves(series, names, x), Path(out))
+
+
+def lr(words: list[str], out: str) -> None:
+    """Save the learning rates and the losses of a run over its steps."""
+    from trainyard.figures.learning_curves import rates
+    from trainyard.report.curves import read_series
+
+    (folder,) = find_runs(words, "lr", most=1)
+    series = read_series(folder, "step")
+    rate = {name.removeprefix("lr/"): found for name, found in series.items() if name.startswith("lr/")}
+    if not rate:
+        raise UserError(
+            f"{printable(folder, 300)} has no learning rates: they are logged every "
+            "trainer.log_every_n_steps steps, by Lightning's LearningRateMonitor"
+        )
+    losses = {name: series[name] for name in ("train/loss", "val/loss") if name in series}
+    save_figure(rates(rate, losses), Path(out))
+
+
+def boundary(words: list[str], out: str) -> None:
+    """Save the decision boundary of a run whose data are points in the plane, of two classes."""
+    runs, overrides = ([word for word in words if ("=" in word) == flag] for flag in (False, True))
+    (folder,) = find_runs(runs, "boundary", most=1)
+    from trainyard.figures.boundary import boundary as draw
+    from trainyard.runs.load import load
+
+    run = load(folder, overrides)
+    shape, classes = run.cfg.data.get("shape"), run.cfg.data.get("num_classes")
+    if (list(shape or []), classes) != ([2], 2):
+        raise UserError(
+            f"{folder} has inputs of shape {list(shape or [])} and {classes} classes; a decision boundary is drawn of "
+            "points in the plane, shape [2], of 2 classes (data=xor)"
+        )
+    with run.explain_errors():
+        data: Any = run.data()
+        data.prepare_data()
+        samples = data.read("train")
+        figure = draw(lambda points: run.predict(points)[:, 1], samples.inputs, samples.labels)
+    save_figure(figure, Path(out))
+
+
+def find_runs(words: list[str], figure: str, most: int = 100) -> list[Path]:
+    """The run directories of the words; UserError for none, for more than `most`, or for what is no run."""
+    from trainyard.runs.find import find_run
+
+    if not 1 <= len(words) <= most:
+        raise UserError(f"plot {figure} takes {'one run' if most == 1 else 'runs'}; write trainyard plot {figure} RUN")
+    folders = [find_run(word)[0] for word in words]
+    for folder in folders:
+        if not (folder / "metrics.jsonl").is_file():
+            raise UserError(f"{printable(folder, 300)} has no metrics.jsonl: it has logged nothing yet")
+    return folders

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from lightning import LightningDataModule
@@ -16,6 +17,8 @@ from trainyard.hardware.settings import choose_accelerator, configure_torch
 from trainyard.inference.generate import generate_texts
 from trainyard.inference.inputs import Inputs
 from trainyard.inference.predict import Prediction, class_names, predict, predict_each
+from trainyard.page.page import write_page
+from trainyard.report.comparison import Compared, compare_runs
 from trainyard.runs.opened import OpenedRun
 from trainyard.tasks.base import Task
 from trainyard.trust.allowlist import LIMITS
@@ -98,6 +101,16 @@ class Run(OpenedRun):
         """The scores under each disturbance of images (noise, blur, JPEG, brightness) or texts (words)."""
         with self._name_in_errors():
             return list(robustness(self.evaluator(split)))
+
+    @short_traceback
+    def compare(self, *others: "OpenedRun | str | Path") -> Compared:
+        """What differs between this run and others (or folders of runs), in config and scores; print it to read it."""
+        return compare_runs([self.path, *(each.path if isinstance(each, OpenedRun) else each for each in others)])
+
+    @short_traceback
+    def show(self, out: str | Path | None = None) -> Path:
+        """Write the run as one HTML file, by default its own run.html: curves, scores, pictures, config; its name."""
+        return write_page(self.path, Path(out) if out is not None else None)
 
     @contextmanager
     def _name_in_errors(self) -> Iterator[None]:
