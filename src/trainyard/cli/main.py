@@ -3,12 +3,12 @@
 import sys
 from importlib.metadata import version
 
-from trainyard.cli import completion, consolidate, evaluate, generate, plot, report, train
+from trainyard.cli import completion, consolidate, evaluate, export, generate, plot, report, train
 from trainyard.cli.parser import Parser, examples
 from trainyard.durability.signals import exit_on_signal
 from trainyard.errors import exit_on_error
 
-COMMANDS = (train, evaluate, generate, report, plot, consolidate)  # modules, each with add_parser
+COMMANDS = (train, evaluate, generate, export, report, plot, consolidate)  # modules, each with add_parser
 DEBUG = "debug=true"  # works with every command
 
 

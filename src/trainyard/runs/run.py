@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from lightning import LightningDataModule
@@ -11,9 +12,12 @@ from torch import Tensor
 from trainyard.config.validate import check_hardware
 from trainyard.errors import UserError, short_traceback
 from trainyard.evaluation.evaluate import evaluate
+from trainyard.export.export import export
+from trainyard.export.request import FIXED, SUFFIXES, Exported, Request
 from trainyard.hardware.settings import choose_accelerator, configure_torch
 from trainyard.inference.generate import generate_texts
 from trainyard.inference.predict import predict
+from trainyard.runs.card_facts import card_facts
 from trainyard.runs.opened import OpenedRun
 from trainyard.tasks.base import Task
 from trainyard.trust.allowlist import LIMITS
@@ -60,6 +64,23 @@ class Run(OpenedRun):
             configure_torch(hardware)
             limits = {key: self.cfg.trainer.get(key) for key in LIMITS}
             return evaluate(self.task(), self.data(), hardware, limits, split)
+
+    @short_traceback
+    def export(
+        self, format: str = "onnx", out: str | Path | None = None, int8: bool = False, dynamic: bool | None = None,
+        split: str = "val",
+    ) -> Exported:  # fmt: skip
+        """Write the network as a file that runs without Trainyard, by default RUN/export/model.onnx, and its card.
+
+        See `trainyard.export.export`. `dynamic` inputs, any number of samples of any length, are the default where the
+        format has them; `int8` is compared with fp32 on `split`.
+        """
+        dynamic = format not in FIXED if dynamic is None else dynamic
+        name = f"model{'.int8' if int8 else ''}{SUFFIXES.get(format, '')}"
+        request = Request(Path(out or self.path / "export" / name), format, int8, dynamic, split)
+        with self._name_in_errors():
+            task, data = self._predictor
+            return export(task, data, request, card_facts(self, task, data))
 
     @contextmanager
     def _name_in_errors(self) -> Iterator[None]:
