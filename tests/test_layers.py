@@ -24,10 +24,11 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "config": {"config_keys", "errors", "files", "machine", "tasks", "trust"},
     "inference": {"data", "models", "tasks"},
     "evaluation": {"hardware", "tasks"},
+    "export": {"data", "errors", "extras", "files", "inference", "models", "tasks"},
     "callbacks": {"collectives", "durability", "inference", "logs"},
     "runs": {
-        "config", "config_keys", "data", "durability", "errors", "evaluation", "files", "hardware", "inference", "logs",
-        "machine", "tasks", "trust",
+        "config", "config_keys", "data", "durability", "errors", "evaluation", "export", "files", "hardware",
+        "inference", "logs", "machine", "tasks", "trust",
     },
     "training": {
         "callbacks", "collectives", "config", "config_keys", "cores", "data", "distributed", "durability", "errors",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +12,23 @@ from trainyard.export.staging import MARK, TOKENIZER
 if TYPE_CHECKING:
     from trainyard.export.request import Exported, Request
 
-LOAD = {
-    "onnx": "import onnxruntime\n\nsession = onnxruntime.InferenceSession({file!r})\n"
-    "predictions = session.run(None, {{{name!r}: {name}}})[0]",
-    "pt2": "import torch\n\nprogram = torch.export.load({file!r}).module()\npredictions = program({name})",
-    "executorch": "from executorch.runtime import Runtime\n\n"
-    'method = Runtime.get().load_program({file!r}).load_method("forward")\npredictions = method.execute([{name}])[0]',
-    "safetensors": "from safetensors.torch import load_file\n\nweights = load_file({file!r})  # for load_state_dict",
+IMPORTS = {
+    "onnx": "import numpy\nimport onnxruntime", "pt2": "import torch",
+    "safetensors": "from safetensors.torch import load_file",
+    "executorch": "import torch\nfrom executorch.runtime import Runtime",
 }  # fmt: skip
+LOAD = {
+    "onnx": "session = onnxruntime.InferenceSession({file!r})\n"
+    "predictions = session.run(None, {{{name!r}: {name}}})[0]",
+    "pt2": "program = torch.export.load({file!r}).module()\npredictions = program({name})",
+    "safetensors": "weights = load_file({file!r})  # for the network's load_state_dict",
+    "executorch": 'method = Runtime.get().load_program({file!r}).load_method("forward")\n'
+    "predictions = method.execute([{name}])[0]",
+}
 ARRAYS = {
     "images": "{name} = ...  # {type} {axes}, values from 0 to 255",
     "inputs": "{name} = ...  # {type} {axes}",
-    "tokens": "tokenizer = tokenizers.Tokenizer.from_file({tokenizer!r})  # truncates and pads\n"
+    "tokens": "tokenizer = Tokenizer.from_file({tokenizer!r})  # truncates and pads\n"
     "{name} = {make}([each.ids for each in tokenizer.encode_batch(texts)])  # int64 {axes}",
 }
 
@@ -34,7 +40,7 @@ def write_card(
     sections = [
         f"{MARK}\n# {text(facts['name'])}",
         f"{text(facts['network'])} with {facts['parameters']:,} parameters, trained on {text(facts['data'])}; exported "
-        f"as `{made.file.name}` ({request.format}).",
+        f"as `{made.file.name}` ({request.format}) on {date.today()} by trainyard {metadata['trainyard_version']}.",
         "## Use\n\n" + usage(made.file.name, request.format, metadata),
         "## Intended use\n\n" + intended_use(facts, metadata),
         "## Data\n\n" + bullets(facts["data_facts"]),
@@ -51,12 +57,13 @@ def usage(file: str, kind: str, metadata: Mapping[str, str]) -> str:
     make = "numpy.array" if kind == "onnx" else "torch.tensor"
     values = {"name": metadata["input_name"], "type": metadata["input_type"], "make": make, "file": file,
               "axes": metadata["input_shape"], "tokenizer": TOKENIZER}  # fmt: skip
-    parts = [LOAD[kind].format(**values)]
+    imports, parts = [IMPORTS[kind]], [LOAD[kind].format(**values)]
     if kind != "safetensors":
         parts.insert(0, ARRAYS[metadata["input_name"]].format(**values))
+        imports += ["from tokenizers import Tokenizer"] if metadata["input_name"] == "tokens" else []
     classes = json.loads(metadata["classes"])
     named = f"\n\nThe classes, in the order of the outputs: {', '.join(map(text, classes))}." if classes else ""
-    code, prepared = "\n".join(parts), text(metadata["preprocessing"])
+    code, prepared = "\n".join([*imports, "", *parts]), text(metadata["preprocessing"])
     return f"```python\n{code}\n```\n\nOutput: {metadata['output']}. Preprocessing: {prepared}.{named}"
 
 
@@ -119,8 +126,9 @@ def limits(facts: Mapping[str, Any], metadata: Mapping[str, str], request: "Requ
 
 
 def bullets(rows: Mapping[str, Any]) -> str:
-    """A list of names and values."""
-    return "\n".join(f"- {text(name)}: {text(value)}" for name, value in rows.items() if value not in (None, "", []))
+    """A list of names and values; a list of values in one line."""
+    lines = {name: ", ".join(map(str, each)) if isinstance(each, list) else each for name, each in rows.items()}
+    return "\n".join(f"- {text(name)}: {text(value)}" for name, value in lines.items() if value not in (None, ""))
 
 
 def number(value: Any) -> str:

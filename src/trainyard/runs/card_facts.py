@@ -6,6 +6,7 @@ from typing import Any
 
 from lightning import LightningDataModule
 
+from trainyard.durability.run_lock import read_status
 from trainyard.errors import UserError
 from trainyard.files import read_small
 from trainyard.runs.directory import ENVIRONMENT
@@ -41,12 +42,11 @@ def card_facts(run: OpenedRun, task: Task, data: LightningDataModule) -> dict[st
             "seed": run.cfg.get("seed"),
             "epochs": summary.get("epochs"),
             "training time": f"{summary['seconds']:,.0f} s" if summary.get("seconds") else None,
-            "started": run.path.name[:10] if run.path.name[:2] == "20" else None,
+            "date": str(read_status(run.path).get("time", ""))[:10],
             "machine": environment.get("cpu"),
             "GPUs": environment.get("gpus"),
             "git commit": environment.get("git_commit"),
             "versions": ", ".join(f"{key} {packages[key]}" for key in ("trainyard", "torch") if key in packages),
-            "command": None,
         },
         "command": shlex.join(map(str, environment.get("command") or [])) or "unknown",
     }
