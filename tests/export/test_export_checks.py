@@ -53,7 +53,7 @@ def test_a_program_that_differs_leaves_no_file(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(module, "Program", lambda task, data: Wrong(task, data))
     with pytest.raises(UserError, match="differs from the network by"):
         export(task, data, Request(out, "pt2"), FACTS)
-    assert not list(tmp_path.rglob("*.*"))
+    assert not list(tmp_path.iterdir())
 
 
 class Wrong(nn.Module):
@@ -130,7 +130,7 @@ def test_staged_files_arrive_together_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), staged(target) as folder:
         (folder / "model.onnx").write_text("half")
         raise RuntimeError
-    assert not list(target.parent.iterdir())
+    assert not target.parent.exists()
     for content in ("one", "two"):
         with staged(target) as folder:
             (folder / "model.onnx").write_text(content)

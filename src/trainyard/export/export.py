@@ -83,28 +83,29 @@ def write_weights(job: Job, file: Path) -> Exported:
 
 def write_program(job: Job, file: Path) -> Exported:
     """Write the program, and compare what the file computes with the network; then quantize it if asked to."""
-    kind, program, whole = PROGRAMS[job.request.format], Program(job.task, job.data), file
+    kind, whole = PROGRAMS[job.request.format], file
     if job.request.int8:
         whole = file.with_name(f"fp32{file.suffix}")
-    traced = trace(program, job.batches[-1], job.inputs["max_length"], job.request.dynamic)
+    traced = trace(Program(job.task, job.data), job.batches[-1], job.inputs["max_length"], job.request.dynamic)
     kind.write(traced, whole, job.inputs, job.metadata)
     made = Exported(file, job.difference(kind.load(whole)), [tuple(batch.shape) for batch in job.batches])
     check_difference(made.difference)
     if job.request.int8:
-        how = quantize(job, program, whole, file)
+        how = quantize(job, whole, file)
         table = compare(job, {"fp32": whole, "int8": file})
         made = replace(made, difference=job.difference(kind.load(file)), quantization=how, table=table)
         whole.unlink()
     return made
 
 
-def quantize(job: Job, program: Program, whole: Path, file: Path) -> str:
+def quantize(job: Job, whole: Path, file: Path) -> str:
     """Write the int8 file, and say how it was made."""
     if job.request.format == "onnx":
         samples = read_split(job.data, "train", CALIBRATION).inputs.split(BATCH if job.request.dynamic else 1)
         return quantize_onnx(whole, file, job.inputs, samples, job.metadata)
     how = "int8 weights of linear layers (torchao)"
-    traced = trace(quantize_weights(program), job.batches[-1], job.inputs["max_length"], job.request.dynamic)
+    small = quantize_weights(Program(job.task, job.data))
+    traced = trace(small, job.batches[-1], job.inputs["max_length"], job.request.dynamic)
     to_pt2.write(traced, file, job.inputs, {**job.metadata, "quantization": how})
     return how
 

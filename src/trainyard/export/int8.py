@@ -1,6 +1,5 @@
 """Weights (and, with convolutions, activations) of 8 bits: onnxruntime's quantization of ONNX, torchao's of pt2."""
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,15 +56,14 @@ class Calibration:
 
 
 def quantize_weights(program: nn.Module) -> nn.Module:
-    """A copy of the program whose linear layers have int8 weights with a scale for each unit (torchao).
+    """The program with int8 weights in its linear layers, and a scale for each unit (torchao); it is changed.
 
     The tensors become plain ones, so that the exported program needs no torchao. UserError if no layer is linear.
     """
     torchao = import_extra("torchao.quantization", "export")
     unwrap = import_extra("torchao.utils", "export").unwrap_tensor_subclass
-    small = copy.deepcopy(program)
-    if not any(isinstance(module, nn.Linear) for module in small.modules()):
+    if not any(isinstance(module, nn.Linear) for module in program.modules()):
         raise UserError("--int8 with pt2 quantizes linear layers, and this network has none; use --format onnx")
     with exporting():
-        torchao.quantize_(small, torchao.Int8WeightOnlyConfig())
-        return unwrap(small).requires_grad_(False)
+        torchao.quantize_(program, torchao.Int8WeightOnlyConfig())
+        return unwrap(program).requires_grad_(False)

@@ -23,8 +23,10 @@ class Program(nn.Module):
     def __init__(self, task: Task, data: LightningDataModule) -> None:
         super().__init__()
         self.net = exportable(task.net.cpu())
-        self.pixels = copy.deepcopy(data.pixels).cpu() if isinstance(data, Images) else None
-        self.transform = data.transform if isinstance(data, DataModule) and self.pixels is None else None
+        is_plain = isinstance(data, Images) and type(data).transform is Images.transform
+        self.pixels = copy.deepcopy(data.pixels).cpu() if is_plain else None
+        is_changed = isinstance(data, DataModule) and type(data).transform is not DataModule.transform
+        self.transform = data.transform if is_changed and not is_plain else None
         self.postprocess = task.postprocess
         self.dtype = next((weight.dtype for weight in self.net.parameters()), torch.float32)
         self.eval()

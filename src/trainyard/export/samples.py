@@ -25,7 +25,7 @@ class Split(NamedTuple):
 def read_split(data: LightningDataModule, split: str = "val", most: int | None = None) -> Split:
     """At most `most` samples of a split (train, val or test), spread over it."""
     data.prepare_data()
-    data.setup("test" if split == "test" else "validate")
+    data.setup({"train": "fit", "val": "validate", "test": "test"}[split])
     if not isinstance(data, DataModule):
         loader = getattr(data, f"{split}_dataloader")()
         batches = [(batch[0], batch[1]) for batch in _first(loader, most) if isinstance(batch, list | tuple)]

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from trainyard.errors import UserError
@@ -21,7 +21,7 @@ def staged(target: Path) -> Iterator[Path]:
     """
     if target.is_dir():
         raise UserError(f"{target} is a folder; name a file in it: --out {target / 'model'}{target.suffix}")
-    folder = target.parent / f".{target.name}.{os.getpid()}.part"
+    folder, is_new = target.parent / f".{target.name}.{os.getpid()}.part", not target.parent.exists()
     try:
         folder.mkdir(parents=True)
     except OSError as error:
@@ -38,6 +38,9 @@ def staged(target: Path) -> Iterator[Path]:
         sync_names(target.parent)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        if is_new and not target.exists():
+            with suppress(OSError):
+                target.parent.rmdir()
 
 
 def check_replaceable(new: Path, old: Path) -> None:
