@@ -19,8 +19,8 @@ def quantize_onnx(
     """Quantize a file into another, and say how.
 
     Networks with convolutions get integer weights and activations, whose ranges are those on `samples`; others get
-    integer weights, and activations are quantized as they come. Weights have 7 of the 8 bits: with all of them, products
-    overflow on processors without VNNI, without an error.
+    integer weights, and activations are quantized as they come. Weights use 7 of the 8 bits: with all of them, sums of
+    products overflow on processors without VNNI, without an error.
     """
     onnx, quantization = import_extra("onnx", "export"), import_extra("onnxruntime.quantization", "export")
     kinds = {node.op_type for node in onnx.load(source).graph.node}
