@@ -1,6 +1,7 @@
 """ONNX files: written by torch's exporter, run by onnxruntime."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,20 @@ def write(traced: ExportedProgram, file: Path, inputs: Mapping[str, Any], metada
     made.model.metadata_props.update(metadata)
     made.model.producer_name = "trainyard"
     proto = made.model_proto
+    name_axes(proto.graph, inputs["axes"])
     if proto.ByteSize() >= LARGEST:
         raise UserError(f"an ONNX file has at most 2 GiB, and this one {proto.ByteSize():,} bytes; use --format pt2")
     file.write_bytes(proto.SerializeToString())
+
+
+def name_axes(graph: Any, axes: Sequence[Any]) -> None:
+    """Call the dynamic axes of the input, wherever they are, by the names in `axes` instead of torch's symbols."""
+    found = [axis.dim_param for axis in graph.input[0].type.tensor_type.shape.dim]
+    names = {symbol: str(name) for symbol, name in zip(found, axes, strict=True) if symbol}
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        for axis in value.type.tensor_type.shape.dim:
+            if axis.dim_param:
+                axis.dim_param = re.sub(r"\w+", lambda word: names.get(word[0], word[0]), axis.dim_param)
 
 
 def stable_sort(self: Any, *, stable: bool | None = None, dim: int = -1, descending: bool = False) -> Any:
