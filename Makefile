@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-slow results chaos chaos-ddp cluster lint format tensorboard clean
+.PHONY: help train test test-slow results chaos chaos-ddp cluster exports lint format tensorboard clean
 
 help:  ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ chaos-ddp: $(READY)  ## the same with N=200 kills and signals of runs of two pro
 
 cluster: $(READY)  ## two nodes on this machine under torchrun, Slurm and Ray; needs root: sudo make cluster
 	@$(BIN)/python tests/cluster/run.py
+
+exports: $(READY)  ## export every architecture to ONNX and pt2, and print how far each is from its network: minutes
+	@$(BIN)/python benchmarks/export_differences.py
 
 lint: $(READY)  ## check style and types
 	@$(BIN)/ruff check .

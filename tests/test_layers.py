@@ -27,10 +27,12 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "evaluation": {"data", "errors", "figures", "files", "hardware", "tasks"},
     "callbacks": {"collectives", "durability", "inference", "logs", "tasks"},
     "catalog": {"durability", "errors", "files", "logs", "report", "trust"},
+    "export": {"data", "errors", "extras", "files", "inference", "models", "tasks"},
     "runs": {
         "config", "config_keys", "data", "durability", "errors", "evaluation", "files", "hardware", "inference",
         "loggers", "logs", "machine", "tasks", "trust",
         "page", "report",
+        "export",
     },
     "training": {
         "callbacks", "collectives", "config", "config_keys", "cores", "data", "distributed", "durability", "errors",

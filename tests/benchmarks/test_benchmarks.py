@@ -15,6 +15,7 @@ SMALLEST = {  # the words of the command line, and what the last line of the out
     "attention": (["--rounds", "1", "--batch-size", "2"], "of the time"),
     "busy": (["--one", "--steps", "1", "--networks", "mlp"], '{"mlp": '),
     "distributed": (["--rounds", "1", "--steps", "2", "--networks", "transformer"], "% of a step of 2 processes"),
+    "export_differences": (["--only", "perceptron"], "| perceptron | "),
     "freed_memory": (["--only", "kept", "--steps", "1", "--networks", "bert"], '{"bert": '),
     "ngram": (["data.vocab_size=300", "data.max_length=16"], "test: perplexity "),
     "overhead": (["--rounds", "1", "--steps", "1", *SHAPES], "overhead of a step: "),
@@ -22,7 +23,7 @@ SMALLEST = {  # the words of the command line, and what the last line of the out
     "sweep_overhead": (["--trials", "3", "--rounds", "1"], "a process of its own: "),
     "xor_seeds": (["--seeds", "1", "--jobs", "1", "xor_mlp"], "xor_mlp: 4 of 4 on 1 of 1 seeds"),
 }
-INTERPRETERS = {"distributed", "sweep_overhead", "xor_seeds"}  # those that start some, which takes seconds
+INTERPRETERS = {"distributed", "export_differences", "sweep_overhead", "xor_seeds"}  # or import much
 
 
 def names() -> list:

@@ -44,7 +44,7 @@ class BagOfWords(nn.Module):
         """The embedding indices of a text: its words, its pairs of adjacent words, and so on."""
         tokens = left_aligned(tokens)
         bags, run = [tokens], tokens
-        for length in range(2, min(self.ngrams, tokens.shape[1]) + 1):
+        for length in range(2, self.ngrams + 1):  # of a text shorter than that, an n-gram has no column
             run = run[:, :-1] * MULTIPLIER
             run = (run ^ (run >> 32)) + tokens[:, length - 1 :]
             mixed = run * MULTIPLIER

@@ -99,7 +99,7 @@ class BERT(nn.Module):
         """
         tokens = tokens.gather(1, order)
         segment = self.segment.weight[0] if segments is None else self.segment(segments.gather(1, order))
-        first = self.class_token.expand(len(tokens), 1, -1)
+        first = self.class_token.expand(tokens.shape[0], 1, -1)
         x = torch.cat([first, self.positions(self.embedding(tokens) + segment)], dim=1)
         mask = F.pad(tokens != PADDING, (1, 0), value=True)
         if target_positions is not None:

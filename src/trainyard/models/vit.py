@@ -50,5 +50,5 @@ class ViT(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:  # (B, C, H, W) -> (B, num_logits)
         patches = self.patches(image).flatten(2).transpose(1, 2)  # (B, patches, dim), row by row
-        x = torch.cat([self.class_token.expand(len(image), 1, -1), patches], dim=1)
+        x = torch.cat([self.class_token.expand(image.shape[0], 1, -1), patches], dim=1)
         return self.head(self.blocks(self.dropout(self.positions(x)))[:, 0])

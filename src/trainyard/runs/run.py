@@ -13,12 +13,15 @@ from trainyard.config.validate import check_hardware
 from trainyard.errors import UserError, short_traceback
 from trainyard.evaluation.evaluate import Evaluation, Evaluator
 from trainyard.evaluation.robustness import Disturbed, robustness
+from trainyard.export.export import export
+from trainyard.export.request import FIXED, SUFFIXES, Exported, Request
 from trainyard.hardware.settings import choose_accelerator, configure_torch
 from trainyard.inference.generate import generate_texts
 from trainyard.inference.inputs import Inputs
 from trainyard.inference.predict import Prediction, class_names, predict, predict_each
 from trainyard.page.page import write_page
 from trainyard.report.comparison import Compared, compare_runs
+from trainyard.runs.card_facts import card_facts
 from trainyard.runs.opened import OpenedRun
 from trainyard.tasks.base import Task
 from trainyard.trust.allowlist import LIMITS
@@ -111,6 +114,23 @@ class Run(OpenedRun):
     def show(self, out: str | Path | None = None) -> Path:
         """Write the run as one HTML file, by default its own run.html: curves, scores, pictures, config; its name."""
         return write_page(self.path, Path(out) if out is not None else None)
+
+    @short_traceback
+    def export(
+        self, format: str = "onnx", out: str | Path | None = None, int8: bool = False, dynamic: bool | None = None,
+        split: str = "val",
+    ) -> Exported:  # fmt: skip
+        """Write the network as a file that runs without Trainyard, by default RUN/export/model.onnx, and its card.
+
+        See `trainyard.export.export`. `dynamic` inputs, any number of samples of any length, are the default where the
+        format has them; `int8` is compared with fp32 on `split`.
+        """
+        dynamic = format not in FIXED if dynamic is None else dynamic
+        name = f"model{'.int8' if int8 else ''}{SUFFIXES.get(format, '')}"
+        request = Request(Path(out or self.path / "export" / name), format, int8, dynamic, split)
+        with self._name_in_errors():
+            task, data = self._predictor
+            return export(task, data, request, card_facts(self, task, data))
 
     @contextmanager
     def _name_in_errors(self) -> Iterator[None]:

@@ -66,7 +66,7 @@ class SelfAttention(nn.Module):
         outputs of the tokens where it is True are returned, as (N, dim).
         """
         q, k, v = self.project(x, cache)
-        builtin = self.causal and mask is None and q.shape[2] == k.shape[2]  # the fused kernels' own causal mask
+        builtin = self.causal and mask is None and bool(q.shape[2] == k.shape[2])  # the fused kernels' own causal mask
         visible = None if builtin else self.attention_mask(q, k, mask)
         dropout = self.dropout if self.training else 0.0
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=visible, dropout_p=dropout, is_causal=builtin)

@@ -21,7 +21,7 @@ def restore(hidden: Tensor, order: Tensor, positions: Tensor | None = None) -> T
 
     With `positions` (B, T): (N, dim), of the tokens where it is True.
     """
-    starts = order.shape[1] * torch.arange(len(order), device=order.device)
+    starts = order.shape[1] * torch.arange(order.shape[0], device=order.device)
     index = starts[:, None] + order.argsort(dim=1)  # (B, T), into the rows of all tokens
     found = index if positions is None else index[positions]
     return hidden.flatten(0, 1).index_select(0, found.flatten()).unflatten(0, found.shape)
@@ -39,7 +39,7 @@ def token_mask(tokens: Tensor) -> Tensor:  # (B, T) -> (B, T)
 
 def last(hidden: Tensor, tokens: Tensor) -> Tensor:  # (B, T, dim), (B, T) -> (B, dim)
     """The output at the last token of each left-aligned row."""
-    return hidden[torch.arange(len(tokens), device=tokens.device), lengths(tokens) - 1]
+    return hidden[torch.arange(tokens.shape[0], device=tokens.device), lengths(tokens) - 1]
 
 
 def masked_mean(hidden: Tensor, mask: Tensor) -> Tensor:  # (B, T, dim), (B, T) -> (B, dim)

@@ -30,7 +30,7 @@ class Layer(nn.Module):
         there = self.there(x)[0]
         if self.back is None:
             return there
-        rows, steps = torch.arange(len(x), device=x.device)[:, None], torch.arange(x.shape[1], device=x.device)
+        rows, steps = torch.arange(x.shape[0], device=x.device)[:, None], torch.arange(x.shape[1], device=x.device)
         mirror = torch.where(steps < length[:, None], length[:, None] - 1 - steps, steps)
         return torch.cat([there, self.back(x[rows, mirror])[0][rows, mirror]], dim=-1)
 

@@ -1,0 +1,82 @@
+"""What is exported: one module from inputs as the dataset stores them to predictions as `Run.predict` returns them."""
+
+import copy
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning import LightningDataModule
+from torch import Tensor, nn
+
+from trainyard.data.base import DataModule
+from trainyard.data.images import Images
+from trainyard.models.bag_of_words import BagOfWords
+from trainyard.tasks.base import Task
+
+
+class Program(nn.Module):
+    """Normalization, network and probabilities in one, in evaluation mode, on the CPU.
+
+    Images are uint8 (B, C, H, W), texts int64 tokens (B, T) padded with 0; all else is as the dataset stores it.
+    """
+
+    def __init__(self, task: Task, data: LightningDataModule) -> None:
+        super().__init__()
+        self.net = exportable(task.net.cpu())
+        is_plain = isinstance(data, Images) and type(data).transform is Images.transform
+        self.pixels = copy.deepcopy(data.pixels).cpu() if is_plain else None
+        is_changed = isinstance(data, DataModule) and type(data).transform is not DataModule.transform
+        self.transform = data.transform if is_changed and not is_plain else None
+        self.postprocess = task.postprocess
+        self.dtype = next((weight.dtype for weight in self.net.parameters()), torch.float32)
+        self.eval()
+
+    def forward(self, inputs: Tensor) -> Tensor:  # (B, ...) -> predictions (B, ...)
+        x = inputs if self.pixels is None else self.pixels(inputs)
+        x = x if self.transform is None else self.transform(x, None)
+        return self.postprocess(self.net(x.to(self.dtype) if x.is_floating_point() else x))
+
+
+class MeanEmbedding(nn.Module):
+    """nn.EmbeddingBag(mode="mean") over rows of indices, in operations that every format has."""
+
+    def __init__(self, bag: nn.EmbeddingBag) -> None:
+        super().__init__()
+        if bag.mode != "mean" or bag.max_norm is not None:
+            raise ValueError(f"an EmbeddingBag with mode={bag.mode} and max_norm={bag.max_norm} cannot be exported")
+        self.weight, self.padding = bag.weight, bag.padding_idx
+
+    def forward(self, index: Tensor) -> Tensor:  # (B, N) -> (B, dim)
+        counted = torch.ones_like(index) if self.padding is None else (index != self.padding).long()
+        total = (F.embedding(index, self.weight) * counted[..., None]).sum(1)
+        return total / counted.sum(1, keepdim=True).clamp(min=1)
+
+
+class Widened(nn.Module):
+    """A network over tokens that gets `more` columns of padding, which change nothing but make short texts long."""
+
+    def __init__(self, net: nn.Module, more: int) -> None:
+        super().__init__()
+        self.net, self.more = net, more
+
+    def forward(self, tokens: Tensor) -> Tensor:  # (B, T) -> what the network returns
+        return self.net(F.pad(tokens, (0, self.more)))
+
+
+def exportable(net: nn.Module) -> nn.Module:
+    """A copy of the network in which what exporters cannot take is replaced by what computes the same."""
+    net = copy.deepcopy(net).eval().requires_grad_(False)
+    for parent in list(net.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.EmbeddingBag):
+                setattr(parent, name, MeanEmbedding(child))
+    return Widened(net, net.ngrams) if isinstance(net, BagOfWords) else net
+
+
+def describe_inputs(data: LightningDataModule, sample: Tensor) -> dict[str, Any]:
+    """Name, type and axes of the inputs, from a batch of them: an axis is a number, or the name of a dynamic one."""
+    length = getattr(data, "max_length", None) if sample.ndim == 2 and not sample.is_floating_point() else None
+    name = "tokens" if length else "images" if isinstance(data, Images) else "inputs"
+    rest = ["length"] if length else list(sample.shape[1:])
+    return {"name": name, "type": str(sample.dtype).removeprefix("torch."), "axes": ["batch", *rest],
+            "max_length": length}  # fmt: skip
