@@ -28,11 +28,13 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "callbacks": {"collectives", "durability", "inference", "logs", "tasks"},
     "catalog": {"durability", "errors", "files", "logs", "report", "trust"},
     "export": {"data", "errors", "extras", "files", "inference", "models", "tasks"},
+    "explain": {"data", "errors", "extras", "figures", "files", "inference", "models", "tasks"},
     "runs": {
         "config", "config_keys", "data", "durability", "errors", "evaluation", "files", "hardware", "inference",
         "loggers", "logs", "machine", "tasks", "trust",
         "page", "report",
         "export",
+        "explain",
     },
     "training": {
         "callbacks", "collectives", "config", "config_keys", "cores", "data", "distributed", "durability", "errors",
@@ -46,6 +48,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
         "config", "data", "durability", "errors", "evaluation", "figures", "files", "hardware", "inference", "logs",
         "models", "report", "runs", "training",
         "catalog", "page",
+        "explain",
     },
     "__main__": {"cli"},
     "__init__": {"cli", "runs", "training"},

@@ -9,6 +9,7 @@ from trainyard.cli import (
     completion,
     consolidate,
     evaluate,
+    explain,
     export,
     generate,
     ls,
@@ -24,7 +25,7 @@ from trainyard.durability.signals import exit_on_signal
 from trainyard.errors import exit_on_error
 
 # modules, each with add_parser
-COMMANDS = (train, evaluate, predict, export, generate, show, compare, ls, rm, report, plot, consolidate)
+COMMANDS = (train, evaluate, predict, explain, export, generate, show, compare, ls, rm, report, plot, consolidate)
 DEBUG = "debug=true"  # works with every command
 
 

@@ -1,10 +1,10 @@
 """What a finished run is good for: each command that takes a run is a method here, of the same name."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lightning import LightningDataModule
 from torch import Tensor
@@ -25,6 +25,9 @@ from trainyard.runs.card_facts import card_facts
 from trainyard.runs.opened import OpenedRun
 from trainyard.tasks.base import Task
 from trainyard.trust.allowlist import LIMITS
+
+if TYPE_CHECKING:
+    from trainyard.explain.explanation import Explanation
 
 
 class Run(OpenedRun):
@@ -131,6 +134,39 @@ class Run(OpenedRun):
         with self._name_in_errors():
             task, data = self._predictor
             return export(task, data, request, card_facts(self, task, data))
+
+    @short_traceback
+    def explain(
+        self,
+        inputs: Any = (),
+        method: str = "",
+        target: str | int | None = None,
+        check: bool = False,
+        samples: int = 0,
+        device: str = "auto",
+    ) -> "list[Explanation]":
+        """Why the network predicts what it does: for each input (as `predict` takes them) values of its parts.
+
+        Texts are strings. `samples` of the test split follow the inputs. See `trainyard.explain.explain.Explainer`; an
+        `Explanation` has `values`, `figure()`, `page()` and `save(folder)`.
+        """
+
+        def refuse(sentence: str) -> None:
+            raise UserError(f"{self.path}: {sentence}")
+
+        from trainyard.explain.samples import from_values
+
+        options = {"method": method, "target": target, "check": check, "device": device}
+        return list(self.explain_each(from_values(inputs), refuse, samples, **options))
+
+    def explain_each(
+        self, inputs: Iterable[Any], refuse: Callable[[str], object], samples: int = 0, **options: Any
+    ) -> "Iterator[Explanation]":
+        """As `explain`, one at a time; `refuse` is called with a sentence for each input that cannot be read."""
+        from trainyard.explain.explain import explain_each
+
+        with self._name_in_errors():
+            yield from explain_each(*self._predictor, inputs, refuse, samples, **options)
 
     @contextmanager
     def _name_in_errors(self) -> Iterator[None]:

@@ -1,0 +1,1 @@
+"""Why a network predicts what it predicts: maps of images, weights of words, checks of both."""
