@@ -72,7 +72,7 @@ def as_dict(found: Evaluation, disturbed: Sequence[Disturbed]) -> dict[str, Any]
 
 def _png(figure: Figure) -> bytes:
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=DPI)
+    figure.savefig(file, format="png", dpi=DPI, bbox_inches="tight")
     return file.getvalue()
 
 
