@@ -146,6 +146,17 @@ def test_what_someone_else_wrote_is_text(hostile: Path, tmp_path: Path) -> None:
     assert "root:" not in page.text
 
 
+@pytest.mark.parametrize("name", ["crash.txt", "environment.json", "config.resolved.yaml"])
+def test_nothing_from_elsewhere_gets_into_a_page_that_is_mailed(name: str, hostile: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    shutil.copy(hostile / name, secret)
+    (hostile / name).unlink()
+    (hostile / name).symlink_to(secret)
+    with pytest.raises(UserError, match=f"{name} is a link; a page contains only what is in the run directory"):
+        run_command(["show", str(hostile), "--out", str(tmp_path / "page.html")])
+    assert not (tmp_path / "page.html").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH")
 def test_a_browser_shows_it_light_and_dark_and_runs_nothing(run: trainyard.Run, hostile: Path, tmp_path: Path) -> None:

@@ -18,14 +18,15 @@ def boundary(probability: Callable[[Tensor], Tensor], points: Tensor, labels: Te
     low, high = points.amin(0) - MARGIN, points.amax(0) + MARGIN
     x, y = (torch.linspace(float(low[i]), float(high[i]), CELLS) for i in (0, 1))
     grid = torch.cartesian_prod(x, y)
-    level = probability(grid).reshape(CELLS, CELLS).T  # rows: y
+    level = probability(grid).reshape(CELLS, CELLS).T.numpy()  # rows: y
+    x, y = x.numpy(), y.numpy()
     figure, (panel,) = panels(1, width=4.6, height=4.0)
     colors = LinearSegmentedColormap.from_list("classes", [COLORS[0], "#bfbfbf", COLORS[1]])
     image = panel.pcolormesh(x, y, level, cmap=colors, vmin=0, vmax=1, alpha=0.75, rasterized=True)
     if level.min() < 0.5 < level.max():
         panel.contour(x, y, level, levels=[0.5], colors=[NEUTRAL], linewidths=2)
     for label in (0, 1):
-        shown = points[labels == label]
+        shown = points[labels == label].numpy()
         panel.scatter(
             shown[:, 0], shown[:, 1], color=COLORS[label], edgecolors="white", linewidths=1.2, s=60, zorder=3,
             label=f"class {label}", marker="os"[label],

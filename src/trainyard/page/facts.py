@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from trainyard.config_keys import flatten
+from trainyard.errors import UserError, printable
 from trainyard.files import open_regular, read_mapping
 from trainyard.trust.safe_yaml import read_config, read_yaml
 from trainyard.trust.signature import CHOICES, OVERRIDES, RESOLVED
 
+READ = (
+    RESOLVED, CHOICES, OVERRIDES, "summary.json", "status.json", "environment.json", "metrics.jsonl", "run.log",
+    "crash.txt",
+)  # fmt: skip
 MAX_LINES, MAX_TAIL = 20, 1 << 16  # of warnings; bytes at the end of a log
 WARNING = re.compile(r"^[\d-]{10} [\d:,]{8,12} (WARNING|ERROR|CRITICAL) ")
 
@@ -43,7 +48,12 @@ class Facts:
 
 
 def read_facts(path: Path) -> Facts:
-    """Read a run directory; UserError if it has no config that can be read."""
+    """Read a run directory; UserError if it has no config that can be read, or if one of its files is a link.
+
+    (The page may be mailed: nothing from elsewhere on this machine may get into it.)
+    """
+    if link := next((path / name for name in READ if (path / name).is_symlink()), None):
+        raise UserError(f"{printable(link, 300)} is a link; a page contains only what is in the run directory")
     choices = read_yaml(path / CHOICES) if (path / CHOICES).is_file() else {}
     typed = read_yaml(path / OVERRIDES) if (path / OVERRIDES).is_file() else []
     log = tail(path / "run.log").splitlines()
