@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import options
+from conftest import ROOT, options
 from subjects import NETWORKS, exported, run_elsewhere
 
 from trainyard.export.samples import read_split
@@ -28,6 +28,8 @@ def test_every_architecture_has_a_case() -> None:
 def test_it_computes_the_same_in_a_process_without_trainyard(name: str, kind: str, tmp_path: Path) -> None:
     task, data, made = exported(name, kind, tmp_path)
     assert made.difference < 1e-5
+    content = made.file.read_bytes()
+    assert str(ROOT).encode() not in content and b"site-packages" not in content, "paths of this machine"
     worst, count = run_elsewhere(kind, made.file, task, data)
     assert worst < 1e-5 and count >= 6
     found = predict(task, data, read_split(data, "test", 16).inputs, device="cpu")

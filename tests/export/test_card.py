@@ -34,6 +34,8 @@ def pt2(run: trainyard.Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_program_takes_bytes_and_returns_what_predict_returns(pt2: Path, run: trainyard.Run) -> None:
     program, metadata = read_pt2(pt2)
     torch.testing.assert_close(program(IMAGE), run.predict(IMAGE, device="cpu"))
+    example = torch.export.load(str(pt2)).example_inputs
+    assert example and (example[0][0] == 1).all(), "a program carries no sample of the data"
     assert metadata["trainyard_version"] == trainyard.__version__
     assert json.loads(metadata["classes"])[:2] == ["disc", "ring"]
     assert json.loads(metadata["input_shape"]) == ["batch", 3, 32, 32] and metadata["input_type"] == "uint8"

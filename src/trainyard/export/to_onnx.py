@@ -35,6 +35,7 @@ def write(traced: ExportedProgram, file: Path, inputs: Mapping[str, Any], metada
     made.model.producer_name = "trainyard"
     proto = made.model_proto
     name_axes(proto.graph, inputs["axes"])
+    remove_notes(proto.graph)
     if proto.ByteSize() >= LARGEST:
         raise UserError(f"an ONNX file has at most 2 GiB, and this one {proto.ByteSize():,} bytes; use --format pt2")
     file.write_bytes(proto.SerializeToString())
@@ -48,6 +49,13 @@ def name_axes(graph: Any, axes: Sequence[Any]) -> None:
         for axis in value.type.tensor_type.shape.dim:
             if axis.dim_param:
                 axis.dim_param = re.sub(r"\w+", lambda word: names.get(word[0], word[0]), axis.dim_param)
+
+
+def remove_notes(graph: Any) -> None:
+    """Remove what the exporter notes about each part: most of a small file, with paths of this machine."""
+    for part in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
 
 
 def stable_sort(self: Any, *, stable: bool | None = None, dim: int = -1, descending: bool = False) -> Any:

@@ -16,7 +16,7 @@ TALKATIVE = ("onnxscript", "onnx_ir", "torch.onnx", "torch.export", "executorch"
 
 
 def trace(program: nn.Module, sample: Tensor, max_length: int | None, dynamic: bool) -> ExportedProgram:
-    """The program as a graph, from a batch like those that it is going to get.
+    """The program as a graph, from a batch like those that it is going to get, of which only the shape is used.
 
     `dynamic`: the first axis has any size and, with `max_length`, the second one up to that. UserError for a network
     that torch.export cannot follow, as one whose Python code branches on values.
@@ -26,7 +26,9 @@ def trace(program: nn.Module, sample: Tensor, max_length: int | None, dynamic: b
         axes[1] = Dim("length", min=1, max=max_length)
     try:
         with exporting():
-            return torch.export.export(program, (sample,), dynamic_shapes=(axes,) if axes else None, strict=False)
+            shapes = (axes,) if axes else None
+            traced = torch.export.export(program, (torch.ones_like(sample),), dynamic_shapes=shapes, strict=False)
+            return without_traces(traced)
     except Exception as error:
         name = type(getattr(program, "net", program)).__name__
         way = "--no-dynamic fixes the shape of its input, and " if dynamic else ""
@@ -34,6 +36,15 @@ def trace(program: nn.Module, sample: Tensor, max_length: int | None, dynamic: b
             f"{name} cannot be exported as a program: torch.export cannot follow its code ({reason(error)}); "
             f"{way}--format safetensors stores its weights"
         ) from error
+
+
+def without_traces(traced: ExportedProgram) -> ExportedProgram:
+    """The program without the lines of code that each operation came from, which name files of this machine."""
+    for module in traced.graph_module.modules():
+        if isinstance(module, torch.fx.GraphModule):
+            for node in module.graph.nodes:
+                node.meta.pop("stack_trace", None)
+    return traced
 
 
 def reason(error: BaseException) -> str:
