@@ -50,7 +50,7 @@ def test_shuffled_weights_are_the_same_numbers_elsewhere_and_the_network_keeps_i
     assert any(not torch.equal(old, new) for old, new in zip(before, other.parameters(), strict=True))
 
 
-MOST = {("cnn", "saliency"): 0.9}  # fewer windows of an unpadded convolution read the pixels of the border
+MOST = {("cnn", "saliency"): 0.7}  # fewer windows of an unpadded convolution read the pixels of the border
 SANITY = [
     (name, method)
     for name in NETS

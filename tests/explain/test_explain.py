@@ -110,6 +110,7 @@ def test_a_text_becomes_a_picture_and_a_page(tmp_path: Path) -> None:
 
 def test_numbers_become_a_table(capsys: pytest.CaptureFixture, short: list[str]) -> None:
     run = trainyard.train([*short, "model=mlp", "model.widths=[4]", "data=xor"])
+    capsys.readouterr()
     run_command(["explain", str(run.path), "0,1", "1,1", "--method", "gradient_x_input", "--device", "cpu"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("0,1: ") and lines[1].split()[:2] == ["0", "0"] and lines[2].split()[:2] == ["1", "1"]

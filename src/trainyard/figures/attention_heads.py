@@ -22,7 +22,7 @@ def head_maps(maps: Tensor, image: Tensor, title: str) -> Figure:
     panels[0][0].set_title("input", fontsize=8, color="black")
     for row, block in zip(panels, maps, strict=True):
         for panel, values in zip(row[1:], block, strict=True):
-            panel.imshow(values, cmap=MAPS["unsigned"], vmin=0)
+            panel.imshow(values.numpy(), cmap=MAPS["unsigned"], vmin=0)
     return figure
 
 
@@ -33,7 +33,7 @@ def head_matrices(weights: Tensor, words: Sequence[str], title: str) -> Figure:
     names = [drawable(word) for word in words]
     for y, (row, block) in enumerate(zip(panels, weights, strict=True)):
         for x, (panel, values) in enumerate(zip(row, block, strict=True)):
-            shown = panel.imshow(values, cmap=MAPS["unsigned"], vmin=0, vmax=1)
+            shown = panel.imshow(values.numpy(), cmap=MAPS["unsigned"], vmin=0, vmax=1)
             if few and x == 0:
                 panel.set_yticks(range(len(names)), names, fontsize=7, parse_math=False)
             if few and y == len(panels) - 1:

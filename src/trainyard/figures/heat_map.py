@@ -17,14 +17,14 @@ def heat_map(image: Tensor, values: Tensor, title: str, signed: bool) -> Figure:
     end = limit(values, CLIPPED)
     scale = {"cmap": MAPS["signed" if signed else "unsigned"], "vmin": -end if signed else 0, "vmax": end}
     show_image(panels[0], image)
-    shown = panels[1].imshow(values, **scale)
+    shown = panels[1].imshow(values.numpy(), **scale)
     clipped = bool((values.abs() > end).any())
     beyond = ("both" if signed else "max") if clipped else "neither"
     bar = figure.colorbar(shown, ax=panels[1], extend=beyond, fraction=0.046, pad=0.02)
     bar.ax.tick_params(labelsize=7)
     show_image(panels[2], image.mean(0, keepdim=True))
     opacity = (values.abs() / end).clamp(0, 1).sqrt()
-    panels[2].imshow(values, alpha=(0.85 * opacity).numpy(), **scale)
+    panels[2].imshow(values.numpy(), alpha=(0.85 * opacity).numpy(), **scale)
     kind = "against (blue), for (red)" if signed else "importance"
     for panel, name in zip(panels, ("input", kind, "on the input"), strict=True):
         panel.set_title(name, fontsize=9, color="black")
@@ -35,7 +35,7 @@ def heat_map(image: Tensor, values: Tensor, title: str, signed: bool) -> Figure:
 def show_image(panel: object, image: Tensor) -> None:
     """Draw an image of one channel in gray, of three in color."""
     pixels = image.permute(1, 2, 0) if len(image) == 3 else image.mean(0)
-    panel.imshow(pixels.clamp(0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")  # pyright: ignore
+    panel.imshow(pixels.clamp(0, 1).numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")  # pyright: ignore
 
 
 def to_unit(image: Tensor) -> Tensor:
