@@ -23,10 +23,11 @@ class Program(nn.Module):
     def __init__(self, task: Task, data: LightningDataModule) -> None:
         super().__init__()
         self.net = exportable(task.net.cpu())
-        is_plain = isinstance(data, Images) and type(data).transform is Images.transform
-        self.pixels = copy.deepcopy(data.pixels).cpu() if is_plain else None
-        is_changed = isinstance(data, DataModule) and type(data).transform is not DataModule.transform
-        self.transform = data.transform if is_changed and not is_plain else None
+        self.pixels = self.transform = None
+        if isinstance(data, Images) and type(data).transform is Images.transform:
+            self.pixels = copy.deepcopy(data.pixels).cpu()
+        elif isinstance(data, DataModule) and type(data).transform is not DataModule.transform:
+            self.transform = data.transform
         self.postprocess = task.postprocess
         self.dtype = next((weight.dtype for weight in self.net.parameters()), torch.float32)
         self.eval()

@@ -62,7 +62,7 @@ def stable_sort(self: Any, *, stable: bool | None = None, dim: int = -1, descend
     """aten.sort.stable in ONNX: TopK, which by its definition returns the lower index first where values are equal."""
     from onnxscript import opset18 as op
 
-    count = op.Gather(op.Shape(self), op.Constant(value_ints=[dim]), axis=0)
+    count: Any = op.Gather(op.Shape(self), op.Constant(value_ints=[dim]), axis=0)  # pyright: ignore
     return op.TopK(self, count, axis=dim, largest=int(descending), sorted=1)
 
 
