@@ -122,7 +122,7 @@ def test_evaluate_and_plot_from_the_command_line(tmp_path: Path, run) -> None:
     trainyard = partial(processes.run, processes.trainyard, folder=tmp_path)
 
     done = trainyard("evaluate", str(run.path))
-    assert "on a part of the test split: 2 batches of it" in done.stdout and run.summary["limited"]["val"] == (
+    assert "(a part of the split: 2 batches of it)" in done.stdout and run.summary["limited"]["val"] == (
         "2 batches of it"
     )
     assert "test/accuracy" in done.stdout, done.stderr

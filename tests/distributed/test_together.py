@@ -15,7 +15,7 @@ from variants import NET
 from trainyard.distributed.failures import report_failure
 from trainyard.distributed.ranks import Ranks
 from trainyard.durability.run_lock import RunLock, read_status
-from trainyard.durability.signals import StopSignal, exit_on_signal
+from trainyard.durability.signals import Stopped, StopSignal, exit_on_signal
 from trainyard.errors import LostProcessError
 from trainyard.loggers.metrics_lines import read_metrics
 from trainyard.training.together import report_errors
@@ -169,6 +169,18 @@ def test_a_run_that_torchrun_ends_because_one_process_failed_is_not_preempted(tm
         raise RuntimeError("gloo: connection closed by peer")
 
 
+def test_who_loses_a_process_that_a_signal_has_stopped_ends_as_it_does(tmp_path: Path) -> None:
+    first, second = (
+        Ranks(rank=rank, world_size=3, local_rank=rank, local_world_size=3, address="", port=0, starter="torchrun")
+        for rank in (1, 2)
+    )
+    with pytest.raises(Stopped), report_errors(second, tmp_path, timeout=1):
+        raise Stopped(130)
+    with exit_on_signal(), pytest.raises(Stopped) as stopped, report_errors(first, tmp_path, timeout=1):
+        raise RuntimeError("gloo: connection closed by peer")
+    assert stopped.value.code == 130
+
+
 def test_a_signal_to_one_process_stops_all_at_the_same_step(tmp_path: Path) -> None:
     path = tmp_path / "run"
     ranks = start_ranks([*ENDLESS, f"run.dir={path}"], tmp_path)
@@ -248,4 +260,4 @@ def test_a_signal_during_the_test_waits_for_nobody(tmp_path: Path) -> None:
     words = [*WORDS, "trainer.max_epochs=1", "hardware.timeout=5", f"run.dir={tmp_path}/run", callback]
     first, second = run_ranks(words, tmp_path)
     assert second.returncode == 75 and "there is nothing to save" in second.stderr
-    assert first.returncode == 1 and "rank 1 ended without a report" in first.stderr
+    assert first.returncode == 75 and "error" not in first.stderr  # it is told by the other's report

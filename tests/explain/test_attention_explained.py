@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from subjects import ATTENTIVE, subject
+from explained import ATTENTIVE, subject
 
 from trainyard.explain.attention import attention_weights, has_class_token, readout, rollout
 from trainyard.explain.attribute import attribute

@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from subjects import NETS, TEXT_NETS, image, network, subject
+from explained import NETS, TEXT_NETS, image, network, subject
 from torch import Tensor, nn
 
 from trainyard.explain.attribute import attribute

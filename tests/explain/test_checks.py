@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from explained import NETS, TEXT_NETS, network, subject
 from scipy.stats import spearmanr
-from subjects import NETS, TEXT_NETS, network, subject
 from torch import Tensor
 
 from trainyard.explain.attribute import attribute

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from explained import TEXT, VOCABULARY, classifier, network, reviews
 from PIL import Image
-from subjects import TEXT, VOCABULARY, classifier, network, reviews
 
 import trainyard
 from trainyard.cli.main import run_command

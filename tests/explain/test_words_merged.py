@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from subjects import TEXT, network, reviews
+from explained import TEXT, network, reviews
 
 from trainyard.explain.words import read_words, to_tokens
 

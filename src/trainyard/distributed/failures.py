@@ -19,6 +19,7 @@ from trainyard.files import read_mapping, write_durably
 FOLDER = ".failures"  # in the run directory
 PATIENCE = 3.0  # seconds in which the process that has failed first, or others that wait as well, leave their reports
 ERROR, LOST, LATE = "error", "lost", "late"  # its own error; another process is gone; others did not come in time
+STOPPED = "stopped"  # by a signal that it alone has got; the text is its exit code
 _LOST = re.compile(
     r"gloo|nccl|connection (closed|reset|refused)|pair closure|broken pipe|process ?group|socket|peer", re.IGNORECASE
 )
@@ -54,11 +55,21 @@ def report_failure(error: Exception, rank: int, path: Path) -> Failure:
     notes = tuple(getattr(error, "__notes__", ()))
     is_users = isinstance(error, UserError)
     failure = Failure(rank, socket.gethostname(), kind_of(error), describe_error(error), is_users, time.time(), notes)
+    write_report(failure, path)
+    return failure
+
+
+def report_stop(code: int, rank: int, path: Path) -> None:
+    """Write into the run directory that a signal ends this process with that exit code."""
+    write_report(Failure(rank, socket.gethostname(), STOPPED, str(code), False, time.time()), path)
+
+
+def write_report(failure: Failure, path: Path) -> None:
+    """Write a report into the run directory."""
     text = json.dumps(asdict(failure)).encode()
     with suppress(OSError):  # a full disk: who reads it is told by the exit code alone
         (path / FOLDER).mkdir(exist_ok=True)  # not the run directory, which a refusal may have removed
-        write_durably(path / FOLDER / f"{rank}.json", lambda file: file.write(text))
-    return failure
+        write_durably(path / FOLDER / f"{failure.rank}.json", lambda file: file.write(text))
 
 
 def read_failures(path: Path) -> list[Failure]:

@@ -80,14 +80,14 @@ class Rendezvous:
             return []
         until, others = monotonic() + self.timeout, range(1, self.ranks.world_size)
         missing = [rank for rank in others if not self.has(f"text/{rank}", until)]
+        told = [self.store.get(f"text/{rank}").decode().split(" ", 1) for rank in others if rank not in missing]
+        self.arrived = [token for token, _ in told]
         if missing:
             raise UserError(
                 f"{self.ranks.world_size - len(missing)} of {self.ranks.world_size} processes arrived at "
                 f"{self.ranks.address}:{self.ranks.port} within {self.timeout:g} s (hardware.timeout); "
                 f"{named_ranks(missing)} did not"
             )
-        told = [self.store.get(f"text/{rank}").decode().split(" ", 1) for rank in others]
-        self.arrived = [token for token, _ in told]
         return [text, *(other for _, other in told)]
 
     def share(self, text: str = "") -> str:
@@ -105,7 +105,8 @@ class Rendezvous:
                         return answer
                 sleep(0.05)
         except RuntimeError as error:
-            raise LostProcessError(f"rank 0 has gone: {error}") from error
+            gone = f"rank 0 at {self.ranks.address}:{self.ranks.port} has gone before the training began"
+            raise (UserError if self.ranks.rank == 1 else LostProcessError)(f"{gone}, as when it is killed") from error
         raise LostProcessError(f"rank 0 has not answered rank {self.ranks.rank}")
 
     def join_attempt(self) -> None:

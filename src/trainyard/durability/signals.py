@@ -45,8 +45,8 @@ def exit_on_signal() -> Iterator[None]:
         before = {number: signal.signal(number, stop) for number in not_ignored() if number != signal.SIGINT}
     try:
         yield
-    except Exception as error:
-        if stopped:
+    except (Exception, SystemExit) as error:
+        if stopped and not isinstance(error, Stopped):
             raise Stopped(PREEMPTED) from error
         raise
     finally:

@@ -20,11 +20,13 @@ from trainyard.distributed.failures import (
     LATE,
     LOST,
     PATIENCE,
+    STOPPED,
     Failure,
     delete_failures,
     kind_of,
     read_failures,
     report_failure,
+    report_stop,
     summarize_failures,
 )
 from trainyard.distributed.ranks import Ranks, started_here
@@ -36,7 +38,7 @@ from trainyard.runs.resume import finished_run
 from trainyard.training.job import Job
 from trainyard.training.train import train
 
-SEEN = 0.5  # seconds in which the other processes find the report of rank 0, which removes a refused run's directory
+SEEN = 0.5  # seconds in which the others find what rank 0 says: then its store, or a refused run's directory, is gone
 
 
 def train_as_rank(make_job: Callable[[], Job], ranks: Ranks, timeout: float) -> Path | None:
@@ -57,13 +59,19 @@ def agree_on_job(make_job: Callable[[], Job], meeting: Rendezvous, ranks: Ranks,
     """The job, the same in all processes, with its directory `held` by rank 0; UserError with what differs."""
     made, facts = try_to(make_job)
     job = made if isinstance(made, Job) else None
-    texts = meeting.tell_rank_zero(json.dumps(facts))
+    try:
+        texts = meeting.tell_rank_zero(json.dumps(facts))
+    except UserError as error:
+        meeting.share(json.dumps({"wrong": str(error), "place": []}))
+        sleep(SEEN)
+        raise
     if ranks.rank == 0:
         known = [json.loads(text) for text in texts]
         wrong = first_error(known) or difference(known) or (hold(job, held) if job else "")
         place = [] if job is None else [job.cfg.run.name, str(job.path)]
         meeting.share(json.dumps({"wrong": wrong, "place": place}))
         if wrong or job is None:
+            sleep(SEEN)
             raise UserError(wrong) from (made if isinstance(made, Exception) else None)
         return job
     answer = json.loads(meeting.share())
@@ -120,6 +128,10 @@ def report_errors(ranks: Ranks, path: Path, timeout: float) -> Iterator[None]:
         delete_failures(path)
     try:
         yield
+    except Stopped as stopped:
+        if not started_here():
+            report_stop(int(str(stopped.code)), ranks.rank, path)
+        raise
     except Exception as error:
         if started_here():
             raise
@@ -148,7 +160,9 @@ def speak_for_all(error: Exception, ranks: Ranks, path: Path, timeout: float) ->
             return LostProcessError(own.text)
         error.add_note(f"(in rank {ranks.rank} on {own.host})")
         return error
-    failures = wait_for_reports(path, lambda found: any(failure.kind == ERROR for failure in found))
+    failures = wait_for_reports(path, lambda found: any(failure.kind in (ERROR, STOPPED) for failure in found))
+    if stops := [int(each.text) for each in failures if each.kind == STOPPED]:
+        raise Stopped(max(stops)) from error
     late = [each.rank for each in failures if each.kind == LATE]  # the first to end; of them the others are lost
     speaker = min(late or [each.rank for each in failures], default=ranks.rank)
     if any(each.kind == ERROR for each in failures) or speaker != ranks.rank:
