@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-slow results chaos chaos-ddp cluster exports lint format tensorboard clean
+.PHONY: help train test test-slow results chaos chaos-ddp cluster exports test-exports lint format tensorboard clean
 
 help:  ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ train: $(READY)  ## train:  make train ARGS="model=resnet18 data=cifar10"
 	@$(BIN)/python train.py $(ARGS)
 
 test: $(READY)  ## run the tests, but for the slow ones
-	@$(BIN)/python -m pytest -m "not results and not slow" -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -m "not results and not slow and not exports" -n 2 --dist worksteal
 
 test-slow: $(READY)  ## run the slow tests: further kinds of resumed runs, sweeps in databases, the wheel
 	@$(BIN)/python -m pytest -m slow -n 2 --dist worksteal
@@ -43,6 +43,9 @@ cluster: $(READY)  ## two nodes on this machine under torchrun, Slurm and Ray; n
 
 exports: $(READY)  ## export every architecture to ONNX and pt2, and print how far each is from its network: minutes
 	@$(BIN)/python benchmarks/export_differences.py
+
+test-exports: $(READY)  ## run the tests of exported files: every architecture and format, a quarter of an hour
+	@$(BIN)/python -m pytest -m exports -n 2 --dist worksteal
 
 lint: $(READY)  ## check style and types
 	@$(BIN)/ruff check .

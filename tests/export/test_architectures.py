@@ -14,7 +14,7 @@ FAST = {("perceptron", "pt2")}  # the others take seconds each
 
 def cases() -> list:
     return [
-        pytest.param(name, kind, marks=[] if (name, kind) in FAST else [pytest.mark.slow])
+        pytest.param(name, kind, marks=[] if (name, kind) in FAST else [pytest.mark.exports])
         for name in NETWORKS
         for kind in ("onnx", "pt2")
     ]

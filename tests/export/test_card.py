@@ -81,7 +81,7 @@ def test_the_default_place_is_in_the_run_and_weights_alone_come_back(run: trainy
     assert weights.keys() == expected.keys() and all(torch.equal(weights[name], expected[name]) for name in weights)
 
 
-@pytest.mark.slow
+@pytest.mark.exports
 def test_texts_come_with_their_tokenizer(short: list[str], tmp_path: Path) -> None:
     """In ONNX, whose metadata names what the tokenizer does; a text longer than max_length, and a short one."""
     import onnxruntime

@@ -30,6 +30,7 @@ class Branching(nn.Module):
         return self.net(x) if x.sum() > 0 else -self.net(x)
 
 
+@pytest.mark.exports
 def test_a_gru_with_the_reset_gate_of_torchs_earlier_exporter_is_refused(tmp_path: Path) -> None:
     """linear_before_reset=0 runs without an error, and is wrong."""
     import onnx
@@ -74,7 +75,7 @@ def test_nan_is_a_difference() -> None:
         check_difference(float("nan"))
 
 
-@pytest.mark.parametrize("kind", ["pt2", pytest.param("onnx", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["pt2", pytest.param("onnx", marks=pytest.mark.exports)])
 def test_a_network_that_cannot_be_traced_is_refused_in_a_sentence(kind: str, tmp_path: Path) -> None:
     task, data = build("mlp")
     task.net = Branching(task.net)

@@ -30,7 +30,7 @@ def test_a_network_without_a_linear_layer_has_nothing_to_quantize() -> None:
         quantize_weights(nn.Conv2d(1, 1, 1))
 
 
-@pytest.mark.slow
+@pytest.mark.exports
 @pytest.mark.parametrize(
     ("name", "kind"), [("cnn", "onnx"), ("transformer", "onnx"), ("lstm", "onnx"), ("mlp", "pt2"), ("gpt", "pt2")]
 )
@@ -46,13 +46,13 @@ def test_int8_chooses_nearly_as_fp32_and_runs_elsewhere(name: str, kind: str, tm
     assert worst < 0.5 and "(test, 100)" in made.table
 
 
-@pytest.mark.slow
+@pytest.mark.exports
 def test_a_language_model_is_compared_by_its_choices(tmp_path: Path) -> None:
     _, _, made = exported("gpt language", "pt2", tmp_path, int8=True)
     assert "accuracy" not in made.table and "same choice as fp32" in made.table
 
 
-@pytest.mark.slow
+@pytest.mark.exports
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
 def test_executorch_runs_one_sample(name: str, tmp_path: Path) -> None:
     pytest.importorskip("executorch.runtime")
@@ -60,7 +60,7 @@ def test_executorch_runs_one_sample(name: str, tmp_path: Path) -> None:
     assert made.difference < 1e-5 and {shape[0] for shape in made.shapes} == {1}
 
 
-@pytest.mark.slow
+@pytest.mark.exports
 def test_a_fixed_shape_is_exported_where_a_network_asks_for_it(tmp_path: Path) -> None:
     _, data = build("gru")
     _, _, made = exported("gru", "onnx", tmp_path, dynamic=False)
