@@ -7,6 +7,7 @@ a library is loaded) is tested with `subprocess`.
 
 import multiprocessing
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -22,6 +23,17 @@ SERVER = multiprocessing.get_context("forkserver")
 PRELOAD = ["trainyard.training.together", "trainyard.sweep.sweeper",
            "trainyard.sweep.pruning", "torch.utils.tensorboard"]  # fmt: skip
 TIMEOUT = 120.0  # seconds
+
+
+def full_disk(most: int) -> None:
+    """No file of this process may grow above so many bytes from now on.
+
+    Nor does Python store what it compiles: it (3.11) does not notice that such a file is cut off, and every later
+    import of that module, in any process, would fail.
+    """
+    sys.dont_write_bytecode = True
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
 
 def train(words: list[str]) -> None:

@@ -1,7 +1,6 @@
 """Processes that have a part of the weights each train, stop, resume and are read as one with all of them."""
 
 import os
-import resource
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import processes
 import pytest
 import torch
 from lightning import Callback, Trainer
+from processes import full_disk
 from ranks import run_ranks, together
 from resumed import FEW, assert_nearly_the_same_with, assert_same_to_the_bit, killed
 from test_equality import CASES, STEPS, scores
@@ -92,7 +92,7 @@ class FullDisk(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         if trainer.global_step == 5 and trainer.global_rank == 1:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+            full_disk(100)
 
 
 def test_a_part_that_cannot_be_written_ends_the_run_in_one_sentence_and_leaves_what_was_there(tmp_path: Path) -> None:

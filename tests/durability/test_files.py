@@ -1,8 +1,6 @@
 """Files that survive: a crash while writing, a full disk, a flipped bit."""
 
 import os
-import resource
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +9,8 @@ import processes
 import pytest
 import torch
 from interrupt import cut_off
+from lightning import Callback, Trainer
+from processes import full_disk
 
 import trainyard
 from trainyard.durability.checkpoint_io import DurableIO
@@ -54,19 +54,13 @@ write_durably(sys.argv[1], put)
     assert {path.name for path in tmp_path.iterdir()} == {"a.ckpt", mine.name}
 
 
-def full_disk(most: int = 100_000) -> None:
-    """No file of this process may grow above so many bytes from now on."""
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-
-
 def save_on_a_full_disk(words: list[str]) -> None:
-    full_disk()
+    full_disk(100_000)
     DurableIO().save_checkpoint({"a": torch.zeros(100_000)}, words[0])
 
 
 def train_on_a_full_disk(words: list[str]) -> None:
-    full_disk()
+    full_disk(100_000)
     processes.train(words)
 
 
@@ -98,10 +92,18 @@ def test_a_run_whose_disk_fills_up_stops_with_a_sentence_and_continues_when_ther
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
+class Talkative(Callback):
+    """Writes more into TensorBoard's file than is in any other."""
+
+    def on_train_batch_end(self, trainer: Trainer, *_: object) -> None:
+        trainer.loggers[0].experiment.add_text("a letter", "x" * 1000, trainer.global_step)  # pyright: ignore
+
+
 @pytest.mark.parametrize(("most", "logger"), [(4500, "tensorboard"), (9000, "none")])  # config.yaml has less
 def test_logs_that_cannot_be_written_end_a_run_with_sentences(most: int, logger: str, tmp_path: Path) -> None:
     words = [*SHORT, f"logger={logger}", "trainer.log_every_n_steps=1", "trainer.max_epochs=30",
              "callbacks.resume=null", "callbacks.best=null", f"run.dir={tmp_path}/here"]  # fmt: skip
+    words += ["+callbacks.talkative._target_=test_files.Talkative"] * (logger == "tensorboard")
     done = processes.run(train_on_a_disk_of, str(most), *words, folder=tmp_path)
     name = "a file" if logger == "tensorboard" else f"{tmp_path}/here/metrics.jsonl"
     assert done.returncode == 1 and f"error: {name} cannot be written: File too large" in done.stderr
