@@ -26,7 +26,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "inference": {"cores", "data", "errors", "files", "models", "tasks"},
     "evaluation": {"data", "errors", "figures", "files", "hardware", "tasks"},
     "callbacks": {"collectives", "durability", "inference", "logs", "tasks"},
-    "catalog": {"durability", "errors", "files", "logs", "report", "trust"},
+    "catalog": {"durability", "errors", "files", "logs", "trust"},
     "export": {"data", "errors", "extras", "files", "inference", "models", "tasks"},
     "explain": {"data", "errors", "extras", "figures", "files", "inference", "models", "tasks"},
     "runs": {

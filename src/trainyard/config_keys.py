@@ -107,13 +107,15 @@ def unflatten(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def upgrade(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config of an earlier version under today's names: RENAMED and added keys, MOVED targets; a new mapping.
+    """A config of an earlier version under today's names: RENAMED and added keys, MOVED targets, none that are REMOVED.
 
     (A user's own class may well have an argument of a name that one of Trainyard's had.)
     """
 
     def renamed(node: Any, prefix: str = "") -> Any:
         if isinstance(node, Mapping):
+            if node.get("_target_") in REMOVED:
+                return None
             names = RENAMED if str(node.get("_target_")).startswith("trainyard.") else {}
             return {
                 names.get(f"{prefix}{key}", key).removeprefix(prefix) if isinstance(key, str) else key: renamed(
@@ -126,9 +128,6 @@ def upgrade(config: Mapping[str, Any]) -> dict[str, Any]:
         return MOVED.get(node, node) if isinstance(node, str) else node
 
     upgraded = renamed(config)
-    if isinstance(callbacks := upgraded.get("callbacks"), dict):
-        gone = [name for name, node in callbacks.items() if isinstance(node, dict) and node.get("_target_") in REMOVED]
-        upgraded["callbacks"] = {name: None if name in gone else node for name, node in callbacks.items()}
     for key, (targets, value) in ADDED.items():
         group, _, name = key.rpartition(".")
         node = upgraded.get(group)

@@ -63,16 +63,12 @@ class Printer(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the record. Output that cannot be written (to a closed pipe, a full disk) does not end a training."""
-        text = self.format(record)
+        text, stream = self.format(record), getattr(sys, self.stream)
         try:
             text = self.shortened(text, record)
-            print(text, flush=True, file=getattr(sys, self.stream))
+            print(text, flush=True, file=stream)
         except UnicodeEncodeError as error:  # a terminal that knows no such letters
-            print(
-                text.encode(error.encoding, "backslashreplace").decode(error.encoding),
-                flush=True,
-                file=getattr(sys, self.stream),
-            )
+            print(text.encode(error.encoding, "backslashreplace").decode(error.encoding), flush=True, file=stream)
         except (OSError, ValueError):  # ValueError: closed by the program
             discard_output()
 

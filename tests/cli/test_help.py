@@ -91,3 +91,13 @@ def test_a_closed_pipe_ends_a_command_without_a_word(words: str) -> None:
     piped = f"({shlex.quote(sys.executable)} -c {shlex.quote(start)} {words} | true) 2>&1"
     done = subprocess.run(["bash", "-c", piped], capture_output=True, text=True, timeout=60)
     assert done.stdout == "" if "nowhere" not in words else "contains no run" in done.stdout
+
+
+def test_choices_that_the_parser_knows_without_torch_are_those_that_there_are() -> None:
+    from trainyard.cli import explain, export, predict
+    from trainyard.explain.methods import METHODS
+    from trainyard.export.request import SUFFIXES
+    from trainyard.inference.formats import FORMATTERS
+
+    assert tuple(METHODS) == explain.METHODS and tuple(SUFFIXES) == export.FORMATS
+    assert tuple(FORMATTERS) == predict.FORMATS

@@ -17,8 +17,6 @@ from trainyard.errors import printable
 from trainyard.files import read_small
 from trainyard.trust.signature import CHOICES, RESOLVED
 
-SORTS = ("score", "age", "size", "name")
-
 
 @dataclass(frozen=True)
 class Entry:

@@ -12,9 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from trainyard.catalog.entries import Entry
-from trainyard.errors import printable
+from trainyard.errors import no_formula, printable
 from trainyard.logs import render, terminal_width
-from trainyard.report.files import no_formula
 
 COLUMNS = ("run", "state", "score", "metric", "model", "data", "age", "size")
 DROPPED_FIRST = ("size", "data", "model", "age", "metric")  # in a narrow terminal

@@ -48,18 +48,21 @@ def run(options: argparse.Namespace) -> None:
     log = logging.getLogger(__name__)
     opened = open_run(options)
     from trainyard.evaluation.files import write_evaluation
-    from trainyard.evaluation.robustness import corruptions_of
+    from trainyard.evaluation.robustness import corruptions_of, robustness
     from trainyard.runs.summary import limits
 
     folder = folder_of(opened, options)
     if options.robustness:
         corruptions_of(opened.data())  # refused before anything is computed
-    found = opened.evaluation(options.split)
+    with opened.explain_errors():
+        evaluator = opened.evaluator(options.split)
+        found = evaluator.evaluation()
     part = limits(opened.cfg).get(options.split)
     log.info("%s: %s samples%s", options.split, f"{found.samples:,}", f" (a part of the split: {part})" if part else "")
     for line in score_lines(found):
         log.info("%s", line)
-    disturbed = opened.robustness(options.split) if options.robustness else []
+    with opened.explain_errors():
+        disturbed = list(robustness(evaluator)) if options.robustness else []
     if disturbed:
         log.info("\n%s", "\n".join(robustness_lines(found, disturbed)))
     try:

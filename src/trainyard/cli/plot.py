@@ -101,17 +101,15 @@ def curves(words: list[str], out: str) -> None:
 def lr(words: list[str], out: str) -> None:
     """Save the learning rates and the losses of a run over its steps."""
     from trainyard.figures.learning_curves import rates
-    from trainyard.report.curves import read_series
+    from trainyard.report.curves import rates_and_losses, read_series
 
     (folder,) = find_runs(words, "lr", most=1)
-    series = read_series(folder, "step")
-    rate = {name.removeprefix("lr/"): found for name, found in series.items() if name.startswith("lr/")}
+    rate, losses = rates_and_losses(read_series(folder, "step"))
     if not rate:
         raise UserError(
             f"{printable(folder, 300)} has no learning rates: they are logged every "
             "trainer.log_every_n_steps steps, by Lightning's LearningRateMonitor"
         )
-    losses = {name: series[name] for name in ("train/loss", "val/loss") if name in series}
     save_figure(rates(rate, losses), Path(out))
 
 

@@ -15,7 +15,7 @@ from trainyard.evaluation.classes import Calibration, ClassScores, calibration, 
 from trainyard.evaluation.collect import Collected, collected
 from trainyard.hardware.settings import prepare_network
 from trainyard.tasks.base import Task
-from trainyard.tasks.classification import Classification
+from trainyard.tasks.classification import Classification, class_names
 
 
 @dataclass
@@ -65,16 +65,14 @@ class Evaluator:
             scores = self.scores()
         found = Evaluation(self.split, scores, len(kept.targets), intervals(self.task, self.split, kept, scores))
         if isinstance(self.task, Classification) and len(kept.targets):
-            self.describe_classes(found, kept)
+            self.describe_classes(self.task, found, kept)
         return found
 
-    def describe_classes(self, found: Evaluation, kept: Collected) -> None:
+    def describe_classes(self, task: Classification, found: Evaluation, kept: Collected) -> None:
         """Add what is of a classification alone."""
-        count: int = self.task.num_classes  # pyright: ignore
-        names = getattr(self.data, "classes", None) or [str(label) for label in range(count)]
-        found.classes, found.labels = [str(name) for name in names], kept.targets
+        found.classes, found.labels = class_names(task, self.data), kept.targets
         found.probabilities = kept.predictions.float().softmax(dim=1)
-        found.confusion = confusion_matrix(kept.predictions.argmax(dim=1), kept.targets, count)
+        found.confusion = confusion_matrix(kept.predictions.argmax(dim=1), kept.targets, task.num_classes)
         found.per_class = class_scores(found.confusion, found.classes)
         found.calibration = calibration(found.probabilities, kept.targets)
         found.index = torch.arange(len(kept.targets))

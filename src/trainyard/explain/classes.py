@@ -3,21 +3,19 @@
 from typing import Any
 
 from trainyard.errors import did_you_mean
-from trainyard.tasks.base import Task
+from trainyard.tasks.classification import Classification, class_names
 from trainyard.tasks.language import LanguageModel
 
 SHOWN = 30  # classes that an error lists
 
 
-def class_names(task: Task, data: Any) -> list[str]:
+def explained_classes(task: Classification | LanguageModel, data: Any) -> list[str]:
     """The names of the classes; a language model's are the entries of its vocabulary."""
     if isinstance(task, LanguageModel):
         tokenizer = data.saved_tokenizer()
         return [tokenizer.decode([token], skip_special_tokens=False).strip() or tokenizer.id_to_token(token) or "?"
                 for token in range(data.vocab_size)]  # fmt: skip
-    found = [str(name) for name in getattr(data, "classes", [])]
-    number: int = task.num_classes  # pyright: ignore
-    return found if len(found) == number else [str(label) for label in range(number)]
+    return class_names(task, data)
 
 
 def class_index(name: str, classes: list[str]) -> int:

@@ -12,7 +12,7 @@ from trainyard.data.base import DataModule
 from trainyard.data.text import Text
 from trainyard.explain.attribute import attribute
 from trainyard.explain.checks import Checks, deletion_areas, rank_correlation, shuffled
-from trainyard.explain.classes import class_index, class_names
+from trainyard.explain.classes import class_index, explained_classes
 from trainyard.explain.explanation import Explanation
 from trainyard.explain.methods import METHODS, choose_method, kind_of
 from trainyard.explain.samples import Sample, from_test_split, labeled
@@ -21,7 +21,8 @@ from trainyard.explain.subject import Subject
 from trainyard.explain.words import read_words
 from trainyard.figures.heat_map import to_unit
 from trainyard.inference.inputs import Input
-from trainyard.tasks.base import Task
+from trainyard.inference.predict import find_device
+from trainyard.tasks.base import Task, weight_dtype
 from trainyard.tasks.classification import Classification
 from trainyard.tasks.language import LanguageModel
 
@@ -48,7 +49,7 @@ class Explainer:
             raise ValueError(f"{type(task).__name__} has no classes: explain takes classifiers and language models")
         self.task, self.data, self.net, self.kind = task, data, task.net, kind_of(data)
         self.method = choose_method(method, self.net, self.kind)
-        self.classes = class_names(task, data)
+        self.classes = explained_classes(task, data)
         self.target = None if target is None else class_index(str(target), self.classes)
         task.to(find_device(device))
         self.random_net = shuffled(self.net) if check else None
@@ -81,8 +82,7 @@ class Explainer:
             return self.read_text(self.data, value)
         found = self.data.prepare_inputs([value])
         moved = self.data.transform(found.to(self.task.device), None)
-        dtype = next((weight.dtype for weight in self.net.parameters()), torch.float32)
-        return Subject(self.net, moved.to(dtype), stored=found[0])
+        return Subject(self.net, moved.to(weight_dtype(self.net)), stored=found[0])
 
     def read_text(self, data: Text, text: str) -> Subject:
         """A text, with what a language model needs to predict a word: [SEP] before it, or [MASK] in it."""
@@ -137,14 +137,3 @@ def explain_each(
         except ValueError as error:
             name = sample.name if len(sample.name) <= 40 else f"{sample.name[:40]} ..."
             refuse(str(error) if sample.name in str(error) else f"{name}: {error}")
-
-
-def find_device(name: str) -> torch.device:
-    """The device of that name; `auto` is an accelerator if there is one. ValueError if it is not there."""
-    if name == "auto":
-        return torch.device(torch.accelerator.current_accelerator(check_available=True) or "cpu")
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"device={name} cannot be used ({reason}); use auto or cpu") from error

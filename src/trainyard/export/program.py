@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from trainyard.data.base import DataModule
 from trainyard.data.images import Images
 from trainyard.models.bag_of_words import BagOfWords
-from trainyard.tasks.base import Task
+from trainyard.tasks.base import Task, weight_dtype
 
 
 class Program(nn.Module):
@@ -29,7 +29,7 @@ class Program(nn.Module):
         elif isinstance(data, DataModule) and type(data).transform is not DataModule.transform:
             self.transform = data.transform
         self.postprocess = task.postprocess
-        self.dtype = next((weight.dtype for weight in self.net.parameters()), torch.float32)
+        self.dtype = weight_dtype(self.net)
         self.eval()
 
     def forward(self, inputs: Tensor) -> Tensor:  # (B, ...) -> predictions (B, ...)

@@ -12,8 +12,8 @@ from trainyard.data.text import Text
 from trainyard.inference.batches import batches
 from trainyard.inference.inputs import Input, Inputs, short_name
 from trainyard.inference.preprocessing import Words, count_words
-from trainyard.tasks.base import Task
-from trainyard.tasks.classification import Classification
+from trainyard.tasks import classification
+from trainyard.tasks.base import Task, weight_dtype
 from trainyard.tasks.language import LanguageModel
 
 
@@ -35,7 +35,7 @@ class Predictor:
         self.device = find_device(device)
         self.task = task.to(self.device)
         self.data = data if isinstance(data, DataModule) else None  # any other prepares its samples in a way of its own
-        self.dtype = next((weight.dtype for weight in task.parameters()), torch.float32)
+        self.dtype = weight_dtype(task)
 
     @torch.inference_mode()
     def __call__(self, batch: Tensor) -> Tensor:
@@ -113,7 +113,4 @@ def predict_each(
 
 def class_names(task: Task, data: Any) -> list[str] | None:
     """The names of the classes that a task's predictions are probabilities of; None for any other task."""
-    if not isinstance(task, Classification):
-        return None
-    names = getattr(data, "classes", None)
-    return list(names) if names else [str(label) for label in range(task.num_classes)]
+    return classification.class_names(task, data) if isinstance(task, classification.Classification) else None

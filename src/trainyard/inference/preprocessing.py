@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from trainyard.data.images import Images
+from trainyard.data.loading.tokens import UNK
 from trainyard.data.text import Text
 
 
@@ -37,7 +38,7 @@ class Words(NamedTuple):
 def count_words(data: Text, texts: list[str]) -> list[Words]:
     """The words of each text, and how many of them its tokenizer does not know (one of byte pairs knows all)."""
     tokenizer = data.saved_tokenizer()
-    unknown_id = tokenizer.token_to_id("[UNK]") if data.kind == "word" else None
+    unknown_id = UNK if data.kind == "word" else None
     found = []
     for text, encoded in zip(texts, tokenizer.encode_batch(texts, add_special_tokens=False), strict=True):
         words = [

@@ -13,7 +13,7 @@ from trainyard.page.html import Markup, element, markup
 from trainyard.page.pictures import as_svg, find_pictures
 from trainyard.page.sections import config, environment, header, messages, repeat, scores, section
 from trainyard.page.style import CSS
-from trainyard.report.curves import over, panels_of, read_series
+from trainyard.report.curves import over, panels_of, rates_and_losses, read_series
 
 NAME = "run.html"
 
@@ -64,9 +64,8 @@ def curves(facts: Facts) -> Markup | None:
     if not names:
         return None
     figures = [picture(as_svg(learning_curves({"": series}, names, x)), "training against validation")]
-    rate = {name.removeprefix("lr/"): found for name, found in steps.items() if name.startswith("lr/")}
+    rate, losses = rates_and_losses(steps)
     if any(len(x) > 1 for x, _ in rate.values()):
-        losses = {name: steps[name] for name in ("train/loss", "val/loss") if name in steps}
         shown = rates(dict(list(rate.items())[:8]), losses)
         figures.append(picture(as_svg(shown), "learning rate and loss over the optimizer's steps"))
     return section("Curves", *figures)

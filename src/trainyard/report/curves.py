@@ -57,6 +57,12 @@ def panels_of(series: Iterable[dict[str, Series]], monitor: str = "", most: int 
     return []
 
 
+def rates_and_losses(steps: dict[str, Series]) -> tuple[dict[str, Series], dict[str, Series]]:
+    """Of the series over steps, the learning rates by group of weights, and the losses."""
+    rates = {name.removeprefix("lr/"): found for name, found in steps.items() if name.startswith("lr/")}
+    return rates, {name: steps[name] for name in ("train/loss", "val/loss") if name in steps}
+
+
 def _is_number(value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False

@@ -1,15 +1,13 @@
 """What a run says about itself in the card of an exported network."""
 
-import json
 import shlex
 from typing import Any
 
 from lightning import LightningDataModule
 
 from trainyard.durability.run_lock import read_status
-from trainyard.errors import UserError
-from trainyard.files import read_small
-from trainyard.runs.directory import ENVIRONMENT
+from trainyard.files import read_mapping
+from trainyard.runs.directory import ENVIRONMENT, SUMMARY
 from trainyard.runs.opened import OpenedRun
 from trainyard.tasks.base import Task
 
@@ -21,7 +19,7 @@ DATA_FACTS = (
 
 def card_facts(run: OpenedRun, task: Task, data: LightningDataModule) -> dict[str, Any]:
     """Data, scores, command, date and versions, as plain values. What the run lacks is left out."""
-    summary, environment = _summary(run), _environment(run)
+    summary, environment = (read_mapping(run.path / name) for name in (SUMMARY, ENVIRONMENT))
     best, test = summary.get("best") or {}, summary.get("test") or {}
     names = dict.fromkeys(key.partition("/")[2] for key in (*best, *test))
     packages = environment.get("packages") or {}
@@ -50,23 +48,6 @@ def card_facts(run: OpenedRun, task: Task, data: LightningDataModule) -> dict[st
         },
         "command": shlex.join(map(str, environment.get("command") or [])) or "unknown",
     }
-
-
-def _summary(run: OpenedRun) -> dict[str, Any]:
-    """The scores; nothing of a run that did not finish."""
-    try:
-        return run.summary
-    except UserError:
-        return {}
-
-
-def _environment(run: OpenedRun) -> dict[str, Any]:
-    """What environment.json says; nothing if it is not there."""
-    try:
-        found = json.loads(read_small(run.path / ENVIRONMENT))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _splits(environment: dict[str, Any]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from inspect import signature
 from typing import Any, NamedTuple
 
+import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -25,6 +26,11 @@ class Scored(NamedTuple):
     weight: int  # samples (or tokens) in the mean
     predictions: Tensor  # what the metrics compare with ...
     targets: Tensor  # ... these
+
+
+def weight_dtype(module: nn.Module) -> torch.dtype:
+    """The type of a network's weights, which its inputs need as well; fp32 for one without any."""
+    return next((weight.dtype for weight in module.parameters()), torch.float32)
 
 
 class Task(LightningModule):

@@ -11,6 +11,11 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from trainyard.tasks.base import Scored, Task
 
 
+def class_names(task: "Classification", data: Any) -> list[str]:
+    """The names of a task's classes, those of its data module; numbers where that has none."""
+    return [str(name) for name in getattr(data, "classes", None) or range(task.num_classes)]
+
+
 class Classification(Task):
     """Any network that returns class logits: (B, num_classes), or (B, 1) for two classes.
 

@@ -62,23 +62,27 @@ def agree_on_job(make_job: Callable[[], Job], meeting: Rendezvous, ranks: Ranks,
     try:
         texts = meeting.tell_rank_zero(json.dumps(facts))
     except UserError as error:
-        meeting.share(json.dumps({"wrong": str(error), "place": []}))
-        sleep(SEEN)
+        refuse(meeting, str(error))
         raise
     if ranks.rank == 0:
         known = [json.loads(text) for text in texts]
         wrong = first_error(known) or difference(known) or (hold(job, held) if job else "")
-        place = [] if job is None else [job.cfg.run.name, str(job.path)]
-        meeting.share(json.dumps({"wrong": wrong, "place": place}))
         if wrong or job is None:
-            sleep(SEEN)
+            refuse(meeting, wrong)
             raise UserError(wrong) from (made if isinstance(made, Exception) else None)
+        meeting.share(json.dumps({"wrong": "", "place": [job.cfg.run.name, str(job.path)]}))
         return job
     answer = json.loads(meeting.share())
     if answer["wrong"] or job is None:
         raise LostProcessError(answer["wrong"])
     name, path = answer["place"]
     return job.at(name, Path(path))
+
+
+def refuse(meeting: Rendezvous, wrong: str) -> None:
+    """Tell the other processes why rank 0 does not train, and wait until they know."""
+    meeting.share(json.dumps({"wrong": wrong}))
+    sleep(SEEN)
 
 
 def try_to(make: Callable[[], Job]) -> tuple[Job | Exception, dict[str, str]]:
