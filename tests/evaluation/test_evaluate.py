@@ -101,6 +101,9 @@ def test_a_language_model_has_intervals_over_its_blocks(short: list[str], small_
     with pytest.raises(ValueError, match="predictions are written of a classification alone"):
         write_evaluation(found, [], tmp_path / "here", with_predictions=True)
     assert not (tmp_path / "here").exists()
+    with pytest.raises(UserError, match="this network has no classes; leave it out"):
+        run_command(["evaluate", str(run.path), "--csv"])
+    assert not (run.path / "evaluation").exists()
 
 
 def test_the_files_say_what_is_printed(reader: trainyard.Run, capsys: pytest.CaptureFixture[str]) -> None:

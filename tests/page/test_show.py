@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import socket
 import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,7 +14,9 @@ from PIL import Image
 
 import trainyard
 from trainyard.cli.main import run_command
+from trainyard.durability.run_lock import RunLock
 from trainyard.errors import UserError
+from trainyard.page.facts import read_facts
 from trainyard.trust.signature import SIGNATURE
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -93,6 +96,14 @@ def test_a_run_that_failed_is_shown_as_far_as_it_got(run: trainyard.Run, tmp_pat
     page = Page(trainyard.load(copy).show())
     check_is_inert(page)
     assert "failed" in page.text and "Traceback ..." in page.text and "width &amp; depth" in page.source
+
+
+def test_a_run_that_was_killed_is_not_shown_as_one_that_runs(run: trainyard.Run, tmp_path: Path) -> None:
+    copy = shutil.copytree(run.path, tmp_path / "copy")
+    (copy / "status.json").write_text(json.dumps({"state": "running", "host": socket.gethostname()}))
+    assert read_facts(copy).state == "stopped"
+    with RunLock(copy):
+        assert read_facts(copy).state == "running"
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "evaluate",
         help="score a run's best weights, with intervals and class by class",
-        description="Score a run's best weights on one of its splits: each score with a 95 %% interval (percentile "
+        description="Score a run's best weights on one of its splits: each score with a 95 % interval (percentile "
         "bootstrap over the samples), a table of the classes, the calibration error. Confusion matrix, reliability "
         f"diagram and all numbers are written into RUN/{FOLDER}/SPLIT. data=NAME is another dataset of the same "
         "classes.",
@@ -56,6 +56,8 @@ def run(options: argparse.Namespace) -> None:
         corruptions_of(opened.data())  # refused before anything is computed
     with opened.explain_errors():
         evaluator = opened.evaluator(options.split)
+        if options.csv and not evaluator.has_classes:
+            raise UserError("--csv writes the probability of each class, and this network has no classes; leave it out")
         found = evaluator.evaluation()
     part = limits(opened.cfg).get(options.split)
     log.info("%s: %s samples%s", options.split, f"{found.samples:,}", f" (a part of the split: {part})" if part else "")

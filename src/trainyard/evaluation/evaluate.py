@@ -59,6 +59,11 @@ class Evaluator:
         (scores,) = score(self.task, datamodule=self.data, verbose=False)
         return dict(scores)
 
+    @property
+    def has_classes(self) -> bool:
+        """Whether the task predicts the probability of each class."""
+        return isinstance(self.task, Classification)
+
     def evaluation(self) -> Evaluation:
         """The scores, and what the samples tell."""
         with collected(self.task) as kept:

@@ -2,11 +2,13 @@
 
 import os
 import re
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trainyard.config_keys import flatten
+from trainyard.durability.run_lock import is_locked
 from trainyard.errors import UserError, printable
 from trainyard.files import open_regular, read_mapping
 from trainyard.trust.safe_yaml import read_config, read_yaml
@@ -39,6 +41,14 @@ class Facts:
     def monitor(self) -> str:
         """The metric that chose the best weights."""
         return str(self.summary.get("monitor") or self.config.get("monitor") or "")
+
+    @property
+    def state(self) -> str:
+        """What has become of the run, as `trainyard ls` calls it: done, failed, running, or stopped."""
+        said = printable(self.status.get("state", ""))
+        is_here = self.status.get("host") == socket.gethostname()  # where its lock can be seen
+        is_killed = said == "running" and is_here and not is_locked(self.path)
+        return "stopped" if is_killed or said in ("preempted", "interrupted") else said
 
     def scores(self, split: str) -> dict[str, float]:
         """The numbers of summary.json by metric: best (of validation) or test."""

@@ -5,7 +5,7 @@ import hashlib
 from importlib.metadata import version
 from pathlib import Path
 
-from trainyard.errors import UserError, printable
+from trainyard.errors import UserError
 from trainyard.figures.learning_curves import learning_curves, rates
 from trainyard.files import write_durably
 from trainyard.page.facts import Facts, read_facts
@@ -18,10 +18,10 @@ from trainyard.report.curves import over, panels_of, rates_and_losses, read_seri
 NAME = "run.html"
 
 
-def write_page(path: Path, out: Path | None = None, state: str = "") -> Path:
+def write_page(path: Path, out: Path | None = None) -> Path:
     """Write the run in `path` as one HTML file, by default its own run.html, whole or not at all; return its name."""
     out = path / NAME if out is None else out
-    content = page(path, state).encode()
+    content = page(path).encode()
     try:
         write_durably(out, lambda file: file.write(content))
     except OSError as error:
@@ -29,10 +29,9 @@ def write_page(path: Path, out: Path | None = None, state: str = "") -> Path:
     return out
 
 
-def page(path: Path, state: str = "") -> Markup:
+def page(path: Path) -> Markup:
     """The HTML of a run. It loads nothing, and allows no script: whatever the run says is text."""
     facts = read_facts(path)
-    state = state or printable(facts.status.get("state", ""))
     digest = base64.b64encode(hashlib.sha256(CSS.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     name = facts.summary.get("name") or facts.path.name
@@ -45,7 +44,7 @@ def page(path: Path, state: str = "") -> Markup:
         element("style", Markup(CSS)),
     ]
     body = [
-        header(facts, state), curves(facts), scores(facts), gallery(path), repeat(facts), config(facts),
+        header(facts), curves(facts), scores(facts), gallery(path), repeat(facts), config(facts),
         environment(facts), messages(facts),
     ]  # fmt: skip
     footer = element("footer", f"Made by Trainyard {version('trainyard')} from {facts.path}.")

@@ -12,15 +12,15 @@ NOT_REPEATED = ("run.", "callbacks.pruning.", "hydra.", "resume", "debug")  # ov
 GROUPS = ("model", "data", "task", "optimizer", "scheduler", "trainer", "hardware", "callbacks", "logger")
 
 
-def header(facts: Facts, state: str) -> Markup:
+def header(facts: Facts) -> Markup:
     """Name, state, what was trained on what, the scores, and the error of a run that failed."""
     name = facts.summary.get("name") or facts.config.get("run.name") or facts.path.name
     model, data = (facts.choices.get(group) for group in ("model", "data"))
     what = " · ".join(str(part) for part in (f"{model} on {data}" if model else "", facts.path) if part)
-    error = facts.status.get("error") if state == "failed" else None
+    error = facts.status.get("error") if facts.state == "failed" else None
     return element(
         "header",
-        element("h1", name, " ", element("span", state, class_="badge")),
+        element("h1", name, " ", element("span", facts.state, class_="badge")),
         element("p", what, class_="sub"),
         element("ul", *(element("li", element("b", value), element("span", label)) for label, value in cards(facts)),
                 class_="cards"),
