@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from trainyard.config.compose import compose
-from trainyard.config.composition import Composed, from_hydra
-from trainyard.config.multirun import is_elsewhere
-from trainyard.distributed.ranks import is_follower
+from trainyard.config.compose import compose, run_hydra
+from trainyard.config.composition import COMPOSITION_ERRORS, Composed, from_hydra
+from trainyard.config.multirun import begin_command, is_elsewhere, jobs_elsewhere
+from trainyard.distributed.ranks import find_ranks, is_follower
 from trainyard.durability.signals import exit_on_signal
-from trainyard.errors import UserError, exit_on_error, short_traceback, train_command
+from trainyard.errors import LostProcessError, UserError, exit_on_error, short_traceback, train_command
 from trainyard.hardware.memory_limit import check_memory_limit
 from trainyard.logs import log_to_console, silence
 
@@ -21,6 +21,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 finished_jobs: list[Path] = []  # the run directories of the jobs of -m that this process has finished
+
+
+def run_jobs(words: list[str]) -> list[Path]:
+    """Hand the words of the command line to Hydra; the run directories of the jobs of -m that have finished."""
+    finished_jobs.clear()
+    begin_command(is_follower())
+    try:
+        run_hydra(hydra_job, words)
+    except UserError as error:
+        is_of_words = isinstance(error.__cause__, COMPOSITION_ERRORS)  # the same in all processes of a machine
+        if is_of_words and (ranks := find_ranks()) and ranks.local_rank:
+            raise LostProcessError(str(error)) from error
+        raise
+    return [*finished_jobs, *jobs_elsewhere()]
 
 
 def launch(composed: Composed) -> "Run | None":
