@@ -39,8 +39,7 @@ def explained(explanation: "Explanation") -> dict[str, Any]:
         "method": explanation.method,
         "label": explanation.prediction,
         "target": explanation.target,
-        "title": explanation.title,
-        "signed": explanation.signed,
+        "meaning": meaning(explanation),
         "notes": list(explanation.notes),
     }
     flat = explanation.values.flatten().tolist()
@@ -60,6 +59,19 @@ def explained(explanation: "Explanation") -> dict[str, Any]:
         figure.savefig(content, dpi=DPI, format="png")
         found["picture"] = f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"
     return found
+
+
+def meaning(explanation: "Explanation") -> str:
+    """What the colors or values are, in a sentence."""
+    target, method = explanation.target, explanation.method.replace("_", " ")
+    if explanation.method == "heads":
+        return "The attention weights of each head."
+    if explanation.numbers is not None and not explanation.words:
+        return f"How much each number speaks for {target}, by {method}."
+    if explanation.signed:
+        return f"Red speaks for {target}, blue against it, by {method}."
+    what = "darker a word" if explanation.words else "brighter a place"
+    return f"The {what}, the more it counts for {target}, by {method}."
 
 
 def refusal(error: RefusedError) -> web.Response:

@@ -12,7 +12,9 @@ from trainyard.cores import available_cores
 from trainyard.serving.answers import prediction
 from trainyard.serving.batching import Batcher
 from trainyard.serving.bodies import Bodies
+from trainyard.serving.explaining import Explaining
 from trainyard.serving.limits import Limits, RefusedError
+from trainyard.serving.page import Page
 from trainyard.serving.parsing import Sent, parse
 from trainyard.serving.served import Prepared, Served
 
@@ -26,12 +28,16 @@ class Endpoints:
         self.served, self.limits = served, limits
         self.bodies = Bodies(served.kind, limits)
         self.batcher: Batcher[Prepared, Tensor | RefusedError] = Batcher(served.predict, limits)
+        self.explaining = Explaining(served, limits)
+        self.page = Page()
         self.pool = ThreadPoolExecutor(available_cores(), "decode")
         self.answered = 0  # requests for predictions
 
     def add_to(self, app: web.Application) -> None:
         """Add the addresses to an application, and what begins and ends with it."""
+        app.router.add_get("/", self.page.get)
         app.router.add_post("/predict", self.predict)
+        app.router.add_post("/explain", self.explain)
         app.router.add_get("/health", self.health)
         app.router.add_get("/model", self.model)
 
@@ -40,6 +46,7 @@ class Endpoints:
             yield
             await self.batcher.stop()
             self.pool.shutdown(cancel_futures=True)
+            self.explaining.thread.shutdown(cancel_futures=True)
 
         app.cleanup_ctx.append(run)
 
@@ -59,6 +66,18 @@ class Endpoints:
         sent, found = await self.with_inputs(request, answer)
         self.answered += 1
         return web.json_response(found if sent.is_list else found[0])
+
+    async def explain(self, request: web.Request) -> web.Response:
+        """Why the network predicts what it does for one input; ?method=... and ?target=CLASS choose how and what."""
+        method, target = request.query.get("method", ""), request.query.get("target")
+
+        async def answer(sent: Sent, prepared: list[Prepared]) -> dict[str, Any]:
+            if len(prepared) != 1:
+                raise RefusedError(422, f"one input is explained at a time, and the request has {len(prepared)}")
+            return await self.explaining.explain(prepared[0], method, target)
+
+        _, found = await self.with_inputs(request, answer)
+        return web.json_response(found)
 
     async def with_inputs(
         self, request: web.Request, answer: Callable[[Sent, list[Prepared]], Awaitable[T]]
@@ -104,6 +123,7 @@ class Endpoints:
                 "classes": self.served.labels,
                 "input": {"kind": self.served.kind, "shape": list(self.served.shape)},
                 "preprocessing": self.served.preprocessing,
+                "methods": list(self.explaining.methods),
                 "limits": {
                     "bytes": limits.upload if self.served.kind == "image" else limits.json,
                     "pixels": limits.pixels,

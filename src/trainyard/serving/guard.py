@@ -20,6 +20,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
+    "Server": "trainyard",
 }
 NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
 log = logging.getLogger(__name__)
