@@ -13,7 +13,7 @@ from typing import Any
 import processes
 import pytest
 import torch
-from asked import (  # noqa: F401
+from asked import (  # noqa: F401  fixtures
     Client,
     encoded,
     form,
@@ -89,17 +89,12 @@ def test_requests_that_come_together_are_one_batch(reader: trainyard.Run) -> Non
     assert (health["answered"], health["inputs"]) == (48, 48) and health["batches"] <= 12
 
 
-def test_a_full_queue_is_told_and_loses_nothing(gate: trainyard.Run) -> None:
-    with serving(gate, batch=2, delay=0.3, waiting=2) as client, ThreadPoolExecutor(24) as pool:
-        answers = list(pool.map(lambda i: client.post({"values": [0, i]}), range(24)))
-        refused = [answer for answer in answers if answer.status == 503]
-        assert refused and {answer.status for answer in answers} == {200, 503}
-        assert all(
-            answer.headers["Retry-After"] == "1" and "wait for the network" in answer.content["error"]
-            for answer in refused
-        )
-        assert client.post([{"values": [0, 1]}] * 3).status == 503  # all of a request wait, or none
-        assert client.get("/health").content["answered"] == 24 - len(refused)
+def test_all_inputs_of_a_request_wait_or_none(gate: trainyard.Run) -> None:
+    with serving(gate, waiting=2) as client:
+        answer = client.post([{"values": [0, 1]}] * 3)
+        assert answer.status == 503 and answer.headers["Retry-After"] == "1"
+        assert answer.content["error"] == "the server is busy: 0 inputs wait for the network; try again in a second"
+        assert client.post([{"values": [0, 1]}] * 2).status == 200
 
 
 def test_health_and_model_tell_what_is_needed_and_no_path(run: trainyard.Run, images: Client) -> None:

@@ -63,7 +63,7 @@ def explained(explanation: "Explanation") -> dict[str, Any]:
 
 def meaning(explanation: "Explanation") -> str:
     """What the colors or values are, in a sentence."""
-    target, method = explanation.target, explanation.method.replace("_", " ")
+    target, method = explanation.target, explanation.method.replace("gradcam", "Grad-CAM").replace("_", " ")
     if explanation.method == "heads":
         return "The attention weights of each head."
     if explanation.numbers is not None and not explanation.words:

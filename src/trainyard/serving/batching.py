@@ -54,18 +54,17 @@ class Batcher(Generic[Asked, Answer]):
             if not batch:
                 continue
             inputs, futures = zip(*batch, strict=True)
+            failure, found = None, ()
             try:
-                found: Sequence[Any] = await loop.run_in_executor(self.thread, self.function, list(inputs))
+                found = await loop.run_in_executor(self.thread, self.function, list(inputs))
             except Exception as error:
-                found = [error] * len(batch)
+                failure = error
             self.batches, self.inputs = self.batches + 1, self.inputs + len(batch)
-            for future, answer in zip(futures, found, strict=True):
-                if future.done():
-                    continue
-                if isinstance(answer, Exception):
-                    future.set_exception(answer)
-                else:
-                    future.set_result(answer)
+            for place, future in enumerate(futures):
+                if failure and not future.done():
+                    future.set_exception(failure)
+                elif not future.done():
+                    future.set_result(found[place])
 
     async def gather(self) -> list[tuple[Asked, asyncio.Future[Answer]]]:
         """The next batch, as soon as it is full, or has waited long enough."""

@@ -14,7 +14,7 @@ class Limits:
     upload: int = 16 << 20  # of an image, or of a form with several
     json: int = 1 << 20
     held: int = 256 << 20  # of all requests that are being read or answered
-    pixels: int = 1 << 25  # of an image: 34 million
+    pixels: int = 1 << 25  # of an image: 34 million; of all images of a request twice as many
     characters: int = 50_000  # of a text
     connections: int = 512
     explanations: int = 4  # that are made or wait

@@ -6,6 +6,7 @@ from copy import copy
 from io import BytesIO
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from lightning import LightningDataModule
 from PIL import Image, UnidentifiedImageError
@@ -50,27 +51,20 @@ class Served:
 
     def prepare(self, values: Sequence[Any]) -> list[Prepared]:
         """The inputs of a request; RefusedError, with the number of a bad one if there are several. For any thread."""
-        found = []
+        found, left = [], 2 * self.limits.pixels
         for number, value in enumerate(values, start=1):
             try:
-                found.append(self.prepare_one(value))
+                if self.kind == "image":
+                    image, pixels = read_image(value, self.shape, min(left, self.limits.pixels))
+                    found.append(Prepared(image))
+                    left -= pixels
+                else:
+                    found.append(self.read_text(value) if self.kind == "text" else self.read_numbers(value))
             except RefusedError as error:
                 if len(values) == 1:
                     raise
                 raise RefusedError(error.status, f"input {number}: {error}") from error
         return found
-
-    def prepare_one(self, value: Any) -> Prepared:
-        """An input, by the code that prepares those of a training."""
-        if self.kind == "image":
-            return Prepared(read_image(value, self.shape, self.limits.pixels))
-        if self.kind == "text":
-            return self.read_text(value)
-        numbers = self.read_numbers(value)
-        try:
-            return Prepared(prepare(self.data, [numbers])[0])
-        except ValueError as error:
-            raise RefusedError(422, printable(error, 300)) from error
 
     def read_text(self, text: Any) -> Prepared:
         """A text of which the tokenizer knows a word."""
@@ -81,15 +75,18 @@ class Served:
             raise RefusedError(422, f"the text cannot be predicted: {why}")
         return Prepared(self.data.encode([text])[0], text, words)
 
-    def read_numbers(self, values: Any) -> Tensor:
+    def read_numbers(self, values: Any) -> Prepared:
         """Numbers in the shape that the network takes."""
         numbers = list(flat(values))
         if len(numbers) != (wanted := math.prod(self.shape) if self.shape else len(numbers)) or not numbers:
             raise RefusedError(422, f"the input has {len(numbers)} numbers, and the network takes {wanted or 'some'}")
-        found = torch.tensor(numbers, dtype=torch.float64)
-        if not found.isfinite().all():
+        found = np.array(numbers).reshape(self.shape or (-1,))
+        if not np.isfinite(found).all():
             raise RefusedError(422, "the numbers must be finite")
-        return found.reshape(self.shape or (-1,))
+        try:
+            return Prepared(prepare(self.data, [found])[0])
+        except ValueError as error:
+            raise RefusedError(422, printable(error, 300)) from error
 
     def predict(self, batch: list[Prepared]) -> list[Tensor | RefusedError]:
         """What the network says about each input. For one thread at a time."""
@@ -121,14 +118,14 @@ def finite(output: Tensor | RefusedError) -> Tensor | RefusedError:
     return output
 
 
-def read_image(content: bytes, shape: tuple[int, ...], most_pixels: int) -> Tensor:  # -> (C, H, W) uint8
-    """The image in a file's content, of several frames the first; RefusedError for any other file."""
+def read_image(content: bytes, shape: tuple[int, ...], most_pixels: int) -> tuple[Tensor, int]:  # (C, H, W) uint8
+    """The image in a file's content (of several frames the first), and its pixels; RefusedError for any other file."""
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
-            if image.width * image.height > most_pixels:
-                size = f"{image.width:,} x {image.height:,}"
+            pixels, size = image.width * image.height, f"{image.width:,} x {image.height:,}"
+            if pixels > most_pixels:
                 raise RefusedError(413, f"the image of {size} pixels has more than {most_pixels:,}; scale it down")
-            return to_tensor(image, shape)
+            return to_tensor(image, shape), pixels
     except (RefusedError, torch.OutOfMemoryError):
         raise
     except UnidentifiedImageError as error:
