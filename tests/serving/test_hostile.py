@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -227,6 +228,22 @@ def test_slow_clients_are_disconnected(gate: trainyard.Run) -> None:
         answer = client.raw(head + b"{")
     assert answer.startswith(b"HTTP/1.1 408 ") and b"took more than 0.3 s to arrive" in answer
     assert time.monotonic() - start < 10
+
+
+def test_a_client_that_does_not_read_is_disconnected(gate: trainyard.Run) -> None:
+    with serving(gate, send_time=0.3) as client:
+        page = len(client.get("/").content)
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.settimeout(30)
+            connection.connect(("127.0.0.1", client.port))
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 5000)
+            time.sleep(1)
+            received = 0
+            with suppress(ConnectionResetError):
+                while content := connection.recv(1 << 16):
+                    received += len(content)
+        assert received < 2500 * page and client.get("/health").status == 200
 
 
 def test_connections_and_memory_have_a_limit(gate: trainyard.Run) -> None:

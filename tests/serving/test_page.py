@@ -5,6 +5,7 @@ import io
 import re
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,18 @@ class NoCaptum:
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
         if name.partition(".")[0] == "captum":
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+def test_explanations_disturb_no_prediction(run: trainyard.Run, images: Client) -> None:
+    content, path = encoded(noise()), "/explain?method=gradient_x_input"
+    expected = images.post(content, "image/png").content
+    with ThreadPoolExecutor(8) as pool:
+        explained = [pool.submit(images.post, content, "image/png", path) for _ in range(4)]
+        predicted = [pool.submit(images.post, content, "image/png") for _ in range(60)]
+    assert {each.result().status for each in explained} == {200}
+    for each in predicted:
+        assert each.result().content["probability"] == pytest.approx(expected["probability"], abs=1e-6)
+    assert not any(weight.grad is not None for weight in run.task().parameters())
 
 
 def test_explanations_that_would_wait_too_long_are_refused(gate: trainyard.Run) -> None:
