@@ -5,6 +5,7 @@ import http.client
 import io
 import json
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,6 +82,19 @@ def serving(run: trainyard.Run, host: str = "127.0.0.1", **limits: Any) -> Itera
             thread.join(30)
             assert not thread.is_alive()
             loop.close()
+
+
+def take_away(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a package be one that is not installed."""
+
+    class Without:
+        def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+            if name.partition(".")[0] == package:
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Without(), *sys.meta_path])
 
 
 def noise(width: int = 40, height: int = 30, seed: int = 0, mode: str = "RGB") -> Image.Image:

@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +18,7 @@ from asked import (  # noqa: F401  fixtures
     numbers_fixture,
     reader_fixture,
     serving,
+    take_away,
     texts_fixture,
 )
 from browser import CHROMIUM, CONTROL, Browser, browsing
@@ -166,20 +166,10 @@ def test_what_cannot_be_explained_is_a_sentence(
         assert answer.status == 422 and said in answer.content["error"]
     answer = texts.post([{"text": "good"}] * 2, path="/explain")
     assert (answer.status, "one input is explained at a time" in answer.content["error"]) == (422, True)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "captum"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(sys, "meta_path", [NoCaptum(), *sys.meta_path])
+    take_away("captum", monkeypatch)
     answer = images.post(encoded(noise()), "image/png", "/explain?method=saliency")
     assert answer.status == 501 and answer.content["error"].endswith("pip install 'trainyard[explain]'")
     assert images.post(encoded(noise()), "image/png").status == 200
-
-
-class NoCaptum:
-    """An import system in which captum is not installed."""
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        if name.partition(".")[0] == "captum":
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def test_explanations_disturb_no_prediction(run: trainyard.Run, images: Client) -> None:

@@ -9,11 +9,13 @@ from lightning import LightningDataModule
 from torch import Tensor, nn
 
 from trainyard.inference.preprocessing import Words
+from trainyard.models.gpt import GPT
 from trainyard.optim.schedules import cosine
 from trainyard.serving.answers import prediction
 from trainyard.serving.limits import Limits, RefusedError
 from trainyard.serving.served import Served
 from trainyard.tasks.base import Task
+from trainyard.tasks.causal_lm import CausalLM
 from trainyard.tasks.classification import Classification
 
 PARTS: dict[str, Any] = {"optimizer": partial(torch.optim.SGD, lr=0.1), "scheduler": cosine}
@@ -48,6 +50,13 @@ def test_a_regression_answers_its_value() -> None:
     (output,) = served.predict(served.prepare([[1, 2, 3]]))
     assert served.labels is None and isinstance(output, Tensor)
     assert prediction(output, None, 5, None) == {"value": pytest.approx(net(torch.tensor([1.0, 2, 3])).tolist())}
+
+
+def test_a_language_model_is_refused_with_the_way_out() -> None:
+    task = CausalLM(net=GPT(20, 8, dim=8, depth=1, heads=2, ff_dim=8), **PARTS)
+    said = "GPT is a language model, which has no classes to predict; trainyard generate RUN continues a text"
+    with pytest.raises(ValueError, match=said):
+        Served(task, Plain(), "cpu", Limits())
 
 
 def test_of_many_classes_the_most_probable_ones_are_told() -> None:

@@ -4,7 +4,6 @@ import json
 import re
 import signal
 import socket
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +22,7 @@ from asked import (  # noqa: F401  fixtures
     numbers_fixture,
     reader_fixture,
     serving,
+    take_away,
     texts_fixture,
 )
 from processes import Process
@@ -151,29 +151,10 @@ def test_a_bad_start_is_a_sentence(gate: trainyard.Run, short: list[str], tmp_pa
         run_command(["serve", str(tmp_path)])
 
 
-def test_a_language_model_is_refused_with_the_way_out(short: list[str], small_imdb: Path) -> None:
-    sizes = ["data.vocab_size=300", "data.max_length=16", "model.dim=16", "model.depth=1", "model.heads=2"]
-    gpt = trainyard.train([*short, "model=gpt", "data=imdb_lm", *sizes])
-    with pytest.raises(
-        UserError, match="GPT is a language model, which has no classes to predict; trainyard generate RUN"
-    ):
-        gpt.serve(port=0)
-
-
 def test_without_aiohttp_the_extra_is_named(gate: trainyard.Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] == "aiohttp"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(sys, "meta_path", [NoAiohttp(), *sys.meta_path])
+    take_away("aiohttp", monkeypatch)
     with pytest.raises(UserError, match=r"aiohttp is not installed: pip install 'trainyard\[serve\]'"):
         gate.serve(port=0)
-
-
-class NoAiohttp:
-    """An import system in which aiohttp is not installed."""
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        if name.partition(".")[0] == "aiohttp":
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def test_other_machines_get_in_only_if_asked_for(gate: trainyard.Run, tmp_path: Path) -> None:
