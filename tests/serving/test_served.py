@@ -1,0 +1,65 @@
+"""Networks of other kinds, asked without HTTP: regressions, data that says nothing about shapes."""
+
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from lightning import LightningDataModule
+from torch import Tensor, nn
+
+from trainyard.inference.preprocessing import Words
+from trainyard.models.gpt import GPT
+from trainyard.optim.schedules import cosine
+from trainyard.serving.answers import prediction
+from trainyard.serving.limits import Limits, RefusedError
+from trainyard.serving.served import Served
+from trainyard.tasks.base import Task
+from trainyard.tasks.causal_lm import CausalLM
+from trainyard.tasks.classification import Classification
+
+PARTS: dict[str, Any] = {"optimizer": partial(torch.optim.SGD, lr=0.1), "scheduler": cosine}
+
+
+class Plain(LightningDataModule):
+    """A data module of someone's own, with nothing that Trainyard's have."""
+
+
+class Regression(Task):
+    def metrics(self, stage: str) -> dict[str, Any]:
+        return {}
+
+
+def test_inputs_of_any_shape_are_answered_one_by_one() -> None:
+    net = nn.Linear(3, 2)
+    served = Served(Classification(2, net=net, **PARTS).eval(), Plain(), "cpu", Limits())
+    assert (served.kind, served.labels, served.shape) == ("row of numbers", ["0", "1"], ())
+    points = [[1, 2, 3], [1, 2, 3, 4], [0.5, 0, 0]]
+    answers = served.predict(served.prepare(points))
+    assert isinstance(answers[1], RefusedError) and "do not fit the network" in str(answers[1])
+    for place in (0, 2):
+        expected = net(torch.tensor(points[place]).float()).softmax(dim=0)
+        assert isinstance(answers[place], Tensor) and torch.allclose(answers[place], expected, atol=1e-6)
+    with pytest.raises(RefusedError, match="input 2: `values` must be a list of numbers"):
+        served.prepare([[1, 2, 3], "1,2,3"])
+
+
+def test_a_regression_answers_its_value() -> None:
+    net = nn.Linear(3, 1)
+    served = Served(Regression(net=net, **PARTS).eval(), Plain(), "cpu", Limits())
+    (output,) = served.predict(served.prepare([[1, 2, 3]]))
+    assert served.labels is None and isinstance(output, Tensor)
+    assert prediction(output, None, 5, None) == {"value": pytest.approx(net(torch.tensor([1.0, 2, 3])).tolist())}
+
+
+def test_a_language_model_is_refused_with_the_way_out() -> None:
+    task = CausalLM(net=GPT(20, 8, dim=8, depth=1, heads=2, ff_dim=8), **PARTS)
+    said = "GPT is a language model, which has no classes to predict; trainyard generate RUN continues a text"
+    with pytest.raises(ValueError, match=said):
+        Served(task, Plain(), "cpu", Limits())
+
+
+def test_of_many_classes_the_most_probable_ones_are_told() -> None:
+    found = prediction(torch.tensor([0.1, 0.7, 0.2]), ["a", "b", "c"], 2, Words(4, 1, True))
+    assert [each["label"] for each in found["top"]] == ["b", "c"] and found["label"] == "b"
+    assert (found["words"], found["unknown_words"], found["truncated"]) == (4, 1, True)
