@@ -43,7 +43,8 @@ def flipped(tmp_path: Path) -> dict[str, Any]:
         "callbacks.throughput.warmup": 0, "callbacks.pictures.folder": place / "pictures",
         "callbacks.pictures.share": 1, "callbacks.pictures.at_least": 0,
         **{f"callbacks.pictures.{name}": False for name in ("config", "batch", "confusion", "reliability")},
-        "callbacks.pictures.mistakes": False, "callbacks.pictures.precision_recall": False,
+        **{f"callbacks.pictures.{name}": False for name in ("mistakes", "precision_recall", "boundary", "attention")},
+        "callbacks.pictures.graph": False, "callbacks.pictures.projector": False,
         "logger.tensorboard.name": "a", "logger.tensorboard.version": "b",
         "logger.tensorboard.default_hp_metric": True, "logger.tensorboard.save_dir": place / "curves",
     }  # fmt: skip

@@ -38,14 +38,20 @@ class Pictures(Callback):
         mistakes: bool = True,
         reliability: bool = True,
         precision_recall: bool = True,
+        boundary: bool = True,
+        attention: bool = True,
+        graph: bool = True,
+        projector: bool = True,
     ) -> None:
         self.folder, self.at_least, self.budget = Path(folder), at_least, Budget(share)
         switches = {
             "config": config, "batch": batch, "confusion": confusion, "mistakes": mistakes, "reliability": reliability,
-            "precision_recall": precision_recall,
+            "precision_recall": precision_recall, "boundary": boundary, "attention": attention,
+            "graph": graph, "projector": projector,
         }  # fmt: skip
         self.left_out = {name for name, is_on in switches.items() if not is_on}
         self.kept = Kept()
+        self.memory: dict[str, Any] = {}
         self.steps: dict[str, int] = {}  # of each picture, the step that its last drawing shows
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -93,10 +99,10 @@ class Pictures(Callback):
             from trainyard.callbacks.pictures.scene import Moment, Scene
 
             due = self.due(moment := Moment[name], trainer.global_step)
-            scene = Scene(trainer, pl_module, trainer.datamodule, self.kept, self.folder)  # pyright: ignore
+            scene = Scene(trainer, pl_module, trainer.datamodule, self.kept, self.folder, self.memory)  # pyright: ignore
         for picture in sorted(due, key=lambda picture: self.steps.get(picture.tag, -1)):
             if moment is not Moment.BETWEEN or self.budget.allows(picture.tag, picture.guess):
-                self.draw_one(scene, picture, moment)
+                self.draw_one(scene, picture)
 
     def due(self, moment: "Moment", step: int) -> "Sequence[Picture]":
         """The pictures of a moment that are not left out, and have not been drawn at this step."""
@@ -108,13 +114,13 @@ class Pictures(Callback):
         fitting = [picture for picture in GALLERY if picture.moment & moment and picture.switch not in self.left_out]
         return [picture for picture in fitting if self.steps.get(picture.tag) != step]
 
-    def draw_one(self, scene: "Scene", picture: "Picture", moment: "Moment") -> None:
+    def draw_one(self, scene: "Scene", picture: "Picture") -> None:
         """Draw a picture, whatever happens; one that fails is left out from now on."""
         from trainyard.callbacks.pictures.album import put
 
         try:
             with self.budget.spend(picture.tag), scene.drawing():
-                put(scene, picture.tag, picture.draw(scene), with_file=True)
+                put(scene, picture.tag, picture.draw(scene), picture.has_file)
             self.steps[picture.tag] = scene.trainer.global_step
         except Exception as error:
             self.left_out.add(picture.switch)

@@ -32,6 +32,7 @@ class Scene:
     data: Any  # the data module
     kept: Kept  # of the last validation
     folder: Path  # of the PNG files
+    memory: dict[str, Any]  # what pictures keep from one drawing for the next
 
     @property
     def net(self) -> nn.Module:
@@ -65,16 +66,17 @@ class Scene:
         return not is_sharded(self.net)
 
     @contextmanager
-    def calling(self) -> Iterator[nn.Module]:
+    def calling(self, mixed: bool = True) -> Iterator[nn.Module]:
         """The network, to be called within `with` as in a validation; afterwards nothing in it has changed.
 
-        It is in eval mode, in the run's precision, without gradients and not compiled.
+        It is in eval mode, without gradients and not compiled; unless `mixed` is False, in the run's mixed precision.
         """
         net = self.net
         modes = [(module, module.training) for module in net.modules()]
         is_compiled = getattr(net, "_compiled_call_impl", None) is not None
         stance = torch.compiler.set_stance("force_eager") if is_compiled else nullcontext()
-        with torch.no_grad(), stance, self.trainer.precision_plugin.forward_context():
+        precision = self.trainer.precision_plugin.forward_context() if mixed else nullcontext()
+        with torch.no_grad(), stance, precision:
             net.eval()
             try:
                 yield net
@@ -101,8 +103,9 @@ class Moment(Flag):
 class Picture(NamedTuple):
     """A kind of picture."""
 
-    tag: str  # in TensorBoard: group/name; NAME.png is the file
+    tag: str  # in TensorBoard: group/name
     switch: str  # the argument of the callback that leaves it out
     draw: Callable[[Scene], Drawn]
     guess: float  # seconds that the first one is taken to cost
     moment: Moment
+    has_file: bool = True  # NAME.png
