@@ -1,6 +1,7 @@
 """Pictures while a network trains: which there are, what they cost, that they change nothing."""
 
 import sys
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +13,30 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import trainyard
-from trainyard.callbacks.pictures import budget, gallery
+from trainyard.callbacks.pictures import budget, validation
 from trainyard.callbacks.pictures.kept import PENDING, Kept
 from trainyard.callbacks.pictures.pictures import Pictures
-from trainyard.callbacks.pictures.scene import Moment, Picture
 from trainyard.durability.signals import Stopped
 from trainyard.tasks.base import Scored
 
 sys.path.append(str(ROOT / "tests" / "durability"))
 from variants import VARIANTS
 
-ALL = ["callbacks.pictures.share=1", "callbacks.pictures.at_least=0", "callbacks.pictures.folder=${run.dir}/pictures"]
+ALL = ["callbacks.pictures.share=1", "callbacks.pictures.at_least=0"]
 IMAGES = ["data=shapes", "data.size=200", "data.test_size=100", "data.augment=standard"]
-CNN = [*IMAGES, "model=cnn", "model.stages=[[4]]", "model.dense=8"]
-REVIEWS = ["data=reviews", "data.size=200", "data.test_size=100", "model.dim=8"]
-BETWEEN = ("confusion", "mistakes", "reliability")
-TWO = {"confusion", "reliability", "precision_recall"}
-TEXTS = {"run/config", "data/training_batch"}
+VIT = [*IMAGES, "model=vit", "model.dim=8", "model.depth=1", "model.heads=2", "model.ff_dim=8", "model.patch_size=8"]
+REVIEWS = ["data=reviews", "data.size=200", "data.test_size=100", "model=transformer", "model.dim=8", "model.depth=1",
+           "model.heads=2", "model.ff_dim=8"]  # fmt: skip
+MLP = [*IMAGES, "model=mlp", "model.widths=[8]"]
+MANY, TWO = {"confusion", "mistakes", "reliability"}, {"confusion", "reliability", "precision_recall"}
+BOUNDARY, TEXTS = {"boundary", "boundary_over_time"}, {"run/config", "data/training_batch"}
 RUNS: dict[str, tuple[list[str], set[str], set[str]]] = {  # the words, the PNG files, the texts in TensorBoard
-    "images": (CNN, {"training_batch", *BETWEEN}, {"run/config"}),
-    "texts": ([*REVIEWS, "model=gru", "model.layers=[8]"], {*TWO, "mistakes"}, TEXTS),
-    "points": (["data=xor", "model=mlp"], TWO, {"run/config"}),
-    "perceptron": (["data=xor", "model=perceptron"], TWO, {"run/config"}),
-    "causal_lm": (VARIANTS["causal language model"], set(), TEXTS),
-    "masked_lm": (VARIANTS["masked language model"], set(), TEXTS),
+    "images": (VIT, {"training_batch", "attention", *MANY}, {"run/config"}),
+    "texts": (REVIEWS, {*TWO, "mistakes", "attention"}, TEXTS),
+    "points": (["data=xor", "model=mlp"], {*TWO, *BOUNDARY}, {"run/config"}),
+    "perceptron": (["data=xor", "model=perceptron"], {*TWO, *BOUNDARY}, {"run/config"}),
+    "causal_lm": (VARIANTS["causal language model"], {"attention"}, TEXTS),
+    "masked_lm": (VARIANTS["masked language model"], {"attention"}, TEXTS),
     "plain data module": (VARIANTS["plain data module"], TWO, {"run/config"}),
 }
 
@@ -55,30 +56,39 @@ def test_each_kind_of_run_has_the_pictures_that_fit_it(kind: str, short: list[st
     assert not [record for record in caplog.records if "picture" in record.getMessage()]
     assert files(run) == pictures
     found = events(run)
-    assert {tag.rpartition("/")[2] for tag in found.Tags()["images"]} == pictures
+    slider = {"boundary_slider"} if pictures >= BOUNDARY else set()
+    assert {tag.rpartition("/")[2] for tag in found.Tags()["images"]} == pictures | slider
     assert {tag.removesuffix("/text_summary") for tag in found.Tags()["tensors"] if "samples" not in tag} == texts
     for tag in found.Tags()["images"]:
+        steps = [event.step for event in found.Images(tag)]
+        repeated = tag.startswith("validation/") or "attention" in tag or tag.endswith(("boundary", "slider"))
+        assert len(steps) == (2 if repeated else 1) and steps == sorted(set(steps))
         shown = found.Images(tag)[-1].encoded_image_string
-        assert shown == (run.path / "pictures" / f"{tag.rpartition('/')[2]}.png").read_bytes()
+        image = Image.open(BytesIO(shown)).convert("RGB")
+        assert min(image.size) > 100 and len(image.getcolors(1 << 24) or []) > 5
+        if not tag.endswith("slider"):
+            assert shown == (run.path / "pictures" / f"{tag.rpartition('/')[2]}.png").read_bytes()
+    has_samples = kind != "plain data module"
+    assert found.Tags()["graph"] == has_samples and (run.path / "projector_config.pbtxt").exists() == has_samples
 
 
-def test_they_are_drawn_after_each_validation_and_show_something(short: list[str]) -> None:
-    run = trainyard.train([*short, *CNN, *ALL])
-    assert [event.step for event in events(run).Images("validation/confusion")] == [2, 4]
-    for file in (run.path / "pictures").iterdir():
-        image = Image.open(file).convert("RGB")
-        assert min(image.size) > 100 and len(image.getcolors(1 << 24) or []) > 40
+def test_the_projector_gets_points_labels_and_small_images(short: list[str]) -> None:
+    run = trainyard.train([*short, *MLP, *ALL])
+    points, labels = (
+        (run.path / "projector" / f"{name}.tsv").read_text().splitlines() for name in ("points", "labels")
+    )
+    assert len(points) == 20 and len(labels) == 21 and labels[0] == "label\tprediction"
+    assert {len(line.split("\t")) for line in points} == {8} and set(labels[1].split("\t")) <= set(run.data().classes)
+    assert Image.open(run.path / "projector" / "sprites.png").size == (5 * 32, 5 * 32)
 
 
 def test_each_can_be_left_out_and_all_of_them(short: list[str]) -> None:
-    run = trainyard.train([*short, *CNN, *ALL, "callbacks.pictures.mistakes=false", "callbacks.pictures.batch=false"])
-    assert files(run) == {"confusion", "reliability"}
-    assert not (trainyard.train([*short, *CNN, "callbacks.pictures=null"]).path / "pictures").exists()
-
-
-def test_a_run_of_less_than_a_second_has_none(short: list[str]) -> None:
-    run = trainyard.train([*short, *CNN, *ALL, "callbacks.pictures.at_least=1000"])
-    assert not (run.path / "pictures").exists()
+    off = [f"callbacks.pictures.{name}=false" for name in ("mistakes", "batch", "graph", "projector", "config")]
+    run = trainyard.train([*short, *MLP, *ALL, *off])
+    assert files(run) == {"confusion", "reliability"} and not events(run).Tags()["graph"]
+    assert not (run.path / "projector").exists()
+    for word in ("callbacks.pictures=null", "callbacks.pictures.at_least=1000"):
+        assert not (trainyard.train([*short, *MLP, word]).path / "pictures").exists()
 
 
 def weights(run: trainyard.Run) -> dict[str, Any]:
@@ -109,15 +119,15 @@ def test_a_resumed_run_is_still_the_uninterrupted_one(short: list[str], tmp_path
     cut_off([*words, *ALL, "callbacks.resume.every_n_steps=1"], tmp_path / "cut", after=6)
     resumed = trainyard.train([f"resume={tmp_path}/cut"])
     assert_same(whole, resumed)
-    assert files(resumed) >= {*BETWEEN, "training_batch"}
+    assert files(resumed) >= {*MANY, "training_batch"}
 
 
 def test_one_that_fails_is_named_once_and_the_training_goes_on(short: list[str], tmp_path: Path, caplog) -> None:
     (tmp_path / "file").touch()
-    run = trainyard.train([*short, *CNN, *ALL, f"callbacks.pictures.folder={tmp_path}/file"])
+    run = trainyard.train([*short, *MLP, *ALL, f"callbacks.pictures.folder={tmp_path}/file"])
     messages = [record.getMessage() for record in caplog.records if "could not be drawn" in record.getMessage()]
     names = {message.split()[2] for message in messages}
-    assert names == {"data/training_batch", *(f"validation/{name}" for name in BETWEEN)} and len(messages) == 4
+    assert names == {"data/training_batch", *(f"validation/{name}" for name in MANY)} and len(messages) == 4
     assert run.summary["epochs"] == 2
 
 
@@ -125,9 +135,9 @@ def test_a_signal_while_drawing_ends_the_training(short: list[str], monkeypatch:
     def stop(scene: Any) -> None:
         raise Stopped(75)
 
-    monkeypatch.setattr(gallery, "GALLERY", (Picture("a/b", "confusion", stop, 0, Moment.BETWEEN),))
+    monkeypatch.setattr(validation, "confusion_of", stop)
     with pytest.raises(Stopped):
-        trainyard.train([*short, *CNN, *ALL])
+        trainyard.train([*short, *MLP, *ALL])
 
 
 def test_the_budget_is_kept_between_and_not_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

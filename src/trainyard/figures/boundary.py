@@ -12,7 +12,7 @@ from trainyard.figures.style import COLORS, NEUTRAL, panels
 
 CELLS = 200  # of the grid, in each direction
 MARGIN = 0.5  # around the points
-FRAME, SCALE, RADIUS = 96, 3, 6  # cells of a small picture in each direction, pixels of a cell and of a point
+SCALE, RADIUS = 3, 6  # pixels of a cell, and of a point, in a small picture
 MIDDLE = "#bfbfbf"  # of the probability 0.5
 
 
@@ -44,21 +44,20 @@ def boundary(probability: Callable[[Tensor], Tensor], points: Tensor, labels: Te
 
 
 def boundary_frame(
-    probability: Callable[[Tensor], Tensor], points: Tensor, labels: Tensor
-) -> Tensor:  # (N, 2), (N) -> (3, height, width) in [0, 1]
-    """The same in few pixels and without axes, in a few milliseconds; the boundary is a dark line."""
+    level: Tensor, points: Tensor, labels: Tensor
+) -> Tensor:  # (cells, cells), (N, 2), (N) -> (3, height, width) in [0, 1]
+    """The probability of class 1 in the plane (rows: y, upwards) in few pixels, without axes, in a few milliseconds."""
     low, high = points.amin(0) - MARGIN, points.amax(0) + MARGIN
-    x, y = (torch.linspace(float(low[i]), float(high[i]), FRAME) for i in (0, 1))
-    level = probability(torch.cartesian_prod(x, y)).float().reshape(FRAME, FRAME).T.flip(0)  # rows: y, downwards
+    size, level = SCALE * len(level), level.flip(0)
     level = F.interpolate(level[None, None], scale_factor=SCALE, mode="bilinear")[0, 0]
     first, middle, second = (torch.tensor(to_rgb(color))[:, None, None] for color in (COLORS[0], MIDDLE, COLORS[1]))
     pixels = torch.where(level < 0.5, first.lerp(middle, 2 * level), middle.lerp(second, 2 * level - 1))
     above = level > 0.5
     edge = F.pad(above[1:] != above[:-1], (0, 0, 0, 1)) | F.pad(above[:, 1:] != above[:, :-1], (0, 1))
     pixels = torch.where(edge, 0.2, pixels)
-    places = (points - low) / (high - low) * (FRAME * SCALE - 1)
+    places = (points - low) / (high - low) * (size - 1)
     for (right, up), label in zip(places.tolist(), labels.tolist(), strict=True):
-        _dot(pixels, right, FRAME * SCALE - 1 - up, torch.tensor(to_rgb(COLORS[int(label)])))
+        _dot(pixels, right, size - 1 - up, torch.tensor(to_rgb(COLORS[int(label)])))
     return pixels
 
 

@@ -14,7 +14,7 @@ def confusion(matrix: Tensor, names: Sequence[str]) -> Figure:  # (classes, clas
     Beside the name of a class is its accuracy.
     """
     count = len(names)
-    side = min(12.0, 2.5 + 0.55 * count)
+    side = min(12.0, max(4.2, 2.5 + 0.55 * count))
     figure = Figure(figsize=(side + 0.9, side), layout="constrained", facecolor="white")
     axes = figure.subplots()
     shares = matrix.double() / matrix.sum(dim=1, keepdim=True).clamp(min=1)

@@ -8,28 +8,25 @@ from PIL import Image
 from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore
 from torch import Tensor
 
-from trainyard.callbacks.pictures.scene import Drawn, Scene
+from trainyard.callbacks.pictures.scene import Scene
 from trainyard.files import write_durably
 
 DPI = 100
 CHANNELS = {"L": 1, "RGB": 3, "RGBA": 4}
 
 
-def put(scene: Scene, tag: str, drawn: Drawn, with_file: bool) -> bool:
-    """Put a picture, or a text, where it belongs; `with_file` also into the run directory. False if there is none."""
-    if drawn is None:
-        return False
+def put(scene: Scene, tag: str, drawn: Figure | Tensor | str, step: int, with_file: bool = True) -> None:
+    """Put a picture, or a text, where it belongs; a picture also into a file of its name, unless not `with_file`."""
     if isinstance(drawn, str):
         for writer in scene.writers:
-            writer.add_text(tag, drawn, scene.trainer.global_step)
-        return True
+            writer.add_text(tag, drawn, step)
+        return
     content = encode(drawn)
     summary = image_summary(tag, content)
     for writer in scene.writers:  # writer.add_image would compress the pixels once more
-        writer._get_file_writer().add_summary(summary, scene.trainer.global_step)
+        writer._get_file_writer().add_summary(summary, step)
     if with_file:
         write_durably(scene.folder / f"{tag.rpartition('/')[2]}.png", lambda file: file.write(content))
-    return True
 
 
 def encode(drawn: Figure | Tensor) -> bytes:

@@ -1,44 +1,45 @@
-"""The decision boundary of a network that classifies points in the plane, as it moves."""
+"""The decision boundary of a network that classifies points in the plane, kept as numbers while it moves."""
 
-from typing import Any
+from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
-from trainyard.callbacks.pictures.scene import Drawn, Scene
+from trainyard.callbacks.pictures.scene import Scene
 from trainyard.data.base import DataModule
-from trainyard.figures.boundary import boundary, boundary_frame, boundary_over_time
 from trainyard.tasks.base import weight_dtype
 
-MOST_POINTS, MOST_FRAMES = 500, 8
-FRAMES = "boundary"  # in the memory
+CELLS, MARGIN = 96, 0.5  # of the grid in each direction; around the points
+MOST_POINTS, MOST_LEVELS = 200, 24
 
 
-def slider_of(scene: Scene) -> Drawn:
-    """The boundary in few pixels, drawn in milliseconds, so that there are many to look through."""
+class Level(NamedTuple):
+    """The probability of class 1 in the plane at a step."""
+
+    step: int
+    level: Tensor  # (CELLS, CELLS), rows: y, upwards
+
+
+def keep_boundary(scene: Scene) -> None:
+    """Compute the boundary, in milliseconds and without matplotlib, so that also a run of seconds has several of them.
+
+    Where there would be too many, every second one is forgotten.
+    """
     if (found := points_of(scene)) is None:
-        return None
-    frame = boundary_frame(lambda points: chances(scene, points), *found)
-    remember(scene.memory.setdefault(FRAMES, []), (scene.trainer.global_step, frame))
-    return frame
+        return
+    points, _ = found
+    low, high = points.amin(0) - MARGIN, points.amax(0) + MARGIN
+    x, y = (torch.linspace(float(low[i]), float(high[i]), CELLS) for i in (0, 1))
+    level = chances(scene, torch.cartesian_prod(x, y)).reshape(CELLS, CELLS).T
+    levels = levels_of(scene)
+    if len(levels) == MOST_LEVELS:
+        del levels[1::2]
+    levels.append(Level(scene.trainer.global_step, level))
 
 
-def boundary_of(scene: Scene) -> Drawn:
-    """The boundary with its axes."""
-    found = points_of(scene)
-    return None if found is None else boundary(lambda points: chances(scene, points), *found)
-
-
-def over_time(scene: Scene) -> Drawn:
-    """Up to eight boundaries of the training, beside each other."""
-    frames = scene.memory.get(FRAMES, [])
-    return boundary_over_time(frames) if len(frames) > 1 else None
-
-
-def remember(frames: list[Any], frame: Any) -> None:
-    """Keep a frame; where there would be too many, every second one of the others is forgotten."""
-    if len(frames) == MOST_FRAMES:
-        del frames[1::2]
-    frames.append(frame)
+def levels_of(scene: Scene) -> list[Level]:
+    """The boundaries that were kept so far."""
+    return scene.memory.setdefault("levels", [])
 
 
 def points_of(scene: Scene) -> tuple[Tensor, Tensor] | None:

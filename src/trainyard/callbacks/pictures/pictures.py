@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,11 +117,15 @@ class Pictures(Callback):
 
     def draw_one(self, scene: "Scene", picture: "Picture") -> None:
         """Draw a picture, whatever happens; one that fails is left out from now on."""
-        from trainyard.callbacks.pictures.album import put
-
+        module, _, function = picture.draw.partition(".")
         try:
+            with self.budget.spend("imports"):
+                draw = getattr(import_module(f"{__package__}.{module}"), function)
             with self.budget.spend(picture.tag), scene.drawing():
-                put(scene, picture.tag, picture.draw(scene), picture.has_file)
+                if (drawn := draw(scene)) is not None:
+                    from trainyard.callbacks.pictures.album import put
+
+                    put(scene, picture.tag, drawn, scene.trainer.global_step)
             self.steps[picture.tag] = scene.trainer.global_step
         except Exception as error:
             self.left_out.add(picture.switch)

@@ -1,17 +1,16 @@
 """What a picture can be drawn of, and what it is."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import Flag, auto
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
@@ -20,7 +19,10 @@ from trainyard.collectives import is_sharded
 from trainyard.data.loading.hashing import seeded
 from trainyard.tasks.classification import Classification, class_names
 
-Drawn = Figure | Tensor | str | None  # a figure; pixels (3, H, W) in [0, 1]; Markdown; nothing to be seen
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure  # which takes half a second
+
+Drawn: TypeAlias = "Figure | Tensor | str | None"  # a figure; pixels (3, H, W) in [0, 1]; Markdown; nothing to be seen
 
 
 @dataclass
@@ -105,7 +107,6 @@ class Picture(NamedTuple):
 
     tag: str  # in TensorBoard: group/name
     switch: str  # the argument of the callback that leaves it out
-    draw: Callable[[Scene], Drawn]
+    draw: str  # the module of this package and the function of a Scene that draws it
     guess: float  # seconds that the first one is taken to cost
     moment: Moment
-    has_file: bool = True  # NAME.png
