@@ -53,4 +53,4 @@ def test_mistakes_show_each_sample_with_prediction_and_label() -> None:
         "c" * 17 + "\N{HORIZONTAL ELLIPSIS} 50.0 %, label: dog",
         "short <b>",
     ]
-    assert len(shown[2].get_text().splitlines()) == 3 and shown[2].get_text().endswith(" ...")
+    assert len(shown[2].get_text().splitlines()) == 2 and shown[2].get_text().endswith(" ...")

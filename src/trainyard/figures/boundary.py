@@ -25,7 +25,8 @@ def boundary(probability: Callable[[Tensor], Tensor], points: Tensor, labels: Te
     x, y = x.numpy(), y.numpy()
     figure, (panel,) = panels(1, width=4.6, height=4.0)
     colors = LinearSegmentedColormap.from_list("classes", [COLORS[0], MIDDLE, COLORS[1]])
-    image = panel.pcolormesh(x, y, level, cmap=colors, vmin=0, vmax=1, alpha=0.75, rasterized=True)
+    extent = (x[0], x[-1], y[0], y[-1])
+    image = panel.imshow(level, cmap=colors, vmin=0, vmax=1, alpha=0.75, extent=extent, origin="lower")
     if level.min() < 0.5 < level.max():
         panel.contour(x, y, level, levels=[0.5], colors=[NEUTRAL], linewidths=2)
     for label in (0, 1):

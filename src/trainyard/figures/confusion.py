@@ -14,12 +14,16 @@ def confusion(matrix: Tensor, names: Sequence[str]) -> Figure:  # (classes, clas
     Beside the name of a class is its accuracy.
     """
     count = len(names)
-    side = min(12.0, max(4.2, 2.5 + 0.55 * count))
-    figure = Figure(figsize=(side + 0.9, side), layout="constrained", facecolor="white")
-    axes = figure.subplots()
+    side = min(9.5, max(2.8, 0.55 * count))  # inches
+    label = 0.085 * max(len(_short(name)) for name in names) if count <= NAMED else 0.2
+    left, below, right, above = label + 1.3, 0.71 * label + 0.7, 1.2, 0.4  # a layout engine would draw all twice
+    width, height = left + side + right, below + side + above
+    figure = Figure(figsize=(width, height), facecolor="white")
+    axes = figure.add_axes((left / width, below / height, side / width, side / height))
     shares = matrix.double() / matrix.sum(dim=1, keepdim=True).clamp(min=1)
     image = axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
-    figure.colorbar(image, ax=axes, label="share of the class", fraction=0.046, pad=0.04)
+    bar = figure.add_axes(((left + side + 0.15) / width, below / height, 0.2 / width, side / height))
+    figure.colorbar(image, cax=bar, label="share of the class")
     axes.set_xlabel("prediction")
     axes.set_ylabel("label, and its accuracy")
     if count <= NAMED:

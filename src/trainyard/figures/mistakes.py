@@ -10,7 +10,7 @@ from torch import Tensor
 from trainyard.figures.heat_map import show_image
 from trainyard.figures.words import drawable
 
-COLUMNS, LINES, WIDTH = 4, 3, 100  # images in a row; lines of a text, letters in each
+COLUMNS, LINES, WIDTH = 4, 2, 100  # images in a row; lines of a text, letters in each
 
 
 class Mistake(NamedTuple):

@@ -21,7 +21,7 @@ from trainyard.figures.reliability import reliability
 
 MATRIX = 40  # classes, up to which a matrix can be read
 MOST = 4096  # classes, up to which the matrix is counted
-MOST_IMAGES, MOST_TEXTS = 16, 10  # mistakes that are shown
+MOST_IMAGES, MOST_TEXTS = 16, 8  # mistakes that are shown
 
 
 def confusion_of(scene: Scene) -> Drawn:
