@@ -62,14 +62,14 @@ def test_each_kind_of_run_has_the_pictures_that_fit_it(kind: str, short: list[st
     for tag in found.Tags()["images"]:
         steps = [event.step for event in found.Images(tag)]
         repeated = tag.startswith("validation/") or "attention" in tag or tag.endswith(("boundary", "slider"))
-        assert len(steps) == (2 if repeated else 1) and steps == sorted(set(steps))
+        assert len(steps) == (3 if tag.endswith("slider") else 2 if repeated else 1) and steps == sorted(set(steps))
         shown = found.Images(tag)[-1].encoded_image_string
         image = Image.open(BytesIO(shown)).convert("RGBA")
         assert min(image.size) > 100 and len(image.getcolors(1 << 24) or []) > 3
         if not tag.endswith("slider"):
             assert shown == (run.path / "pictures" / f"{tag.rpartition('/')[2]}.png").read_bytes()
-    has_samples = kind != "plain data module"
-    assert found.Tags()["graph"] == has_samples and (run.path / "projector_config.pbtxt").exists() == has_samples
+    has_samples, has_head = kind != "plain data module", kind not in ("plain data module", "perceptron")
+    assert found.Tags()["graph"] == has_samples and (run.path / "projector_config.pbtxt").exists() == has_head
 
 
 def test_the_projector_gets_points_labels_and_small_images(short: list[str]) -> None:
@@ -111,6 +111,17 @@ FAST = ("own randomness", "bf16", "batch norm, sgd, mixup", "ema", "causal langu
 def test_they_change_no_bit(name: str, short: list[str]) -> None:
     words = [*short, *VARIANTS[name], "trainer.limit_train_batches=4"]
     assert_same(trainyard.train([*words, "callbacks.pictures=null"]), trainyard.train([*words, *ALL]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_compiled_network_is_called_uncompiled(precision: str, short: list[str], caplog) -> None:
+    """What is drawn has other shapes than the batches, for each of which torch would compile anew."""
+    words = [*short, *VIT, "hardware.compile=true", f"hardware.precision={precision}", "callbacks.pictures.graph=true"]
+    without, drawn = trainyard.train([*words, "callbacks.pictures=null"]), trainyard.train([*words, *ALL])
+    assert_same(without, drawn)
+    assert files(drawn) == {"training_batch", "attention", *MANY} and (drawn.path / "projector").exists()
+    assert not [record for record in caplog.records if "could not be drawn" in record.getMessage()]
 
 
 def test_a_resumed_run_is_still_the_uninterrupted_one(short: list[str], tmp_path: Path) -> None:

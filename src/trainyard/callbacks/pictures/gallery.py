@@ -6,7 +6,7 @@ REPEATED = Moment.BETWEEN | Moment.LAST
 GALLERY = (
     Picture("run/config", "config", "config.config_of", 0.01, Moment.EARLY),
     Picture("data/training_batch", "batch", "batch.batch_of", 0.05, Moment.EARLY),
-    Picture("network/boundary_points", "boundary", "boundary.keep_boundary", 0.003, REPEATED),
+    Picture("network/boundary_points", "boundary", "boundary.keep_boundary", 0.003, Moment.START | REPEATED),
     Picture("validation/confusion", "confusion", "validation.confusion_of", 0.3, REPEATED),
     Picture("validation/mistakes", "mistakes", "validation.mistakes_of", 0.3, REPEATED),
     Picture("validation/reliability", "reliability", "validation.reliability_of", 0.3, REPEATED),

@@ -58,6 +58,8 @@ class Pictures(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.budget.start()
         self.kept.clear()
+        if self.is_due(trainer):
+            self.draw(trainer, pl_module, "START")
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -81,7 +83,7 @@ class Pictures(Callback):
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Not on_validation_end, when an average of the weights has been replaced by the weights that train."""
-        if self.is_due(trainer) and self.budget.elapsed >= self.at_least:
+        if self.is_due(trainer):
             self.draw(trainer, pl_module, "BETWEEN")
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

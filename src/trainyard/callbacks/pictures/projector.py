@@ -19,7 +19,7 @@ from trainyard.figures.heat_map import to_unit
 from trainyard.files import write_durably
 from trainyard.tasks.classification import Classification
 
-SAMPLES, TOKENS, BATCH = 300, 1000, 50
+SAMPLES, TOKENS, BATCH = 200, 1000, 50
 AXES = 50  # principal components that are kept
 SPRITE = 32  # pixels of a small image
 FOLDER, CONFIG = "projector", "projector_config.pbtxt"

@@ -97,7 +97,8 @@ class Scene:
 class Moment(Flag):
     """When a picture is drawn."""
 
-    EARLY = auto()  # once, as soon as there is time
+    START = auto()  # before the first step
+    EARLY = auto()  # once, after a second
     BETWEEN = auto()  # after a validation, as often as there is time
     LAST = auto()  # at the end
 
