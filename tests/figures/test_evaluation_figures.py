@@ -46,8 +46,8 @@ def test_precision_and_recall_at_each_threshold() -> None:
 def test_mistakes_show_each_sample_with_prediction_and_label() -> None:
     mistakes = [Mistake("cat", "dog $x", 0.987), Mistake("dog", "c" * 30, 0.5)]
     figure = image_mistakes(torch.rand(2, 3, 8, 8), mistakes, "two")
-    assert [len(panel.images) for panel in figure.axes] == [1, 1, 0, 0]
-    assert [text.get_text() for text in figure.axes[0].texts] == ["dog $x 98.7 %", "label: cat"]
+    assert len(figure.axes[0].images) == 2
+    assert [text.get_text() for text in figure.axes[0].texts][:2] == ["dog $x 98.7 %", "label: cat"]
     shown = text_mistakes(["word " * 500, "short <b>"], mistakes, "two").texts
     assert [text.get_text() for text in shown][3:] == [
         "c" * 17 + "\N{HORIZONTAL ELLIPSIS} 50.0 %, label: dog",

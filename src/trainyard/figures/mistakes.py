@@ -7,7 +7,6 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from trainyard.figures.heat_map import show_image
 from trainyard.figures.words import drawable
 
 COLUMNS, LINES, WIDTH = 4, 2, 100  # images in a row; lines of a text, letters in each
@@ -32,19 +31,20 @@ def shorten_name(name: str, most: int = 18) -> str:
 def image_mistakes(images: Tensor, mistakes: Sequence[Mistake], title: str) -> Figure:  # (N, C, H, W) in [0, 1]
     """The images in rows, each with its prediction above and its label below."""
     rows = -(-len(mistakes) // COLUMNS)
-    figure = Figure(figsize=(7.2, 0.5 + 2.15 * rows), facecolor="white")
-    figure.suptitle(title, fontsize=9, color="black")
-    top = 1 - 0.75 / figure.get_figheight()
-    figure.subplots_adjust(left=0.02, right=0.98, bottom=0.28 / figure.get_figheight(), top=top, hspace=0.4, wspace=0.1)
-    panels = figure.subplots(rows, COLUMNS, squeeze=False).flatten()
-    for panel in panels:
-        panel.set_axis_off()
+    figure = Figure(figsize=(7.2, 0.4 + 2.2 * rows), facecolor="white")
+    figure.suptitle(title, fontsize=9, color="black", y=1 - 0.12 / figure.get_figheight())
+    page = figure.add_axes((0, 0, 1, 1 - 0.4 / figure.get_figheight()))
+    page.set_axis_off()
     text = {"ha": "center", "fontsize": 8, "parse_math": False}
-    for panel, image, mistake in zip(panels, images, mistakes, strict=False):
-        show_image(panel, image)
-        panel.text(0.5, 1.03, drawable(str(mistake)), color="#b3261e", va="bottom", transform=panel.transAxes, **text)
-        label = f"label: {shorten_name(mistake.label)}"
-        panel.text(0.5, -0.03, drawable(label), color="black", va="top", transform=panel.transAxes, **text)
+    for place, (image, mistake) in enumerate(zip(images, mistakes, strict=True)):
+        x, y = 1.8 * (place % COLUMNS), 2.2 * (place // COLUMNS)  # inches, downwards
+        pixels = image.permute(1, 2, 0) if len(image) == 3 else image.mean(0)
+        wide, high = (0.8 * size / max(pixels.shape[:2]) for size in (pixels.shape[1], pixels.shape[0]))
+        extent = (x + 0.9 - wide, x + 0.9 + wide, y + 1.05 + high, y + 1.05 - high)
+        page.imshow(pixels.clamp(0, 1).numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=extent)
+        page.text(x + 0.9, y + 0.2, drawable(str(mistake)), color="#b3261e", va="bottom", **text)
+        page.text(x + 0.9, y + 1.9, drawable(f"label: {shorten_name(mistake.label)}"), color="black", va="top", **text)
+    page.set(xlim=(0, 7.2), ylim=(2.2 * rows, 0))
     return figure
 
 
