@@ -1,12 +1,13 @@
 """Training samples, as the network gets them."""
 
+import html
+import re
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from trainyard.callbacks.pictures.scene import Drawn, Scene
-from trainyard.callbacks.pictures.validation import plain
 from trainyard.data.base import Samples
 from trainyard.data.images import Images
 from trainyard.data.loading.hashing import sample_keys
@@ -64,3 +65,8 @@ def prepared(data: Text, samples: Samples, index: Tensor) -> tuple[Tensor, Any]:
     keys = sample_keys(data.seed, 0, index)
     share = BatchIndices(index, keys, int(keys[0]))
     return data.on_after_batch_transfer((samples.inputs[rows], samples.all_labels[rows], share), 0)
+
+
+def plain(text: str) -> str:
+    """A text in one line of Markdown, which shows it as it is."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|~$])", r"\\\1", html.escape(" ".join(text.split()), quote=False))

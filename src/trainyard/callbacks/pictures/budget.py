@@ -8,8 +8,8 @@ from time import perf_counter
 class Budget:
     """The part `share` of the time since `start` is for pictures.
 
-    Half of it is spent while the network trains; the other half is left for those at the end, which are always drawn.
-    A share of 1 is no limit.
+    Half of it is for those that are drawn after validations; the other half is left for the first and the last ones,
+    which are always drawn. A share of 1 is no limit.
     """
 
     def __init__(self, share: float) -> None:
@@ -17,8 +17,8 @@ class Budget:
             raise ValueError(f"callbacks.pictures.share={share} must be in [0, 1]")
         self.share = share
         self.started: float | None = None
-        self.spent = 0.0  # seconds
-        self.costs: dict[str, float] = {}  # seconds of the last drawing of each picture
+        self.spent = self.between = 0.0  # seconds: in all, and after validations
+        self.costs: dict[str, float] = {}  # seconds of each picture's last drawing after a validation
 
     def start(self) -> None:
         """Begin to count the time of the training."""
@@ -30,17 +30,20 @@ class Budget:
         return 0.0 if self.started is None else perf_counter() - self.started
 
     def allows(self, name: str, guess: float) -> bool:
-        """Whether a picture can be drawn now; before its first drawing, it is taken to cost `guess` seconds."""
+        """Whether a picture can be drawn after a validation; the first time it is taken to cost `guess` seconds."""
         if self.share == 1:
             return True
-        return self.spent + self.costs.get(name, guess) <= self.share / 2 * self.elapsed
+        return self.between + self.costs.get(name, guess) <= self.share / 2 * self.elapsed
 
     @contextmanager
-    def spend(self, name: str) -> Iterator[None]:
-        """Count the time within `with` as spent on a picture."""
+    def spend(self, between: str = "") -> Iterator[None]:
+        """Count the time within `with` as spent; `between` names a picture that is drawn after a validation."""
         began = perf_counter()
         try:
             yield
         finally:
-            self.costs[name] = perf_counter() - began
-            self.spent += self.costs[name]
+            seconds = perf_counter() - began
+            self.spent += seconds
+            if between:
+                self.costs[between] = seconds
+                self.between += seconds

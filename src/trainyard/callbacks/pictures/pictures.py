@@ -98,14 +98,14 @@ class Pictures(Callback):
 
     def draw(self, trainer: Trainer, pl_module: LightningModule, name: str) -> None:
         """Draw the pictures of a moment; those of BETWEEN as far as there is time, the oldest ones first."""
-        with self.budget.spend("imports"):
+        with self.budget.spend():
             from trainyard.callbacks.pictures.scene import Moment, Scene
 
             due = self.due(moment := Moment[name], trainer.global_step)
             scene = Scene(trainer, pl_module, trainer.datamodule, self.kept, self.folder, self.memory)  # pyright: ignore
         for picture in sorted(due, key=lambda picture: self.steps.get(picture.tag, -1)):
             if moment is not Moment.BETWEEN or self.budget.allows(picture.tag, picture.guess):
-                self.draw_one(scene, picture)
+                self.draw_one(scene, picture, picture.tag if moment is Moment.BETWEEN else "")
 
     def due(self, moment: "Moment", step: int) -> "Sequence[Picture]":
         """The pictures of a moment that are not left out, and have not been drawn at this step."""
@@ -117,13 +117,13 @@ class Pictures(Callback):
         fitting = [picture for picture in GALLERY if picture.moment & moment and picture.switch not in self.left_out]
         return [picture for picture in fitting if self.steps.get(picture.tag) != step]
 
-    def draw_one(self, scene: "Scene", picture: "Picture") -> None:
-        """Draw a picture, whatever happens; one that fails is left out from now on."""
+    def draw_one(self, scene: "Scene", picture: "Picture", between: str) -> None:
+        """Draw a picture, whatever happens; one that fails is left out from now on. `between` as in `Budget.spend`."""
         module, _, function = picture.draw.partition(".")
         try:
-            with self.budget.spend("imports"):
+            with self.budget.spend():
                 draw = getattr(import_module(f"{__package__}.{module}"), function)
-            with self.budget.spend(picture.tag), scene.drawing():
+            with self.budget.spend(between), scene.drawing():
                 if (drawn := draw(scene)) is not None:
                     from trainyard.callbacks.pictures.album import put
 

@@ -1,7 +1,5 @@
 """Pictures of what a classifier predicted in a validation."""
 
-import html
-import re
 from itertools import chain
 
 import torch
@@ -88,8 +86,3 @@ def texts_of(data: Text, samples: Samples, index: Tensor) -> list[str]:
     """Texts as the network reads them, decoded from their tokens."""
     tokenizer, tokens = data.saved_tokenizer(), samples.inputs[samples.rows[index]]
     return [tokenizer.decode(row.tolist()) for row in tokens]
-
-
-def plain(text: str) -> str:
-    """A text in one line of Markdown, which shows it as it is."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|~$])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
