@@ -27,7 +27,7 @@ SMALLEST = {  # the words of the command line, and what the last line of the out
     "sweep_overhead": (["--trials", "3", "--rounds", "1"], "a process of its own: "),
     "xor_seeds": (["--seeds", "1", "--jobs", "1", "xor_mlp"], "xor_mlp: 4 of 4 on 1 of 1 seeds"),
 }
-INTERPRETERS = {"distributed", "export_differences", "sweep_overhead", "xor_seeds"}  # or import much
+INTERPRETERS = {"distributed", "export_differences", "pictures", "sweep_overhead", "xor_seeds"}  # or import much
 
 
 def names() -> list:

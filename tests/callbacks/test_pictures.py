@@ -49,7 +49,9 @@ def events(run: trainyard.Run) -> EventAccumulator:
     return EventAccumulator(str(run.path), size_guidance={"images": 0, "tensors": 0}).Reload()
 
 
-@pytest.mark.parametrize("kind", RUNS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[] if kind in ("images", "points") else [pytest.mark.slow]) for kind in RUNS]
+)
 def test_each_kind_of_run_has_the_pictures_that_fit_it(kind: str, short: list[str], caplog) -> None:
     words, pictures, texts = RUNS[kind]
     run = trainyard.train([*short, *words, *ALL])
@@ -101,8 +103,7 @@ def assert_same(one: trainyard.Run, other: trainyard.Run) -> None:
     assert all(torch.equal(value, found[name]) for name, value in expected.items())
 
 
-SLOW = {name for name in VARIANTS if "workers" in name or "swa" in name or name == "max_time"}
-FAST = ("own randomness", "bf16", "batch norm, sgd, mixup", "ema", "causal language model")
+FAST = ("own randomness", "ema")
 
 
 @pytest.mark.parametrize(

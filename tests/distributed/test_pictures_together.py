@@ -12,7 +12,8 @@ TRANSFORMER = [*(word for word in TEXT if "model" not in word), "model=transform
 DRAWN = {"confusion", "mistakes", "reliability", "precision_recall"}
 
 
-@pytest.mark.parametrize("strategy", ["ddp", pytest.param("fsdp", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_one_process_draws_what_it_can_alone(strategy: str, tmp_path: Path) -> None:
     words = [*ALWAYS, *TRANSFORMER, "hardware.timeout=60", f"hardware.strategy={strategy}"]
     together([*words, "callbacks.pictures=null", f"run.dir={tmp_path}/without"], tmp_path)
