@@ -7,8 +7,9 @@ from torch import Tensor
 
 def reliability(confidence: Tensor, accuracy: Tensor, count: Tensor, error: float) -> Figure:  # (bins) each
     """The accuracy in each bin of confidence above the share of the samples in it; on the diagonal both are equal."""
-    figure = Figure(figsize=(5, 5.6), layout="constrained")
+    figure = Figure(figsize=(5, 5.6), facecolor="white")
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    figure.subplots_adjust(left=0.14, right=0.97, bottom=0.09, top=0.94, hspace=0.08)
     bins = len(count)
     centers = (np.arange(bins) + 0.5) / bins
     filled = (count > 0).numpy()
