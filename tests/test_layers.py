@@ -25,7 +25,10 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "config": {"config_keys", "errors", "files", "machine", "tasks", "trust"},
     "inference": {"cores", "data", "errors", "files", "models", "tasks"},
     "evaluation": {"data", "errors", "figures", "files", "hardware", "tasks"},
-    "callbacks": {"collectives", "durability", "inference", "logs", "tasks"},
+    "callbacks": {
+        "collectives", "durability", "inference", "logs", "tasks",
+        "data", "evaluation", "figures", "files",
+    },
     "catalog": {"durability", "errors", "files", "logs", "trust"},
     "export": {"data", "errors", "extras", "files", "inference", "models", "tasks"},
     "explain": {"data", "errors", "extras", "figures", "files", "inference", "models", "tasks"},

@@ -135,8 +135,8 @@ class Task(LightningModule):
                 if parameter.grad is not None:
                     parameter.grad.mul_(factor)
 
-    def validation_step(self, batch: Any, batch_idx: int) -> None:
-        self.step("val", batch)
+    def validation_step(self, batch: Any, batch_idx: int) -> Scored:
+        return self.step("val", batch)
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
         self.step("test", batch)
