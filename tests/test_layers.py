@@ -32,12 +32,14 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "catalog": {"durability", "errors", "files", "logs", "trust"},
     "export": {"data", "errors", "extras", "files", "inference", "models", "tasks"},
     "explain": {"data", "errors", "extras", "figures", "files", "inference", "models", "tasks"},
+    "serving": {"cores", "data", "durability", "errors", "explain", "extras", "figures", "inference", "tasks"},
     "runs": {
         "config", "config_keys", "data", "durability", "errors", "evaluation", "files", "hardware", "inference",
         "loggers", "logs", "machine", "tasks", "trust",
         "page", "report",
         "export",
         "explain",
+        "serving",
     },
     "training": {
         "callbacks", "collectives", "config", "config_keys", "cores", "data", "distributed", "durability", "errors",
@@ -52,6 +54,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
         "models", "report", "runs", "training",
         "catalog", "page",
         "explain",
+        "serving",
     },
     "__main__": {"cli"},
     "__init__": {"cli", "runs", "training"},
