@@ -1,0 +1,186 @@
+"""Every command that README.md and docs/ show works: it is run in small, or its config is composed and checked.
+
+A command is found by itself (commands.py). What can be neither is in UNCHECKED, with its reason.
+"""
+
+import re
+import shlex
+from pathlib import Path
+
+import commands
+import place as places
+import pytest
+from commands import Command
+from conftest import ROOT, SMALL_REVIEWS
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from trainyard.cli.main import COMMANDS, make_parser, run_command
+from trainyard.config.compose import compose
+from trainyard.data import imdb
+from trainyard.errors import UserError
+from trainyard.training.job import prepare
+
+UNCHECKED = {  # and why
+    "source .venv/bin/activate": "of the shell; make train makes the file",
+    'eval "$(trainyard -sc install=bash)"': "tests/cli/test_completion.py",
+    "pip freeze": "pip's",
+    "python -m trainyard": "the name of a program in a sentence",
+    "trainyard COMMAND RUN ...": "the form of all commands",
+    "MASTER_PORT=29511 torchrun ...": "a variable before any command",
+    "python train.py resume=latest": "needs a run that was interrupted: tests/runs/test_resuming.py",
+    "python train.py ... run.dir=here": "a word more for any command",
+}
+REFUSED = {"python train.py model=resnet19": "model=resnet19 is not an option. Did you mean resnet18"}
+SOME_REFUSED = "das ist gut"  # an input of which the tokenizer knows no word, so that the exit code is 1
+STAND_FOR = {"sweep=...": ["sweep=xor"], "experiment=...": [], "...": []}  # what dots are in the tests
+YOURS = ["model=mlp", "data=shapes", "data.batch_size=4096"]  # and where they stand for a whole command
+FLAGS = {"--help", "--cfg", "job", "-m"}  # of Hydra's
+SLOW = re.compile(r"trainyard export|--robustness|trainyard explain")
+EVERY = [each for each in commands.commands() if each.page != "docs/extending.md"]  # tests/test_own.py trains those
+ONCE = list({each.line: each for each in reversed(EVERY)}.values())[::-1]
+ran: set[tuple[str, ...]] = set()  # commands that mean the same here as an earlier one
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory, short: list[str], imdb_root: Path) -> Path:
+    folder = tmp_path_factory.mktemp("docs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(imdb, "REVIEWS", SMALL_REVIEWS)
+        patch.setenv("TRAINYARD_DATA", str(imdb_root))
+        places.make(folder, short)
+    return folder
+
+
+def parameters() -> list:
+    """The commands; slow are those that run longer, and the many of docs/results.md, which differ in numbers."""
+    slow = [pytest.mark.slow]
+    return [
+        pytest.param(each, id=each.line, marks=slow if SLOW.match(each.line) or each.page == "docs/results.md" else [])
+        for each in ONCE
+    ]
+
+
+@pytest.mark.parametrize("command", parameters())
+def test_the_command_works(command: Command, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if command.line in UNCHECKED:
+        return
+    words = shlex.split(command.line)
+    while re.match(r"\w+=|sudo$", words[0]):
+        words = words[1:]
+    program = words[0]
+    if program == "make":
+        targets = [word for word in words[1:] if "=" not in word]
+        assert targets and all(re.search(rf"^{target}:", MAKEFILE, re.MULTILINE) for target in targets)
+    elif program == "pip":
+        assert words[1] == "install"
+        has_extra(words[2])
+    elif program == "tensorboard":
+        assert words[1] == "--logdir" and words[2].startswith("outputs")
+    elif words[1].startswith("benchmarks/"):
+        is_benchmark(words[1:])
+    elif train := words_of_training(words):
+        composes(command.line, train[1:], request.getfixturevalue("made"), monkeypatch)
+    elif program == "trainyard":
+        runs(words[1:], request.getfixturevalue("made"), monkeypatch)
+    else:
+        pytest.fail(f"nothing checks this kind of command: {command.line}")
+
+
+def has_extra(package: str) -> None:
+    """trainyard[NAME]: the extra is in pyproject.toml."""
+    match = re.fullmatch(r"trainyard\[(\w+)\]", package)
+    assert match and re.search(rf"^{match[1]} = \[", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+
+
+def is_benchmark(words: list[str]) -> None:
+    """The script is there and knows the options; tests/benchmarks/test_benchmarks.py runs it."""
+    text = (ROOT / words[0]).read_text()
+    assert all(f'"{word}"' in text for word in words[1:] if word.startswith("--"))
+
+
+def words_of_training(words: list[str]) -> list[str]:
+    """train.py or train with what follows it, also under torchrun and srun; [] if the command trains nothing."""
+    for i, word in enumerate(words):
+        if word == "train.py" or words[i - 1 : i + 1] == ["trainyard", "train"]:
+            return words[i:]
+    return []
+
+
+def composes(line: str, words: list[str], made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The config of the command (of -m: of its first job) can be composed, and passes every check before training."""
+    monkeypatch.chdir(made)
+    if "&" in words:  # in a shell script
+        words = words[: words.index("&")]
+    words_shown, words = words, [each for word in words if word not in FLAGS for each in STAND_FOR.get(word, [word])]
+    if "..." in words_shown and not any(re.match("model=|experiment=|sweep=", word) for word in words):
+        words = [*YOURS, *words]
+    overrides = [first_choice(places.in_place(word, made)) for word in words]
+    if "hardware.devices" in line or not line.startswith(("python", "trainyard")):
+        overrides.append("check=true")  # without the machines that it is for
+    if line in REFUSED:
+        with pytest.raises(UserError, match=REFUSED[line]):
+            compose(overrides)
+        return
+    prepare(compose(overrides))
+
+
+def first_choice(word: str) -> str:
+    """A sweep's override with its first value."""
+    (override,) = OverridesParser.create().parse_overrides([word])
+    if not override.is_sweep_override() or word.startswith("hydra."):
+        return word
+    value = re.sub(r"^(?:tag\(log, ?)?(?:int\()?(?:choice|interval|range)\(|\)+$", "", word.partition("=")[2])
+    first = re.match(r"\[[^\]]*\]|[^,]+", value)
+    assert first
+    return f"{override.get_key_element()}={first[0]}"
+
+
+def runs(words: list[str], made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command ends without an error, in the folder of small runs; a synopsis names options that there are."""
+    if len(words) == 1 or is_synopsis(words):
+        names = [each.__name__.rpartition(".")[2] for each in COMMANDS]
+        assert words[0] in [*names, "--help"]
+        has_options(words)
+        return
+    monkeypatch.chdir(made)
+    here = [places.in_place(word, made) for word in words]
+    if tuple(here) in ran:
+        return
+    ran.add(tuple(here))
+    if words[0] == "rm":
+        here = [*here, "--dry-run"]
+    if words[:2] == ["plot", "augment"]:
+        here = [*here, "data=shapes", "data.size=200", "data.test_size=100"]
+    try:
+        run_command([word for word in here if word != "data=cifar10"])
+    except SystemExit as end:
+        assert end.code == 1 and SOME_REFUSED in words
+    except UserError as error:
+        assert words[0] == "rm" and "no run matches" in str(error)
+
+
+def is_synopsis(words: list[str]) -> bool:
+    """Whether the words have places for others: FILE|FOLDER, [--top 5], INPUT..."""
+    return any(re.search(r"\||^\[|^[A-Z]{4,}\.{3}$|^\.{3}$|^RUNS$", word) for word in words)
+
+
+def has_options(words: list[str]) -> None:
+    """Every option of a synopsis is in the command's help."""
+    choices = next(iter(make_parser()._subparsers._group_actions)).choices  # pyright: ignore
+    for option in re.findall(r"--[\w-]+", " ".join(words[1:])):
+        assert option.replace("--no-", "--") in choices[words[0]].format_help().replace("--no-", "--")
+
+
+def test_what_is_not_checked_is_still_shown() -> None:
+    shown = {each.line for each in EVERY}
+    assert set(UNCHECKED) | set(REFUSED) <= shown
+
+
+def test_commands_are_found_wherever_they_are(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "Run `make me` or\n\n    trainyard ls  # all\n    no command\n\n```\n$ python train.py a=b \\\n    c=d  # why\n"
+        "out: make nothing\n```\n\n```python\nmake = 1\n```\n"
+    )
+    assert commands.of(page) == ["python train.py a=b c=d", "trainyard ls", "make me"]
