@@ -40,7 +40,12 @@ def flipped(tmp_path: Path) -> dict[str, Any]:
         "callbacks.resume.every_n_steps": 1, "callbacks.resume.keep": 5, "callbacks.resume.folder": place / "points",
         "callbacks.best.dirpath": place / "points", "callbacks.finite.every": 1, "callbacks.epoch_lines.most": 1,
         "callbacks.epoch_lines.seconds": 0,
-        "callbacks.throughput.warmup": 0, "logger.tensorboard.name": "a", "logger.tensorboard.version": "b",
+        "callbacks.throughput.warmup": 0, "callbacks.pictures.folder": place / "pictures",
+        "callbacks.pictures.share": 1, "callbacks.pictures.at_least": 0,
+        **{f"callbacks.pictures.{name}": False for name in ("config", "batch", "confusion", "reliability")},
+        **{f"callbacks.pictures.{name}": False for name in ("mistakes", "precision_recall", "boundary", "attention")},
+        "callbacks.pictures.graph": False, "callbacks.pictures.projector": False,
+        "logger.tensorboard.name": "a", "logger.tensorboard.version": "b",
         "logger.tensorboard.default_hp_metric": True, "logger.tensorboard.save_dir": place / "curves",
     }  # fmt: skip
 

@@ -29,6 +29,7 @@ KINDS = {  # keys, or with a dot at the end all keys below one; every other key 
         "trainer.enable_progress_bar", "trainer.default_root_dir", "trainer.profiler",
         "callbacks.resume.", "callbacks.finite.", "callbacks.pruning.", "callbacks.progress_bar.",
         "callbacks.epoch_lines.", "callbacks.throughput.", "callbacks.log_interval.", "callbacks.norms.",
+        "callbacks.pictures.",
     ),
 }  # fmt: skip
 PLACES = (".dirpath", ".folder", ".save_dir")  # ends of keys that name the run directory: BOOKKEEPING as well

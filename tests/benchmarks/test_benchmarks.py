@@ -20,10 +20,14 @@ SMALLEST = {  # the words of the command line, and what the last line of the out
     "ngram": (["data.vocab_size=300", "data.max_length=16"], "test: perplexity "),
     "overhead": (["--rounds", "1", "--steps", "1", *SHAPES], "overhead of a step: "),
     "scaling": ([], "| fsdp | 1,024 | "),
+    "serving": (
+        ["--rounds", "1", "--requests", "8", "--clients", "2", *SHAPES],
+        "16 requests of 2 clients at a time: 0 lost, 0 wrong",
+    ),
     "sweep_overhead": (["--trials", "3", "--rounds", "1"], "a process of its own: "),
     "xor_seeds": (["--seeds", "1", "--jobs", "1", "xor_mlp"], "xor_mlp: 4 of 4 on 1 of 1 seeds"),
 }
-INTERPRETERS = {"distributed", "export_differences", "sweep_overhead", "xor_seeds"}  # or import much
+INTERPRETERS = {"distributed", "export_differences", "serving", "sweep_overhead", "xor_seeds"}  # or import much
 
 
 def names() -> list:

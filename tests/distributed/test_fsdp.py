@@ -101,6 +101,7 @@ def test_a_part_that_cannot_be_written_ends_the_run_in_one_sentence_and_leaves_w
     assert all(process.returncode == 1 for process in ended)
     texts = "".join(process.stderr for process in ended)
     assert ".ckpt cannot be written: File too large" in texts and "Traceback" not in texts
+    assert "the disk is full" in texts
     folder = tmp_path / "run" / "checkpoints"
     points = resume_points(folder)
     assert points and newest_intact(folder) == points[0]

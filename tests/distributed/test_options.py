@@ -72,6 +72,15 @@ def test_a_run_of_several_processes_is_opened_by_one(tmp_path: Path) -> None:
     assert scores["test/loss"] == pytest.approx(run.summary["test"]["test/loss"], abs=1e-6)
 
 
+def test_statistics_of_ones_own_samples_are_validated_as_they_are_saved(tmp_path: Path) -> None:
+    words = [*VARIANTS["batch norm, sgd, mixup"], "data.mix=none", "hardware.sync_batchnorm=false", "test=false"]
+    losses_of(words, tmp_path / "run")
+    run = trainyard.Run(tmp_path / "run")
+    validated = [row["val/loss"] for row in read_metrics(run.path) if "val/loss" in row]
+    score = run.evaluate("val")["val/loss"]
+    assert any(score == pytest.approx(value, abs=1e-6) for value in validated)
+
+
 @pytest.mark.parametrize(
     ("word", "message"),
     [

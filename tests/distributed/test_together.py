@@ -4,10 +4,12 @@ import os
 import signal
 import socket
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import processes
 import pytest
+import torch.distributed as dist
 from lightning import Callback
 from ranks import free_port, run_ranks, start_ranks
 from variants import NET
@@ -43,8 +45,8 @@ def wait_for_steps(path: Path) -> None:
         time.sleep(0.1)
 
 
-def one_rank(words: list[str], folder: Path, rank: int, port: int | None = None) -> processes.Process:
-    env = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
+def one_rank(words: list[str], folder: Path, rank: int, port: int | None = None, size: int = 2) -> processes.Process:
+    env = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(size),
            "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port or free_port())}  # fmt: skip
     return processes.Process(processes.train, words, folder, **env)
 
@@ -72,6 +74,20 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     assert f"port {port} of 127.0.0.1 is in use by another program; set another one: MASTER_PORT=..." in ended[0]
     assert "what listens there does not answer" in ended[1]
     assert [process.returncode for process in ranks] == [1, 1]
+
+
+def test_a_first_process_that_is_killed_before_the_training_is_named(tmp_path: Path) -> None:
+    """While it waits for a third one, which never comes."""
+    port = free_port()
+    first, second = (one_rank([*WORDS, f"run.root={tmp_path}"], tmp_path, rank, port, size=3) for rank in range(2))
+    store = dist.PrefixStore("trainyard/0", dist.TCPStore("127.0.0.1", port, timeout=timedelta(seconds=60)))
+    attempt = store.get("attempt").decode()
+    while not store.check([f"{attempt}/text/1"]):
+        time.sleep(0.05)
+    os.kill(first.pid, signal.SIGKILL)
+    text = second.communicate()[1]
+    assert second.returncode == 1
+    assert f"rank 0 at 127.0.0.1:{port} has gone before the training began" in text and "Traceback" not in text
 
 
 def test_processes_that_are_about_to_train_something_else_are_named(tmp_path: Path) -> None:

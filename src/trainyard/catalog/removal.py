@@ -15,7 +15,7 @@ from trainyard.trust.signature import OVERRIDES, RESOLVED
 OWN_FOLDERS = {  # those that a run directory may contain
     "checkpoints", "evaluation", "evaluate", "exports", "export", "explanations", "explain", "figures", "images",
     "pictures", "predictions", "lightning_logs", "profile", ".hydra", ".failures", "ray", "train", "val", "test",
-    "best",
+    "best", "projector",
 }  # fmt: skip
 MARKS = (OVERRIDES, "environment.json", "choices.yaml", STATUS)  # a run has one of them beside its config
 LAST = (STATUS, RESOLVED, LOCK)  # deleted last, so that a removal that was interrupted can be repeated

@@ -17,6 +17,7 @@ from trainyard.cli import (
     predict,
     report,
     rm,
+    serve,
     show,
     train,
 )
@@ -25,7 +26,9 @@ from trainyard.durability.signals import exit_on_signal
 from trainyard.errors import exit_on_error
 
 # modules, each with add_parser
-COMMANDS = (train, evaluate, predict, explain, export, generate, show, compare, ls, rm, report, plot, consolidate)
+COMMANDS = (
+    train, evaluate, predict, explain, export, serve, generate, show, compare, ls, rm, report, plot, consolidate,
+)  # fmt: skip
 DEBUG = "debug=true"  # works with every command
 
 

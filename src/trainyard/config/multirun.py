@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,13 +15,15 @@ from trainyard.config.user_conf import add_user_modules, set_user_conf, user_con
 
 HERE = "basic"  # Hydra's own launcher: one job after the other, in this process
 SUMMARY = "summary.json"  # of a finished run
-_command = SimpleNamespace(pid=None, folder=None)  # the process of the command line; where its jobs went elsewhere
+# The process of the command line, whether torchrun or srun has started it as another one than the first, and where its
+# jobs went elsewhere.
+_command = SimpleNamespace(pid=None, follows=False, folder=None)
 log = logging.getLogger(__name__)
 
 
-def begin_command() -> None:
-    """This process runs the command line."""
-    _command.pid, _command.folder = os.getpid(), None
+def begin_command(follows: bool) -> None:
+    """This process runs the command line; `follows`: another process does as well, and says where the runs go."""
+    _command.pid, _command.follows, _command.folder = os.getpid(), follows, None
 
 
 def is_elsewhere() -> bool:
@@ -39,18 +42,20 @@ class Multirun(Callback):
     def __init__(self) -> None:
         self.conf: str | None = None  # of --config-dir
         self.folder: str | None = None  # of the command
+        self.unused: TemporaryDirectory | None = None  # of a process that follows another one
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Give jobs that run elsewhere an absolute folder: they may begin in another one."""
-        launcher = config.hydra.runtime.choices["hydra/launcher"]
+        choices = config.hydra.runtime.choices
+        launcher = choices["hydra/launcher"]
         if launcher == HERE:
+            if _command.follows and choices["hydra/sweeper"] == "basic":  # those that share a study train alone
+                self.unused = TemporaryDirectory(prefix="trainyard-")
+                set_sweep_folder(config, Path(self.unused.name))
             return
         self.conf, self.folder = user_conf_argument(), str(Path.cwd())
         given = str(config.hydra.sweep.dir)
-        folder = Path(given).absolute()
-        with read_write(config.hydra), open_dict(config.hydra):
-            config.hydra.sweep.dir = str(folder)
-            config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")  # from which the jobs compose theirs
+        set_sweep_folder(config, Path(given).absolute())
         submitit = "submitit" in config.hydra.launcher._target_
         printed = f" (what they print: {given}/.submitit)" if submitit else ""
         log.info("jobs of hydra/launcher=%s, in %s%s", launcher, given, printed)
@@ -71,3 +76,10 @@ class Multirun(Callback):
         choices = config.hydra.runtime.choices
         if choices["hydra/launcher"] != HERE and choices["hydra/sweeper"] == "basic":
             _command.folder = Path(config.hydra.sweep.dir)
+
+
+def set_sweep_folder(config: DictConfig, folder: Path) -> None:
+    """Let the jobs be in that folder."""
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.sweep.dir = str(folder)
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")  # from which the jobs compose theirs

@@ -79,6 +79,7 @@ class Text(DataModule):
         self.truncation_side, self.padding_side = truncation_side, padding_side
         self.cache = (Path(cache) if cache else data_root(None)).expanduser() / "tokens"
         self.tokenizer_file: Path | None = None
+        self.kept_tokenizer: Tokenizer | None = None  # where each request would read it again
         self.tokenizes_anew = True  # False: the texts are another run's data, and have the tokens of its tokenizer
 
     def texts(self, split: str) -> tuple[list[str], list[int]]:
@@ -171,6 +172,8 @@ class Text(DataModule):
 
     def saved_tokenizer(self) -> Tokenizer:
         """The tokenizer of the run, or of the data; ValueError for a file that is none of ours."""
+        if self.kept_tokenizer is not None:
+            return self.kept_tokenizer
         try:
             return read_tokenizer(self.tokenizer_json())
         except (OSError, ValueError, RecursionError) as error:
@@ -179,8 +182,11 @@ class Text(DataModule):
     def encode(self, texts: Sequence[str]) -> Tensor:  # B texts -> (B, T) int64
         """The tokens of new texts, truncated and padded as in training; ValueError for a text without a word."""
         cut = slice(-self.max_length, None) if self.truncation_side == "left" else slice(self.max_length)
-        rows = [tokens[cut] for tokens in self.whole_tokens(texts)]
-        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_side=self.padding_side)
+        return self.pad([tokens[cut] for tokens in self.whole_tokens(texts)])
+
+    def pad(self, rows: Sequence[Tensor]) -> Tensor:  # B texts (T) -> (B, T)
+        """The tokens of several texts in one tensor."""
+        return torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True, padding_side=self.padding_side)
 
     def prepare_inputs(self, inputs: Any) -> Tensor:
         """A text, or several, as tokens; or tokens (N, T)."""

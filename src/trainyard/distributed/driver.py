@@ -22,6 +22,7 @@ from trainyard.distributed.ranks import STARTED_HERE
 from trainyard.durability.signals import INTERRUPTED, PREEMPTED, Stopped
 from trainyard.errors import UserError
 
+GRACE = 15  # seconds in which the processes that are left when one has failed may end by themselves
 UNUSED_SIGNAL = "SIGQUIT"  # all that torch's agent may handle; the others are handed on
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,8 @@ def drive(words: Sequence[str], path: Path, processes: int, timeout: float, max_
 def start(words: Sequence[str], processes: int, folder: Path) -> dict[int, ProcessFailure] | None:
     """Run the processes once; None if all succeeded, else how each of those that failed ended, the first one first."""
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # it tells of each process in 20 lines
+    os.environ[STARTED_HERE] = "1"
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(GRACE))
     output = Path(tempfile.mkdtemp(prefix="output-", dir=folder))
     config = LaunchConfig(
         min_nodes=1, max_nodes=1, nproc_per_node=processes, max_restarts=0, monitor_interval=0.1,
@@ -61,7 +64,6 @@ def start(words: Sequence[str], processes: int, folder: Path) -> dict[int, Proce
         local_addr="127.0.0.1",
         logs_specs=DefaultLogsSpecs(str(output), redirects=dict.fromkeys(range(1, processes), Std.ALL)),
     )  # fmt: skip
-    os.environ[STARTED_HERE] = "1"
     try:
         elastic_launch(config, sys.executable)(*words)
     except ChildFailedError as error:
@@ -75,7 +77,7 @@ def in_order(failures: Mapping[int, ProcessFailure]) -> dict[int, ProcessFailure
     """The processes that failed, the first one first.
 
     Of those that were found in the same second it is one that was killed: the others may have failed for want of it.
-    (Torch's agent ends those that are left with SIGTERM, and with SIGKILL half a minute later.)
+    (Torch's agent ends those that are left with SIGTERM, and with SIGKILL when their GRACE is over.)
     """
     since = min(failure.timestamp for failure in failures.values()) + 1
 

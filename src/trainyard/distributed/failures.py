@@ -21,7 +21,7 @@ PATIENCE = 3.0  # seconds in which the process that has failed first, or others 
 ERROR, LOST, LATE = "error", "lost", "late"  # its own error; another process is gone; others did not come in time
 STOPPED = "stopped"  # by a signal that it alone has got; the text is its exit code
 _LOST = re.compile(
-    r"gloo|nccl|connection (closed|reset|refused)|pair closure|broken pipe|process ?group|socket|peer", re.IGNORECASE
+    r"\bgloo\b|\bnccl\b|connection (closed|reset|refused)|pair closure|broken pipe|process ?group", re.IGNORECASE
 )
 _LATE = re.compile(r"timed? ?out|timeout", re.IGNORECASE)
 

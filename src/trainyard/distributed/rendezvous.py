@@ -1,8 +1,10 @@
 """The processes of a run find each other, and make sure that they are about to do the same."""
 
+import atexit
 import os
 import secrets
 import socket
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from itertools import count
@@ -45,6 +47,7 @@ class Rendezvous:
         thread = Thread(target=lambda: found.append(self.open_store()), daemon=True)  # another program may never answer
         thread.start()
         thread.join(self.timeout + 1)
+        atexit.register(end_at_once, thread)
         match found[:1]:
             case [dist.Store() as store]:
                 return store
@@ -123,6 +126,14 @@ class Rendezvous:
         while not (found := self.store.check([key])) and monotonic() < until:
             sleep(0.05)
         return found
+
+
+def end_at_once(thread: Thread) -> None:
+    """End this process without more ado if the thread still waits for an answer: Python would abort it (code 134)."""
+    if thread.is_alive():
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(1)
 
 
 def named_ranks(ranks: Sequence[int]) -> str:

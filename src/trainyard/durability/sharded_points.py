@@ -52,7 +52,7 @@ def save_parts(shards: dict[str, Any], folder: Path, path: Path) -> None:
         dcp.save(shards, storage_writer=Writer(folder), planner=planner)
     except dcp.CheckpointException as error:
         first = next((failure[0] for failure in error.failures.values()), error)  # of a process that could not write
-        raise cannot_write(path, first) from error
+        raise cannot_write(path, first) from first
 
 
 def described(folder: Path) -> dict[str, list[int]]:

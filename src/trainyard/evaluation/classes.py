@@ -53,9 +53,14 @@ def class_scores(matrix: Tensor, names: list[str]) -> list[ClassScores]:
 def calibration(probabilities: Tensor, labels: Tensor) -> Calibration:  # (N, classes), (N)
     """The calibration of the predicted classes' probabilities."""
     confidence, guesses = probabilities.double().max(dim=1)
-    hit = (guesses == labels).double()
+    return calibration_of(confidence, guesses == labels)
+
+
+def calibration_of(confidence: Tensor, is_right: Tensor) -> Calibration:  # (N), (N) bool
+    """The calibration of the probabilities of predictions, some of which are right."""
+    confidence, hit = confidence.double(), is_right.double()
     which = (confidence * BINS).ceil().long().clamp(1, BINS) - 1  # (0, 1/15], (1/15, 2/15], ...
     zeros = torch.zeros(BINS, dtype=torch.float64)
     count, hits, sums = (zeros.index_add(0, which, values) for values in (torch.ones_like(hit), hit, confidence))
-    error = float((hits - sums).abs().sum() / len(labels))
+    error = float((hits - sums).abs().sum() / len(hit))
     return Calibration(error, sums / count.clamp(min=1), hits / count.clamp(min=1), count)

@@ -13,9 +13,12 @@ from trainyard.figures.words import drawable
 NAMED = 24  # words, up to which the axes have them
 
 
-def head_maps(maps: Tensor, image: Tensor, title: str) -> Figure:
-    """(depth, heads, H, W), (C, H, W) -> the image, and a row of maps for each block; each map has its own scale."""
-    figure, panels = _grid(maps, title, 1.5, 1)
+def head_maps(maps: Tensor, image: Tensor, title: str, blocks: Sequence[int] = ()) -> Figure:
+    """(depth, heads, H, W), (C, H, W) -> the image, and a row of maps for each block; each map has its own scale.
+
+    `blocks` are their numbers, by default from 1 on.
+    """
+    figure, panels = _grid(maps, title, 1.5, 1, blocks)
     for row in panels:
         row[0].set_axis_off()
     show_image(panels[0][0], image)
@@ -26,10 +29,10 @@ def head_maps(maps: Tensor, image: Tensor, title: str) -> Figure:
     return figure
 
 
-def head_matrices(weights: Tensor, words: Sequence[str], title: str) -> Figure:
+def head_matrices(weights: Tensor, words: Sequence[str], title: str, blocks: Sequence[int] = ()) -> Figure:
     """(depth, heads, T, T), T words -> a row of matrices for each block: queries down, keys across, from 0 to 1."""
     few = len(words) <= NAMED
-    figure, panels = _grid(weights, title, max(1.8, 0.17 * len(words)) if few else 2.6, 0)
+    figure, panels = _grid(weights, title, max(1.8, 0.17 * len(words)) if few else 2.6, 0, blocks)
     names = [drawable(word) for word in words]
     for y, (row, block) in enumerate(zip(panels, weights, strict=True)):
         for x, (panel, values) in enumerate(zip(row, block, strict=True)):
@@ -44,14 +47,14 @@ def head_matrices(weights: Tensor, words: Sequence[str], title: str) -> Figure:
     return figure
 
 
-def _grid(maps: Tensor, title: str, side: float, more: int) -> tuple[Figure, np.ndarray]:
+def _grid(maps: Tensor, title: str, side: float, more: int, blocks: Sequence[int]) -> tuple[Figure, np.ndarray]:
     """A figure with a panel for each head, and `more` columns before them."""
     depth, heads = maps.shape[:2]
     figure = Figure(figsize=(side * (heads + more) + 1.6, side * depth + 1.2), layout="constrained", facecolor="white")
     figure.suptitle(title, fontsize=11, parse_math=False, color="black")
     panels = figure.subplots(depth, heads + more, squeeze=False)
     for y, row in enumerate(panels):
-        row[more].set_ylabel(f"block {y + 1}", fontsize=8)
+        row[more].set_ylabel(f"block {blocks[y] if blocks else y + 1}", fontsize=8)
         for x, panel in enumerate(row[more:]):
             panel.set_xticks([])
             panel.set_yticks([])

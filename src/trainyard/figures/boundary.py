@@ -1,9 +1,10 @@
 """The decision boundary of a network that classifies points in the plane."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
-from matplotlib.colors import LinearSegmentedColormap
+import torch.nn.functional as F
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -11,6 +12,8 @@ from trainyard.figures.style import COLORS, NEUTRAL, panels
 
 CELLS = 200  # of the grid, in each direction
 MARGIN = 0.5  # around the points
+SCALE, RADIUS = 3, 6  # pixels of a cell, and of a point, in a small picture
+MIDDLE = "#bfbfbf"  # of the probability 0.5
 
 
 def boundary(probability: Callable[[Tensor], Tensor], points: Tensor, labels: Tensor) -> Figure:  # (N, 2), (N)
@@ -21,7 +24,7 @@ def boundary(probability: Callable[[Tensor], Tensor], points: Tensor, labels: Te
     level = probability(grid).reshape(CELLS, CELLS).T.numpy()  # rows: y
     x, y = x.numpy(), y.numpy()
     figure, (panel,) = panels(1, width=4.6, height=4.0)
-    colors = LinearSegmentedColormap.from_list("classes", [COLORS[0], "#bfbfbf", COLORS[1]])
+    colors = LinearSegmentedColormap.from_list("classes", [COLORS[0], MIDDLE, COLORS[1]])
     image = panel.pcolormesh(x, y, level, cmap=colors, vmin=0, vmax=1, alpha=0.75, rasterized=True)
     if level.min() < 0.5 < level.max():
         panel.contour(x, y, level, levels=[0.5], colors=[NEUTRAL], linewidths=2)
@@ -37,4 +40,41 @@ def boundary(probability: Callable[[Tensor], Tensor], points: Tensor, labels: Te
     panel.grid(visible=False)
     panel.set_aspect("equal")
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8, labelcolor=NEUTRAL)
+    return figure
+
+
+def boundary_frame(
+    level: Tensor, points: Tensor, labels: Tensor
+) -> Tensor:  # (cells, cells), (N, 2), (N) -> (3, height, width) in [0, 1]
+    """The probability of class 1 in the plane (rows: y, upwards) in few pixels, without axes, in a few milliseconds."""
+    low, high = points.amin(0) - MARGIN, points.amax(0) + MARGIN
+    size, level = SCALE * len(level), level.flip(0)
+    level = F.interpolate(level[None, None], scale_factor=SCALE, mode="bilinear")[0, 0]
+    first, middle, second = (torch.tensor(to_rgb(color))[:, None, None] for color in (COLORS[0], MIDDLE, COLORS[1]))
+    pixels = torch.where(level < 0.5, first.lerp(middle, 2 * level), middle.lerp(second, 2 * level - 1))
+    above = level > 0.5
+    edge = F.pad(above[1:] != above[:-1], (0, 0, 0, 1)) | F.pad(above[:, 1:] != above[:, :-1], (0, 1))
+    pixels = torch.where(edge, 0.2, pixels)
+    places = (points - low) / (high - low) * (size - 1)
+    for (right, up), label in zip(places.tolist(), labels.tolist(), strict=True):
+        _dot(pixels, right, size - 1 - up, torch.tensor(to_rgb(COLORS[int(label)])))
+    return pixels
+
+
+def _dot(pixels: Tensor, x: float, y: float, color: Tensor) -> None:
+    """Draw a point, with a white edge."""
+    left, top = max(0, round(x) - RADIUS), max(0, round(y) - RADIUS)
+    part = pixels[:, top : round(y) + RADIUS + 1, left : round(x) + RADIUS + 1]
+    down, right = torch.meshgrid(*(torch.arange(size) for size in part.shape[1:]), indexing="ij")
+    distance = ((down + top - y) ** 2 + (right + left - x) ** 2).sqrt()
+    part.copy_(torch.where(distance <= RADIUS, torch.where(distance <= RADIUS - 2, color[:, None, None], 1.0), part))
+
+
+def boundary_over_time(frames: Sequence[tuple[int, Tensor]]) -> Figure:
+    """Small pictures of `boundary_frame`, each with its step."""
+    figure, axes = panels(len(frames), columns=4, width=2.0, height=2.2)
+    for panel, (step, frame) in zip(axes, frames, strict=True):
+        panel.imshow(frame.permute(1, 2, 0).numpy())
+        panel.set_title(f"step {step:,}", fontsize=9)
+        panel.set_axis_off()
     return figure

@@ -92,11 +92,7 @@ def predict_each(
 
     A text of which no word is known is refused: what the network says about it means nothing.
     """
-    if isinstance(task, LanguageModel):
-        raise ValueError(
-            f"{type(task.net).__name__} is a language model, which has no classes to predict; trainyard generate RUN "
-            "continues a text, and trainyard evaluate RUN tells the perplexity"
-        )
+    refuse_language_model(task)
     predictor = Predictor(task, data, device)
     size = batch_size or getattr(data, "eval_batch_size", 500)
     for chunk, tensor in batches(data, inputs, size, inputs.refuse, is_slow=inputs.kind == "image"):
@@ -109,6 +105,15 @@ def predict_each(
                 inputs.refuse(f"{short_name(each)}: the network's outputs are not finite (nan or inf)")
             else:
                 yield Prediction(each, output, words)
+
+
+def refuse_language_model(task: Task) -> None:
+    """Raise ValueError for a task that has no classes to predict."""
+    if isinstance(task, LanguageModel):
+        raise ValueError(
+            f"{type(task.net).__name__} is a language model, which has no classes to predict; trainyard generate RUN "
+            "continues a text, and trainyard evaluate RUN tells the perplexity"
+        )
 
 
 def class_names(task: Task, data: Any) -> list[str] | None:

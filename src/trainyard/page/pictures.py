@@ -13,7 +13,7 @@ from trainyard.files import read_small
 
 PNG = b"\x89PNG\r\n\x1a\n"
 MAX_PICTURE, MAX_PICTURES, MAX_TOTAL = 4 << 20, 24, 16 << 20  # bytes, number, bytes: the page can be mailed
-SKIPPED = ("checkpoints",)  # folders
+SKIPPED = ("checkpoints", "projector")  # folders
 ADAPT = "<style>svg{color:#59636e}@media(prefers-color-scheme:dark){svg{color:#9aa4ae}}</style>"
 
 

@@ -168,6 +168,15 @@ class Run(OpenedRun):
         with self._name_in_errors():
             yield from explain_each(*self._predictor, inputs, refuse, samples, **options)
 
+    @short_traceback
+    def serve(self, port: int = 8000, host: str = "127.0.0.1", device: str = "auto", **options: Any) -> None:
+        """Answer requests over HTTP, with a page for a browser, until Ctrl-C; see `trainyard.serving.serve.serve`."""
+        from trainyard.serving.address import Address
+        from trainyard.serving.serve import serve
+
+        with self._name_in_errors():
+            serve(*self._predictor, Address(port, host, options.pop("names", ())), device, **options)
+
     @contextmanager
     def _name_in_errors(self) -> Iterator[None]:
         try:

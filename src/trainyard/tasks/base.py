@@ -9,6 +9,7 @@ from lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.utils._pytree import tree_map_only
 from torchmetrics import MeanMetric, Metric
 
 from trainyard.collectives import gathered, rank, totals, world_size
@@ -134,8 +135,8 @@ class Task(LightningModule):
                 if parameter.grad is not None:
                     parameter.grad.mul_(factor)
 
-    def validation_step(self, batch: Any, batch_idx: int) -> None:
-        self.step("val", batch)
+    def validation_step(self, batch: Any, batch_idx: int) -> Scored:
+        return self.step("val", batch)
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
         self.step("test", batch)
@@ -158,7 +159,8 @@ class Task(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Save the meters, and those within them, of each process, for a run that resumes within an epoch."""
-        own = {name: dict(meter.metric_state) for name, meter in self.train_meters().items()}
+        states = {name: dict(meter.metric_state) for name, meter in self.train_meters().items()}
+        own = tree_map_only(Tensor, Tensor.cpu, states)
         checkpoint["meters"] = own
         if world_size() > 1:
             checkpoint["meters_by_rank"] = gathered(own)
