@@ -34,6 +34,7 @@ SOME_REFUSED = "das ist gut"  # an input of which the tokenizer knows no word, s
 STAND_FOR = {"sweep=...": ["sweep=xor"], "experiment=...": [], "...": []}  # what dots are in the tests
 YOURS = ["model=mlp", "data=shapes", "data.batch_size=4096"]  # and where they stand for a whole command
 FLAGS = {"--help", "--cfg", "job", "--package", "optimizer", "-m"}  # of Hydra's, and their values
+STAYS = {"serve"}  # a command that ends when it is stopped; its own tests run it
 SLOW = re.compile(r"trainyard (export|explain|generate)|.*(--robustness|like=|imdb_bert_pretrain)")
 SLOW_PAGES = {"docs/results.md", "docs/sweeps.md", "docs/distributed.md"}  # many, which differ in numbers
 EVERY = [each for each in commands.commands() if each.page != "docs/extending.md"]  # tests/test_own.py trains those
@@ -148,6 +149,9 @@ def runs(words: list[str], place: Place) -> None:
     if tuple(here) in ran:
         return
     ran.add(tuple(here))
+    if words[0] in STAYS:
+        make_parser().parse_args(here)
+        return
     if words[0] == "rm":
         here = [*here, "--dry-run"]
     if words[:2] == ["plot", "augment"]:
