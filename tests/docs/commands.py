@@ -9,7 +9,7 @@ from conftest import ROOT
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 GENERATED = {"configuration.md", "errors.md"}  # what stands there is from conf/ and src/
 PROGRAMS = (
-    r"(?:\w+=\S+ )*(?:python|trainyard|make|torchrun|srun|pip|tensorboard|optuna-dashboard|sudo make|source|eval) "
+    r"(?:\w+=\S+ )*(?:python|trainyard|make|torchrun|srun|pip|tensorboard|curl|optuna-dashboard|sudo make|source|eval) "
 )
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 INDENTED = re.compile(r"(?<=\n\n)((?: {4}.*\n|\n(?= {4}))+)")

@@ -9,32 +9,26 @@ from PIL import Image
 
 import trainyard
 
+REVIEWS = ["data=reviews", "data.size=400", "data.test_size=100"]
 IMAGES = ["data=shapes", "data.size=200", "data.test_size=100"]
 BASES = {  # the runs that are trained, in two steps
     "images": ["model=resnet18", "model.width=4", *IMAGES],
     "numbers": ["experiment=xor_mlp", "data.size=40", "data.noise=0.1"],
-    "texts": ["model=gru", "model.dim=8", "model.layers=[8]", "data=reviews", "data.size=400", "data.test_size=100"],
+    "texts": ["model=gru", "model.dim=8", "model.layers=[8]", *REVIEWS],
+    "patches": ["model=vit", "model.dim=8", "model.depth=1", "model.heads=2", "model.ff_dim=8", *IMAGES],
+    "words": ["model=bert", "model.dim=8", "model.depth=1", "model.heads=2", "model.ff_dim=8", *REVIEWS],
     "gpt": ["experiment=imdb_gpt", "model.heads=2", "model.dim=16", "model.depth=1", "model.ff_dim=16"],
     "bert": ["experiment=imdb_bert_pretrain", "model.heads=2", "model.dim=16", "model.depth=1", "model.ff_dim=16"],
 }
 RUNS = {  # the names of runs in the docs, and which of these they are here
-    **dict.fromkeys(["quickstart", "cnn_shapes", "mlp_shapes", "stopped"], "images"),
-    **dict.fromkeys(["resnet18_cifar10", "cifar10_animals", "cifar10_cnn_article"], "images"),
-    **dict.fromkeys(["reviews_gru", "gru_reviews", "imdb_gru", "imdb_lstm"], "texts"),
-    "xor_mlp": "numbers", "xor_mlp_article": "numbers", "imdb_gpt": "gpt", "imdb_bert_pretrain": "bert",
+    **dict.fromkeys(["quickstart", "cnn_shapes", "mlp_shapes", "stopped", "cnn", "resnet18"], "images"),
+    **dict.fromkeys(["resnet18_cifar10", "cifar10_animals"], "images"),
+    **dict.fromkeys(["reviews_gru", "gru_reviews", "imdb_gru", "imdb_lstm", "gru"], "texts"),
+    **dict.fromkeys(["xor_mlp", "xor_mlp_article", "xor"], "numbers"), "vit": "patches", "bert": "words",
+    "imdb_gpt": "gpt", "imdb_bert_pretrain": "bert",
 }  # fmt: skip
-FILES = (
-    "cat.png",
-    "dog.png",
-    "photo.png",
-    "photos/star.png",
-    "cifar/ship.png",
-    "cifar/frog.png",
-    "cifar/horse.png",
-    "photos/train/cat/1.png",
-    "photos/train/dog/2.png",
-    "photos/test/cat/3.png",
-)
+FILES = ("cat.png", "dog.png", "photo.png", "photos/star.png", "photos/train/cat/1.png", "photos/train/dog/2.png",
+         "photos/test/cat/3.png")  # fmt: skip
 STUDIES = ("2026-11-29_19-25-46-4a9d62", "2026-11-29_19-28-23-2e00fd")
 RUN = re.compile(rf"outputs/({'|'.join(RUNS)})(?:/(?:\.\.\.|\d{{4}}-[^/ ]*))?$")
 

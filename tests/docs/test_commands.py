@@ -36,7 +36,12 @@ YOURS = ["model=mlp", "data=shapes", "data.batch_size=4096"]  # and where they s
 FLAGS = {"--help", "--cfg", "job", "--package", "optimizer", "-m"}  # of Hydra's, and their values
 STAYS = {"serve"}  # a command that ends when it is stopped; its own tests run it
 SLOW = re.compile(r"trainyard (export|explain|generate)|.*(--robustness|like=|imdb_bert_pretrain)")
-SLOW_PAGES = {"docs/results.md", "docs/sweeps.md", "docs/distributed.md"}  # many, which differ in numbers
+SLOW_PAGES = (
+    "docs/results.md",
+    "docs/sweeps.md",
+    "docs/distributed.md",
+    "docs/cookbook/",
+)  # many, which differ in numbers
 EVERY = [each for each in commands.commands() if each.page != "docs/extending.md"]  # tests/test_own.py trains those
 ONCE = list({each.line: each for each in reversed(EVERY)}.values())[::-1]
 ran: set[tuple[str, ...]] = set()  # commands that mean the same here as an earlier one
@@ -59,7 +64,9 @@ def parameters() -> list:
     """The commands, the slow ones marked."""
     slow = [pytest.mark.slow]
     return [
-        pytest.param(each, id=each.line, marks=slow if SLOW.match(each.line) or each.page in SLOW_PAGES else [])
+        pytest.param(
+            each, id=each.line, marks=slow if SLOW.match(each.line) or each.page.startswith(SLOW_PAGES) else []
+        )
         for each in ONCE
     ]
 
@@ -71,35 +78,48 @@ def test_the_command_works(command: Command, request: pytest.FixtureRequest) -> 
     words = shlex.split(command.line)
     while re.match(r"\w+=|sudo$", words[0]):
         words = words[1:]
-    program = words[0]
-    if program == "make":
-        targets = [word for word in words[1:] if "=" not in word]
-        assert targets and all(re.search(rf"^{target}:", MAKEFILE, re.MULTILINE) for target in targets)
-    elif program == "pip":
-        assert words[1] == "install"
-        has_extra(words[2])
-    elif program == "tensorboard":
-        assert words[1] == "--logdir" and words[2].startswith("outputs")
-    elif words[1].startswith("benchmarks/"):
-        is_benchmark(words[1:])
-    elif train := words_of_training(words):
+    if "&" in words:  # in a shell script
+        words = words[: words.index("&")]
+    if train := words_of_training(words):
         composes(command.line, train[1:], request.getfixturevalue("place"))
-    elif program == "trainyard":
+    elif words[0] == "trainyard":
         runs(words[1:], request.getfixturevalue("place"))
     else:
-        pytest.fail(f"nothing checks this kind of command: {command.line}")
+        assert words[0] in OTHERS, f"nothing checks this kind of command: {command.line}"
+        OTHERS[words[0]](words[1:])
 
 
-def has_extra(package: str) -> None:
-    """trainyard[NAME]: the extra is in pyproject.toml."""
-    match = re.fullmatch(r"trainyard\[(\w+)\]", package)
+def is_target(words: list[str]) -> None:
+    """make TARGET ...: the Makefile has them."""
+    targets = [word for word in words if "=" not in word]
+    assert targets and all(re.search(rf"^{target}:", MAKEFILE, re.MULTILINE) for target in targets)
+
+
+def has_extra(words: list[str]) -> None:
+    """pip install trainyard[NAME]: the extra is in pyproject.toml."""
+    match = re.fullmatch(r"install trainyard\[(\w+)\]", " ".join(words))
     assert match and re.search(rf"^{match[1]} = \[", (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
 
 
+def shows_outputs(words: list[str]) -> None:
+    """tensorboard --logdir outputs..."""
+    assert words[0] == "--logdir" and words[1].startswith("outputs")
+
+
+def asks_this_machine(words: list[str]) -> None:
+    """curl ... http://127.0.0.1:PORT/...; the tests of serving ask a server."""
+    assert re.match(r"http://(127\.0\.0\.1|localhost):", words[-1])
+
+
 def is_benchmark(words: list[str]) -> None:
-    """The script is there and knows the options; tests/benchmarks/test_benchmarks.py runs it."""
+    """python benchmarks/NAME.py, which tests/benchmarks/test_benchmarks.py runs, or docs/NAME.py: options are known."""
+    assert re.match(r"(benchmarks|docs)/\w+\.py$", words[0])
     text = (ROOT / words[0]).read_text()
     assert all(f'"{word}"' in text for word in words[1:] if word.startswith("--"))
+
+
+OTHERS = {"make": is_target, "pip": has_extra, "tensorboard": shows_outputs, "curl": asks_this_machine,
+          "python": is_benchmark}  # fmt: skip
 
 
 def words_of_training(words: list[str]) -> list[str]:
@@ -112,8 +132,6 @@ def words_of_training(words: list[str]) -> list[str]:
 
 def composes(line: str, words: list[str], place: Place) -> None:
     """The config of the command (of -m: of its first job) can be composed, and passes every check before training."""
-    if "&" in words:  # in a shell script
-        words = words[: words.index("&")]
     words_shown, words = words, [each for word in words if word not in FLAGS for each in STAND_FOR.get(word, [word])]
     if "..." in words_shown and not any(re.match("model=|experiment=|sweep=", word) for word in words):
         words = [*YOURS, *words]
@@ -166,7 +184,9 @@ def runs(words: list[str], place: Place) -> None:
 
 def is_synopsis(words: list[str]) -> bool:
     """Whether the words have places for others: FILE|FOLDER, [--top 5], INPUT..."""
-    return any(re.search(r"\||^\[|^[A-Z]{4,}\.{3}$|^\.{3}$|^RUNS$", word) for word in words)
+    return words[1].startswith("--") or any(
+        re.search(r"\||^\[|^[A-Z]{4,}\.{3}$|^\.{3}$|^RUNS$", word) for word in words
+    )
 
 
 def has_options(words: list[str]) -> None:
