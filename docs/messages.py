@@ -23,7 +23,7 @@ AREAS = {  # the packages of an area, in the order of the page
     "Data": ["data"],
     "While it trains": ["durability", "distributed", "files"],
     "Runs": ["runs", "trust", "catalog", "page", "report"],
-    "Predict, evaluate, explain, export": ["inference", "evaluation", "explain", "export"],
+    "Predict, evaluate, explain, export, serve": ["inference", "evaluation", "explain", "export", "serving"],
     "Sweeps": ["sweep"],
 }
 PATTERNS = re.compile(r"\||\[\^|^finished reduction")  # of other programs' messages, which the source looks for

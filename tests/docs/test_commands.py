@@ -8,15 +8,14 @@ import shlex
 from pathlib import Path
 
 import commands
-import place as places
 import pytest
 from commands import Command
-from conftest import ROOT, SMALL_REVIEWS
+from conftest import ROOT
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from place import Place
 
 from trainyard.cli.main import COMMANDS, make_parser, run_command
 from trainyard.config.compose import compose
-from trainyard.data import imdb
 from trainyard.errors import UserError
 from trainyard.training.job import prepare
 
@@ -34,8 +33,10 @@ REFUSED = {"python train.py model=resnet19": "model=resnet19 is not an option. D
 SOME_REFUSED = "das ist gut"  # an input of which the tokenizer knows no word, so that the exit code is 1
 STAND_FOR = {"sweep=...": ["sweep=xor"], "experiment=...": [], "...": []}  # what dots are in the tests
 YOURS = ["model=mlp", "data=shapes", "data.batch_size=4096"]  # and where they stand for a whole command
-FLAGS = {"--help", "--cfg", "job", "-m"}  # of Hydra's
-SLOW = re.compile(r"trainyard export|--robustness|trainyard explain")
+FLAGS = {"--help", "--cfg", "job", "--package", "optimizer", "-m"}  # of Hydra's, and their values
+STAYS = {"serve"}  # a command that ends when it is stopped; its own tests run it
+SLOW = re.compile(r"trainyard (export|explain|generate)|.*(--robustness|like=|imdb_bert_pretrain)")
+SLOW_PAGES = {"docs/results.md", "docs/sweeps.md", "docs/distributed.md"}  # many, which differ in numbers
 EVERY = [each for each in commands.commands() if each.page != "docs/extending.md"]  # tests/test_own.py trains those
 ONCE = list({each.line: each for each in reversed(EVERY)}.values())[::-1]
 ran: set[tuple[str, ...]] = set()  # commands that mean the same here as an earlier one
@@ -43,26 +44,28 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory, short: list[str], imdb_root: Path) -> Path:
-    folder = tmp_path_factory.mktemp("docs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(imdb, "REVIEWS", SMALL_REVIEWS)
-        patch.setenv("TRAINYARD_DATA", str(imdb_root))
-        places.make(folder, short)
-    return folder
+def made(tmp_path_factory: pytest.TempPathFactory, short: list[str]) -> Place:
+    return Place(tmp_path_factory.mktemp("docs"), short)
+
+
+@pytest.fixture
+def place(made: Place, small_imdb: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """The folder of small runs, as the current one."""
+    monkeypatch.chdir(made.path)
+    return made
 
 
 def parameters() -> list:
-    """The commands; slow are those that run longer, and the many of docs/results.md, which differ in numbers."""
+    """The commands, the slow ones marked."""
     slow = [pytest.mark.slow]
     return [
-        pytest.param(each, id=each.line, marks=slow if SLOW.match(each.line) or each.page == "docs/results.md" else [])
+        pytest.param(each, id=each.line, marks=slow if SLOW.match(each.line) or each.page in SLOW_PAGES else [])
         for each in ONCE
     ]
 
 
 @pytest.mark.parametrize("command", parameters())
-def test_the_command_works(command: Command, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_works(command: Command, request: pytest.FixtureRequest) -> None:
     if command.line in UNCHECKED:
         return
     words = shlex.split(command.line)
@@ -80,9 +83,9 @@ def test_the_command_works(command: Command, request: pytest.FixtureRequest, mon
     elif words[1].startswith("benchmarks/"):
         is_benchmark(words[1:])
     elif train := words_of_training(words):
-        composes(command.line, train[1:], request.getfixturevalue("made"), monkeypatch)
+        composes(command.line, train[1:], request.getfixturevalue("place"))
     elif program == "trainyard":
-        runs(words[1:], request.getfixturevalue("made"), monkeypatch)
+        runs(words[1:], request.getfixturevalue("place"))
     else:
         pytest.fail(f"nothing checks this kind of command: {command.line}")
 
@@ -107,15 +110,14 @@ def words_of_training(words: list[str]) -> list[str]:
     return []
 
 
-def composes(line: str, words: list[str], made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def composes(line: str, words: list[str], place: Place) -> None:
     """The config of the command (of -m: of its first job) can be composed, and passes every check before training."""
-    monkeypatch.chdir(made)
     if "&" in words:  # in a shell script
         words = words[: words.index("&")]
     words_shown, words = words, [each for word in words if word not in FLAGS for each in STAND_FOR.get(word, [word])]
     if "..." in words_shown and not any(re.match("model=|experiment=|sweep=", word) for word in words):
         words = [*YOURS, *words]
-    overrides = [first_choice(places.in_place(word, made)) for word in words]
+    overrides = [first_choice(place.word(word)) for word in words]
     if "hardware.devices" in line or not line.startswith(("python", "trainyard")):
         overrides.append("check=true")  # without the machines that it is for
     if line in REFUSED:
@@ -136,18 +138,20 @@ def first_choice(word: str) -> str:
     return f"{override.get_key_element()}={first[0]}"
 
 
-def runs(words: list[str], made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def runs(words: list[str], place: Place) -> None:
     """The command ends without an error, in the folder of small runs; a synopsis names options that there are."""
     if len(words) == 1 or is_synopsis(words):
         names = [each.__name__.rpartition(".")[2] for each in COMMANDS]
         assert words[0] in [*names, "--help"]
         has_options(words)
         return
-    monkeypatch.chdir(made)
-    here = [places.in_place(word, made) for word in words]
+    here = [place.word(word) for word in words]
     if tuple(here) in ran:
         return
     ran.add(tuple(here))
+    if words[0] in STAYS:
+        make_parser().parse_args(here)
+        return
     if words[0] == "rm":
         here = [*here, "--dry-run"]
     if words[:2] == ["plot", "augment"]:
@@ -184,3 +188,20 @@ def test_commands_are_found_wherever_they_are(tmp_path: Path) -> None:
         "out: make nothing\n```\n\n```python\nmake = 1\n```\n"
     )
     assert commands.of(page) == ["python train.py a=b c=d", "trainyard ls", "make me"]
+
+
+UNRUN = "import numpy, onnxruntime"  # runs without Trainyard: tests/export/test_architectures.py has such processes
+SNIPPETS = [
+    pytest.param(text, id=f"{page.name} {i}", marks=[pytest.mark.slow] if "explain" in text else [])
+    for page in commands.PAGES
+    if page.name != "extending.md"  # whose blocks are files: tests/test_own.py
+    for i, (language, text) in enumerate(commands.FENCE.findall(page.read_text()))
+    if language == "python" and not text.startswith(UNRUN)
+]
+
+
+@pytest.mark.parametrize("text", SNIPPETS)
+def test_the_python_runs(text: str, place: Place) -> None:
+    here = re.sub(r'"(outputs/[^"]*)"', lambda match: f'"{place.word(match[1])}"', text)
+    short = here.replace('"trainer.max_epochs=100"', '"trainer.max_epochs=1", "hardware.threads=1"')
+    exec(compile(f"import trainyard\n{short}", "docs", "exec"), {})

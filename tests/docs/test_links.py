@@ -32,7 +32,7 @@ def broken(page: Path) -> list[str]:
             continue
         path, _, anchor = target.partition("#")
         file = (page.parent / path).resolve() if path else page
-        outside = page.parent.name == "docs" and not file.is_relative_to(ROOT / "docs")  # not on the site
+        outside = page.is_relative_to(ROOT / "docs") and not file.is_relative_to(ROOT / "docs")  # not on the site
         if outside or not file.exists() or (anchor and anchor not in anchors(file)):
             found.append(target)
     return found
