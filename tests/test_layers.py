@@ -27,7 +27,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "evaluation": {"data", "errors", "figures", "files", "hardware", "tasks"},
     "callbacks": {
         "collectives", "durability", "inference", "logs", "tasks",
-        "data", "evaluation", "figures", "files",
+        "data", "evaluation", "explain", "figures", "files",
     },
     "catalog": {"durability", "errors", "files", "logs", "trust"},
     "export": {"data", "errors", "extras", "files", "inference", "models", "tasks"},

@@ -19,6 +19,10 @@ SMALLEST = {  # the words of the command line, and what the last line of the out
     "freed_memory": (["--only", "kept", "--steps", "1", "--networks", "bert"], '{"bert": '),
     "ngram": (["data.vocab_size=300", "data.max_length=16"], "test: perplexity "),
     "overhead": (["--rounds", "1", "--steps", "1", *SHAPES], "overhead of a step: "),
+    "pictures": (
+        ["--rounds", "1", "trainer.max_epochs=1", "callbacks.pictures.at_least=0", *SHAPES],
+        "by their own clock",
+    ),
     "scaling": ([], "| fsdp | 1,024 | "),
     "serving": (
         ["--rounds", "1", "--requests", "8", "--clients", "2", *SHAPES],

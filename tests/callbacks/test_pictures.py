@@ -64,8 +64,8 @@ def test_each_kind_of_run_has_the_pictures_that_fit_it(kind: str, short: list[st
         repeated = tag.startswith("validation/") or "attention" in tag or tag.endswith(("boundary", "slider"))
         assert len(steps) == (2 if repeated else 1) and steps == sorted(set(steps))
         shown = found.Images(tag)[-1].encoded_image_string
-        image = Image.open(BytesIO(shown)).convert("RGB")
-        assert min(image.size) > 100 and len(image.getcolors(1 << 24) or []) > 5
+        image = Image.open(BytesIO(shown)).convert("RGBA")
+        assert min(image.size) > 100 and len(image.getcolors(1 << 24) or []) > 3
         if not tag.endswith("slider"):
             assert shown == (run.path / "pictures" / f"{tag.rpartition('/')[2]}.png").read_bytes()
     has_samples = kind != "plain data module"

@@ -43,3 +43,22 @@ def test_a_mistake_is_one_sentence(
     with pytest.raises(UserError, match=re.escape(said)):
         run_command(["plot", *(word.format(run=run.path) for word in words)])
     assert not list(tmp_path.iterdir())
+
+
+def test_the_images_of_a_run_as_it_augments_them(run: trainyard.Run, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_command(["plot", "augment", str(run.path), "data.augment=flip"])
+    assert Image.open("augment.png").size == (2 + 10 * 34, 2 + 6 * 34)
+
+
+def test_attention_of_a_run_and_of_one_that_has_none(
+    run: trainyard.Run, short: list[str], tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["model=vit", "data=shapes", "data.size=200", "data.test_size=100", "model.dim=8", "model.depth=2",
+             "model.heads=2", "model.ff_dim=8", "model.patch_size=8"]  # fmt: skip
+    vit = trainyard.train([*short, *words])
+    run_command(["plot", "attention", str(vit.path)])
+    assert len(Image.open("attention.png").convert("RGB").getcolors(1 << 24)) > 20
+    with pytest.raises(UserError, match="has no attention that could be drawn: MLP on Shapes; choose a run of vit on"):
+        run_command(["plot", "attention", str(run.path)])

@@ -62,6 +62,11 @@ class Namespace:
         """Run `ip` in this network alone."""
         subprocess.run([*self.enter(), "ip", *words.split()], check=True)
 
+    def has(self, link: str) -> bool:
+        """Whether there is a link of that name in this network."""
+        found = subprocess.run([*self.enter(), "ip", "link", "show", link], capture_output=True)
+        return found.returncode == 0
+
     def kill(self) -> None:
         """End it, and every process in it."""
         self.holder.kill()
@@ -77,6 +82,8 @@ class Node(Namespace):
         mounts = f"mount --bind {hosts} /etc/hosts; mkdir -p /tmp/ray; mount -t tmpfs ray /tmp/ray; "
         mounts += f"mount -t tmpfs shm /dev/shm; hostname {name}; ip link set lo up"
         super().__init__(name, ["--mount", "--uts", "--pid", "--mount-proc"], mounts)
+        if switch.has(f"port{number}"):  # of this machine before it was killed: the kernel takes its time
+            switch.ip(f"link delete port{number}")
         self.ip(f"link add eth0 type veth peer name port{number} netns {switch.first}")
         self.ip(f"address add {self.address}/24 dev eth0")
         self.ip("link set eth0 up")

@@ -21,20 +21,22 @@ def add_parser(commands: Any) -> None:
             "trainyard plot curves outputs/quickstart/... outputs/mlp_shapes/... out=both.png",
             "trainyard plot lr latest",
             "trainyard plot boundary outputs/xor_mlp/...",
+            "trainyard plot attention outputs/cifar10_vit/...",
         ),
     )
     figures = parser.add_subparsers(title="figures", metavar="FIGURE", required=True)
     for name, draw, takes, help_text in (
         ("activations", activations, "out=FILE.png", "every activation function with its derivative"),
-        ("augment", augment, "key=value", "six training images, each unchanged and as augmented in nine epochs"),
+        ("augment", augment, "[RUN] key=value", "six training images, each unchanged and as augmented in nine epochs"),
         ("curves", curves, "RUN", "train against validation of one or more runs, a panel for each metric"),
         ("lr", lr, "RUN", "the learning rates and the losses of a run over its steps"),
         ("boundary", boundary, "RUN", "the decision boundary of a run on points in the plane (data=xor)"),
+        ("attention", attention, "RUN", "what the attention heads of a run attend to in its first validation sample"),
     ):
         figure = figures.add_parser(name, help=help_text)
         more = {
             "RUN": "a run directory, or latest; and out=FILE.png",
-            "key=value": "changes to the config, out=FILE.png",
+            "[RUN] key=value": "a run, or the defaults; changes to its config, out=FILE.png",
         }
         figure.add_argument("words", nargs="*", metavar=takes, help=more.get(takes, "the file, activations.png"))
         figure.set_defaults(run=run, draw=draw, figure=name)
@@ -62,26 +64,64 @@ def augment(words: list[str], out: str) -> None:
     import torch
     from torchvision.utils import save_image
 
-    from trainyard.config.compose import compose
-    from trainyard.config.instantiate import instantiate
-    from trainyard.config.resolve import resolve
     from trainyard.data.images import Images
     from trainyard.data.loading.hashing import sample_keys
     from trainyard.figures.augment import augmented
 
-    composed = compose(words)
-    if composed.cfg.data.get("augment") == "none":
-        composed = compose([*words, "data.augment=article"])
-    choice = composed.choices["data"]
-    data = instantiate(resolve(composed).data, f"data={choice}")
+    runs, overrides = ([word for word in words if ("=" in word) == flag] for flag in (False, True))
+    data, name = data_of_run(runs, overrides) if runs else chosen_data(overrides)
     if not isinstance(data, Images):
-        raise UserError(f"data={choice} has no images to augment; choose an image dataset")
+        raise UserError(f"{name} has no images to augment; choose an image dataset")
     data.prepare_data()
     data.setup("fit")
     index = torch.arange(min(6, len(data.splits["train"])))
     images = data.splits["train"].inputs[data.splits["train"].rows[index]]
     keys = [sample_keys(data.seed, epoch, index) for epoch in range(9)]
     save_image(augmented(data.pixels, images, keys), out)
+
+
+def data_of_run(runs: list[str], overrides: list[str]) -> tuple[Any, str]:
+    """The data of a run, and its name in an error."""
+    from trainyard.runs.load import load
+
+    (folder,) = find_runs(runs, "augment", most=1)
+    run = load(folder, overrides)
+    with run.explain_errors():
+        return run.data(), printable(folder, 300)
+
+
+def chosen_data(overrides: list[str]) -> tuple[Any, str]:
+    """The data of a config, by default augmented as in the article, and its name in an error."""
+    from trainyard.config.compose import compose
+    from trainyard.config.instantiate import instantiate
+    from trainyard.config.resolve import resolve
+
+    composed = compose(overrides)
+    if composed.cfg.data.get("augment") == "none":
+        composed = compose([*overrides, "data.augment=article"])
+    name = f"data={composed.choices['data']}"
+    return instantiate(resolve(composed).data, name), name
+
+
+def attention(words: list[str], out: str) -> None:
+    """Save what the attention heads of a run attend to in its first validation sample."""
+    runs, overrides = ([word for word in words if ("=" in word) == flag] for flag in (False, True))
+    (folder,) = find_runs(runs, "attention", most=1)
+    from trainyard.explain.attention_figure import attention_figure
+    from trainyard.runs.load import load
+
+    run = load(folder, overrides)
+    with run.explain_errors():
+        task, data = run.task().eval(), run.data()
+        data.prepare_data()
+        data.setup("fit")
+        figure = attention_figure(task, data)
+    if figure is None:
+        raise UserError(
+            f"{printable(folder, 300)} has no attention that could be drawn: {type(task.net).__name__} on "
+            f"{type(data).__name__}; choose a run of vit on images, or of transformer, bert or gpt on texts"
+        )
+    save_figure(figure, Path(out))
 
 
 def curves(words: list[str], out: str) -> None:

@@ -27,7 +27,7 @@ def as_table(predictions: Iterable[Prediction], labels: Labels, top: int) -> Ite
     """A line for each input: its name, the most probable class with its probability, the next ones."""
     rest = iter(predictions)
     first = list(islice(rest, AHEAD))
-    wide = max((len(short_name(each.input)) for each in first), default=5)
+    wide = max([5, *(len(short_name(each.input)) for each in first)])
     label_width = max([5, *(len(name) for name in labels or ())])
     if first:
         head = f"{'label':<{label_width}}  probability  next" if labels else "value"

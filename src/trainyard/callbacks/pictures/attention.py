@@ -1,74 +1,13 @@
 """What the attention heads attend to, in one validation sample that is always the same."""
 
-import torch
-from torch import Tensor
-
 from trainyard.callbacks.pictures.scene import Drawn, Scene
-from trainyard.data.images import Images
-from trainyard.data.loading.tokens import MASK, PAD, SEP
-from trainyard.data.text import Text
-from trainyard.explain.attribute import attention_of_words, attribute_patches
-from trainyard.explain.subject import Subject
-from trainyard.explain.words import Words
-from trainyard.figures.attention_heads import head_maps, head_matrices
-from trainyard.figures.heat_map import to_unit
-from trainyard.models.layers.attention import SelfAttention
-from trainyard.models.vit import ViT
-from trainyard.tasks.base import weight_dtype
-
-LENGTH = 16  # tokens of a text
-BLOCKS, HEADS = 3, 4  # as more would take seconds to draw
+from trainyard.explain.attention_figure import attention_figure
+from trainyard.tasks.base import Task
 
 
 def attention_of(scene: Scene) -> Drawn:
-    """Heads of some blocks: of an image where the class token looks, of a text which words each word looks at."""
-    net, data = scene.net, scene.data
-    if not scene.can_call or not any(isinstance(module, SelfAttention) for module in net.modules()):
+    """Heads of some blocks, of a network that has attention."""
+    if not scene.can_call or not isinstance(scene.task, Task):
         return None
-    if isinstance(data, Images) and isinstance(net, ViT):
-        return of_image(scene, data)
-    return of_text(scene, data) if isinstance(data, Text) else None
-
-
-def of_image(scene: Scene, data: Images) -> Drawn:
-    """A map for each head of each block."""
-    samples = data.splits["val"]
-    (image,) = samples.inputs[samples.rows[:1]]
-    with scene.calling() as net:
-        inputs = data.transform(image[None].to(scene.task.device), None).to(weight_dtype(net))
-        maps = attribute_patches("heads", Subject(net, inputs))
-    chosen, numbers = some(maps)
-    return head_maps(chosen, to_unit(image), "attention of the class token to the patches", numbers)
-
-
-def of_text(scene: Scene, data: Text) -> Drawn:
-    """A matrix for each head of each block."""
-    tokens = first_tokens(data, getattr(scene.task, "causal", None))
-    tokenizer = data.saved_tokenizer()
-    shown = [
-        tokenizer.decode([token], skip_special_tokens=False).strip() or "\N{OPEN BOX}" for token in tokens.tolist()
-    ]
-    words = Words(tokens, shown, torch.arange(len(tokens)), 0, 0)
-    with scene.calling() as net:
-        subject = Subject(net, tokens[None].to(scene.task.device), words)
-        weights = attention_of_words("heads", subject, words)
-    chosen, numbers = some(weights)
-    return head_matrices(chosen, shown, "attention in a validation text", numbers)
-
-
-def some(weights: Tensor) -> tuple[Tensor, list[int]]:  # (depth, heads, ...) -> (at most 3, at most 4, ...)
-    """The first heads of the first block, the last one and one between, and the numbers of these blocks."""
-    blocks = torch.linspace(0, len(weights) - 1, min(BLOCKS, len(weights))).round().long().tolist()
-    return weights[blocks, :HEADS].float().cpu(), [block + 1 for block in blocks]
-
-
-def first_tokens(data: Text, causal: bool | None) -> Tensor:  # -> (T), T <= LENGTH
-    """The beginning of the first validation text; of a masked language model, with one word hidden."""
-    samples = data.splits["val"]
-    (tokens,) = samples.inputs[samples.rows[:1]]
-    tokens = tokens[tokens != PAD][: min(LENGTH, data.max_length)].clone()
-    if causal is False:
-        tokens[len(tokens) // 2] = MASK
-    elif causal and tokens[0] != SEP and len(tokens) > 1:
-        tokens = torch.cat([torch.tensor([SEP]), tokens[:-1]])
-    return tokens
+    with scene.calling():
+        return attention_figure(scene.task, scene.data)
