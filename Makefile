@@ -54,7 +54,7 @@ lint: $(READY) docs  ## check style, types, and that the site of docs/ builds
 
 docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(READY)  ## build the site of docs/ into build/site; a warning is an error
-	@$(BIN)/python -m mkdocs build --strict --quiet
+	@$(BIN)/python -m mkdocs build --strict
 
 pages: $(READY)  ## write docs/configuration.md and docs/errors.md again, from conf/ and src/
 	@$(BIN)/python docs/reference.py

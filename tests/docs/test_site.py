@@ -13,16 +13,28 @@ from conftest import ROOT
 pytest.importorskip("mkdocs", reason="mkdocs-material is not installed: pip install 'trainyard[docs]'")
 
 
+def build(folder: Path, *words: str) -> subprocess.CompletedProcess:
+    """What make docs does (with --quiet, mkdocs would let warnings pass)."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder / "site"), *words]
+    env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What make docs builds."""
     folder = tmp_path_factory.mktemp("site")
-    words = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
-    done = subprocess.run(
-        words, cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0 and not done.stderr.strip(), done.stdout + done.stderr
-    return folder
+    done = build(folder)
+    assert done.returncode == 0 and "WARNING" not in done.stderr, done.stdout + done.stderr
+    return folder / "site"
+
+
+def test_a_broken_link_fails(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text("# A page\n\n[nowhere](nowhere.md)\n")
+    (tmp_path / "mkdocs.yml").write_text("site_name: one page\ntheme: {name: material, font: false}\n")
+    done = build(tmp_path, "--config-file", str(tmp_path / "mkdocs.yml"))
+    assert done.returncode == 1 and "nowhere.md" in done.stderr
+    assert re.search(r"mkdocs build --strict$", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
 def test_every_page_is_there_and_loads_nothing_from_elsewhere(site: Path) -> None:
