@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-slow results chaos chaos-ddp cluster exports test-exports lint format tensorboard clean
+.PHONY: help train test test-slow results chaos chaos-ddp cluster exports test-exports docs docs-serve pages lint format tensorboard clean
 
 help:  ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,10 +47,21 @@ exports: $(READY)  ## export every architecture to ONNX and pt2, and print how f
 test-exports: $(READY)  ## run the tests of exported files: every architecture and format, a quarter of an hour
 	@$(BIN)/python -m pytest -m exports -n 2 --dist worksteal
 
-lint: $(READY)  ## check style and types
+lint: $(READY) docs  ## check style, types, and that the site of docs/ builds
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
+
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(READY)  ## build the site of docs/ into build/site; a warning is an error
+	@$(BIN)/python -m mkdocs build --strict
+
+pages: $(READY)  ## write docs/configuration.md and docs/errors.md again, from conf/ and src/
+	@$(BIN)/python docs/reference.py
+	@$(BIN)/python docs/messages.py
+
+docs-serve: $(READY)  ## show the site in the browser while you write
+	@$(BIN)/python -m mkdocs serve
 
 format: $(READY)  ## put the code into its usual form
 	@$(BIN)/ruff check --fix .

@@ -1,4 +1,4 @@
-"""A model and a dataset from outside the package: the README's own example, run as it stands there."""
+"""Parts from outside the package: the examples of docs/extending.md, run as they stand there."""
 
 import os
 import re
@@ -16,12 +16,15 @@ from torch.utils.data import DataLoader, TensorDataset, random_split
 
 from trainyard.training.launch import train
 
+PAGE = (ROOT / "docs" / "extending.md").read_text()
+COMMANDS = re.findall(r"^    trainyard train (.*)$", PAGE, re.MULTILINE)
+SHORT = [f"trainer.limit_{split}_batches=2" for split in ("train", "val", "test")]
+
 
 @pytest.fixture
 def example(tmp_path: Path) -> Path:
-    """The files that the README shows, each a code block under its name."""
-    blocks = re.findall(r"`([\w/.]+)`:\n\n```(?:python|yaml)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    for name, text in blocks:
+    """The files that docs/extending.md shows, each a code block under its name."""
+    for name, text in re.findall(r"`([\w/.]+)`:\n\n```(?:python|yaml)\n(.*?)```", PAGE, re.DOTALL):
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
@@ -34,26 +37,30 @@ def trainyard(folder: Path, *words: str) -> subprocess.CompletedProcess:
     )
 
 
-def test_the_readmes_model_and_data_set_train(example: Path) -> None:
-    assert (example / "conf" / "model").is_dir() and (example / "conf" / "data").is_dir()
-    model, data = (next((example / "conf" / group).glob("*.yaml")).stem for group in ("model", "data"))
-    done = trainyard(example, f"model={model}", f"data={data}")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_of_the_page_trains(command: str, example: Path) -> None:
+    done = trainyard(example, *command.split(), *SHORT)
     assert done.returncode == 0, done.stderr
-    assert "test" in done.stdout
     (run,) = example.glob("outputs/*/*")
-    again = processes.run(processes.trainyard, "evaluate", str(run), "debug=true", folder=example)
-    assert "test/accuracy" in again.stdout, again.stderr
-    assert trainyard(example, f"model={model}", "data=shapes", "data.size=200", "data.test_size=100").returncode == 0
-    assert trainyard(example, "model=mlp", f"data={data}").returncode == 0
+    if command == COMMANDS[0]:
+        again = processes.run(processes.trainyard, "evaluate", str(run), "debug=true", folder=example)
+        assert "test/accuracy" in again.stdout, again.stderr
+    logged = (run / "metrics.jsonl").read_text()
+    for choice, name in {"with_mcc": "test/mcc", "largest_weight": "largest_weight", "bumps": "test/mae"}.items():
+        assert (name in logged) == (choice in command or ("experiment=" in command and choice != "bumps"))
+
+
+def test_the_page_uses_every_file_that_it_shows(example: Path) -> None:
+    chosen = {word for command in COMMANDS for word in re.split("[ =]", command)}
+    assert {file.stem for file in example.glob("conf/*/*.yaml")} <= chosen | {"regression"}  # which its data chooses
 
 
 def test_a_conf_folder_elsewhere_can_be_named(example: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    model = next((example / "conf" / "model").glob("*.yaml")).stem
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     words = [
         "--config-dir",
         str(example / "conf"),
-        f"model={model}",
+        "model=spiral_net",
         "data=shapes",
         "data.size=200",
         "data.test_size=100",
@@ -113,8 +120,7 @@ def test_the_wheel_brings_the_same_config_and_the_users_own(example: Path, tmp_p
         str(file.relative_to(place / "site/trainyard/conf")) for file in (place / "site/trainyard/conf").rglob("*.yaml")
     }
     assert shipped == {str(file.relative_to(ROOT / "conf")) for file in (ROOT / "conf").rglob("*.yaml")}
-    model, data = (next((example / "conf" / group).glob("*.yaml")).stem for group in ("model", "data"))
-    words = [f"model={model}", f"data={data}", "trainer.max_epochs=1", "hardware.threads=1"]
+    words = ["model=spiral_net", "data=spirals", "trainer.max_epochs=1", "hardware.threads=1"]
     env = {**os.environ, "PYTHONPATH": str(place / "site")}
     script = [sys.executable, str(place / "site" / "bin" / "trainyard"), "train"]
     done = subprocess.run([*script, *words], cwd=example, env=env, capture_output=True, text=True, timeout=120)
