@@ -21,7 +21,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "durability": {"collectives", "errors", "files", "trust"},
     "distributed": {"collectives", "durability", "errors", "files", "models", "trust"},
     "report": {"config_keys", "errors", "figures", "files", "loggers", "logs", "trust"},
-    "page": {"config_keys", "errors", "figures", "files", "report", "trust"},
+    "page": {"durability", "config_keys", "errors", "figures", "files", "report", "trust"},
     "config": {"config_keys", "errors", "files", "machine", "tasks", "trust"},
     "inference": {"cores", "data", "errors", "files", "models", "tasks"},
     "evaluation": {"data", "errors", "figures", "files", "hardware", "tasks"},
