@@ -24,7 +24,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on the PATH")]
 PAGES = {  # where a page gets its content from, and what is in it
     "scalars": ("scalars/tags", "curves/loss"), "images": ("images/tags", "validation/confusion"),
-    "text": ("text/tags", "run/config"), "graphs": ("graphs/info", '"op_graph": true'),
+    "text": ("text/tags", "run/config"), "graphs": ("graphs/info", '"run_graph": true'),
     "projector": ("projector/runs", '["."]'), "hparams": ("", ""),
 }  # fmt: skip
 
