@@ -52,7 +52,8 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.fixture(scope="session")
 def run(short: list[str]) -> trainyard.Run:
     """A finished run on the embedded shapes."""
-    return trainyard.train([*short, "model=mlp", "data=shapes", "data.size=200", "data.test_size=100"])
+    words = [*short, "model=mlp", "data=shapes", "data.size=200", "data.test_size=100", "callbacks.pictures=null"]
+    return trainyard.train(words)
 
 
 @pytest.fixture(scope="session")

@@ -110,7 +110,7 @@ FAST = ("own randomness", "ema")
     "name", [pytest.param(name, marks=[] if name in FAST else [pytest.mark.slow]) for name in VARIANTS]
 )
 def test_they_change_no_bit(name: str, short: list[str]) -> None:
-    words = [*short, *VARIANTS[name], "trainer.limit_train_batches=4"]
+    words = [*short, *VARIANTS[name], "trainer.limit_train_batches=8"]
     assert_same(trainyard.train([*words, "callbacks.pictures=null"]), trainyard.train([*words, *ALL]))
 
 

@@ -68,7 +68,7 @@ sys.exit("torch" in sys.modules)
     ("words", "said"),
     [
         (["evalute"], "trainyard: evalute is unknown. Did you mean evaluate?"),
-        (["plot", "activation"], "trainyard plot: activation is unknown. Did you mean activations?"),
+        (["plot", "activation"], "trainyard plot: activation is unknown. Did you mean activations or attention?"),
         (["plot"], "trainyard plot: the following arguments are required: FIGURE; see trainyard plot --help"),
         (["evaluate"], "trainyard evaluate: the following arguments are required: RUN; see"),
         (["evaluate", "x", "y"], "this command takes one run, and y is not a key=value"),

@@ -58,11 +58,13 @@ def check_is_inert(page: Page) -> None:
 
 
 def test_it_says_what_the_run_is_and_how_to_repeat_it(run: trainyard.Run, tmp_path: Path) -> None:
-    picture = run.path / "figures" / "mistakes.png"
-    picture.parent.mkdir()
-    Image.new("RGB", (3, 3), "red").save(picture)
+    picture, sprites = run.path / "pictures" / "mistakes.png", run.path / "projector" / "sprites.png"
+    for file in (picture, sprites):  # of which the second one is no picture for people
+        file.parent.mkdir()
+        Image.new("RGB", (3, 3), "red").save(file)
     page = Page(run.show(tmp_path / "page.html"))
-    shutil.rmtree(picture.parent)
+    for file in (picture, sprites):
+        shutil.rmtree(file.parent)
     check_is_inert(page)
     assert f"{run.summary['score']:.4f}" in page.text and f"{run.summary['test']['test/accuracy']:.4f}" in page.text
     assert (
@@ -72,7 +74,11 @@ def test_it_says_what_the_run_is_and_how_to_repeat_it(run: trainyard.Run, tmp_pa
     assert "<mark>200</mark>" in page.source and "<mark>mlp</mark>" in page.source  # the overridden values
     assert "<mark>0.001</mark>" not in page.source and "optimizer.lr" in page.text
     assert page.source.count("data:image/svg+xml;base64,") == 2 and page.source.count("data:image/png;base64,") == 1
-    assert "figures/mistakes.png" in page.text and "torch" in page.text.partition("Environment")[2]
+    assert (
+        "pictures/mistakes.png" in page.text
+        and "sprites" not in page.text
+        and "torch" in page.text.partition("Environment")[2]
+    )
 
 
 def test_the_command_writes_it_into_the_run_whole_or_not_at_all(run: trainyard.Run, tmp_path: Path, capsys) -> None:
