@@ -22,9 +22,10 @@ BASES = {  # the runs that are trained, in two steps
 }
 RUNS = {  # the names of runs in the docs, and which of these they are here
     **dict.fromkeys(["quickstart", "cnn_shapes", "mlp_shapes", "stopped", "cnn", "resnet18"], "images"),
-    **dict.fromkeys(["resnet18_cifar10", "cifar10_animals"], "images"),
+    **dict.fromkeys(["resnet18_cifar10", "cifar10_animals", "cifar10_cnn"], "images"),
     **dict.fromkeys(["reviews_gru", "gru_reviews", "imdb_gru", "imdb_lstm", "gru"], "texts"),
-    **dict.fromkeys(["xor_mlp", "xor_mlp_article", "xor"], "numbers"), "vit": "patches", "bert": "words",
+    **dict.fromkeys(["xor_mlp", "xor_mlp_article", "xor"], "numbers"),
+    **dict.fromkeys(["vit", "cifar10_vit"], "patches"), "bert": "words",
     "imdb_gpt": "gpt", "imdb_bert_pretrain": "bert",
 }  # fmt: skip
 FILES = ("cat.png", "dog.png", "photo.png", "photos/star.png", "photos/train/cat/1.png", "photos/train/dog/2.png",

@@ -168,7 +168,7 @@ def runs(words: list[str], place: Place) -> None:
         return
     if words[0] == "rm":
         here = [*here, "--dry-run"]
-    if words[:2] == ["plot", "augment"]:
+    if words[:2] == ["plot", "augment"] and all("=" in word for word in words[2:]):
         here = [*here, "data=shapes", "data.size=200", "data.test_size=100"]
     try:
         run_command([word for word in here if word != "data=cifar10"])
