@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-slow results chaos chaos-ddp cluster exports test-exports docs docs-serve pages lint format tensorboard clean
+.PHONY: help train test test-slow results chaos chaos-ddp cluster exports test-exports docs docs-serve pages cookbook lint format tensorboard clean
 
 help:  ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ docs: $(READY)  ## build the site of docs/ into build/site; a warning is an erro
 pages: $(READY)  ## write docs/configuration.md and docs/errors.md again, from conf/ and src/
 	@$(BIN)/python docs/reference.py
 	@$(BIN)/python docs/messages.py
+
+cookbook: $(READY)  ## write docs/cookbook/ again: six networks, half an hour; needs TRAINYARD_DATA
+	@$(BIN)/python docs/cookbook.py
 
 docs-serve: $(READY)  ## show the site in the browser while you write
 	@$(BIN)/python -m mkdocs serve
