@@ -85,7 +85,7 @@ class Variant:
         start = kind(self.again(path, draw), path.parent, draw.random())
         ended = start.wait(4 * PATIENCE)
         self.outcome.runs += 1
-        self.outcome.orphans += start.kill_orphans()
+        self.outcome.orphans += len(start.kill_orphans())
         if not ended or any(start.codes()):
             self.outcome.wrong.append(f"{self.name}: {path}, left alone, ended with {start.codes()}: {start.texts()}")
         elif (found := came_to(path)) == self.expected:
@@ -106,12 +106,12 @@ class Variant:
             return  # it had ended before
         self.outcome.kills[f"{type(start).__name__}: {kind}"] += 1
         self.outcome.places[place] += 1
-        self.outcome.orphans += orphans
+        self.outcome.orphans += len(orphans)
         self.outcome.longest = max(self.outcome.longest, seconds)
         what = f"{self.name}: {path}, {type(start).__name__}, {kind} ({target}) during {place}"
         self.outcome.wrong += [f"{what}: {text}" for text in wrong]
         if orphans:
-            self.outcome.wrong.append(f"{what}: {orphans} processes left after {PATIENCE} s")
+            self.outcome.wrong.append(f"{what}: {orphan} is left after {PATIENCE} s" for orphan in orphans)
 
     def again(self, path: Path, draw: random.Random) -> list[str]:
         """The two ways to continue: the same words, or resume=; only the first before there is a run."""

@@ -72,15 +72,16 @@ class Start:
         own = {each.pid for each in self.processes}
         return [pid for pid, environment in running() if self.mark in environment or session(pid) in own]
 
-    def kill_orphans(self) -> int:
-        """How many processes are still there; they are killed."""
+    def kill_orphans(self) -> list[str]:
+        """What is still there, which is killed."""
         left = self.alive()
+        found = [described(pid) for pid in left]
         for pid in left:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         while not self.has_ended():
             time.sleep(0.01)
-        return len(left)
+        return found
 
     def wait_for_instant(self, path: Path, draw: random.Random) -> str:
         """Wait for a random instant of a part of the run, also drawn; the part that it came in."""
@@ -134,6 +135,15 @@ def running() -> Iterator[tuple[int, list[str]]]:
         with suppress(OSError):
             if folder.name.isdigit() and (environment := (folder / "environ").read_bytes()):
                 yield int(folder.name), environment.decode(errors="replace").split("\0")
+
+
+def described(pid: int) -> str:
+    """The command of a process, its state, and what it waits for in the kernel."""
+    folder, found = Path("/proc") / str(pid), []
+    for name in ("cmdline", "stat", "wchan"):
+        with suppress(OSError):
+            found.append((folder / name).read_text().replace("\0", " ").strip()[:200])
+    return " | ".join(found)
 
 
 def session(pid: int) -> int:

@@ -10,7 +10,7 @@ from trainyard.serving.limits import Limits, RefusedError
 
 
 class Slow:
-    """Squares numbers, once it is allowed to; refuses 7, and fails for a batch with 13."""
+    """Squares numbers, once it is allowed to; refuses 7, and fails for a batch with 13, 14 or 15."""
 
     def __init__(self) -> None:
         self.go, self.batches, self.is_asked = threading.Event(), [], False
@@ -21,6 +21,10 @@ class Slow:
         self.batches.append(batch)
         if 13 in batch:
             raise RuntimeError("13")
+        if 14 in batch:
+            raise StopIteration
+        if 15 in batch:
+            raise SystemExit(15)
         return [RefusedError(422, "7") if number == 7 else number**2 for number in batch]
 
 
@@ -59,11 +63,14 @@ def test_an_error_is_that_of_its_batch_and_the_next_one_is_answered() -> None:
         batcher.start()
         found = await asyncio.gather(batcher.answers([2]), batcher.answers([13]), return_exceptions=True)
         assert [type(each) for each in found] == [RuntimeError] * 2
+        for number in (14, 15):  # which a future of asyncio cannot carry
+            with pytest.raises(RuntimeError, match="StopIteration|SystemExit"):
+                await batcher.answers([number])
         assert await batcher.answers(list(range(7))) == [number**2 for number in range(7)]
         await batcher.stop()
 
     asyncio.run(work())
-    assert slow.batches == [[2, 13], list(range(7))]
+    assert slow.batches == [[2, 13], [14], [15], list(range(7))]
 
 
 def test_a_lone_input_waits_no_longer_than_it_must() -> None:

@@ -83,6 +83,7 @@ IMAGES: dict[str, tuple[Any, str, int, str]] = {  # the body, its type, the stat
     "type of a form in an address": (b"a=1", "application/x-www-form-urlencoded", 415, "the network takes images"),
     "a form without end": (form(PNG)[0][:-20], form(PNG)[1], 400, "its last boundary is missing"),
     "a form without boundary": (form(PNG)[0], "multipart/form-data", 400, "names no boundary"),
+    "a boundary in none": (form(PNG)[0], "multipart/form-data; boundary*=undefined''a", 400, "names no boundary"),
     "a form with another": (form(PNG)[0], "multipart/form-data; boundary=x", 400, "its last boundary is missing"),
     "an empty form": (b"--b\r\n--b--\r\n", "multipart/form-data; boundary=b", 400, "a part of the form has no head"),
     "too many parts": (*form(*[b"x"] * 65), 413, "the form has 65 parts, and 64 is the limit"),
@@ -170,7 +171,7 @@ def test_other_methods_addresses_and_hosts_are_refused(numbers: Client) -> None:
     check_refusal(numbers.get("/predict"), 405, "method not allowed", numbers)
     for host in ("evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8000", "[::1", "10.0.0.7", ""):
         check_refusal(numbers.get("/health", Host=host), 403, "is not this server's; --allow-host adds a name", numbers)
-    for origin in ("http://evil.example", "null", f"http://localhost:{numbers.port}"):
+    for origin in ("http://evil.example", "null", "http://[", f"http://localhost:{numbers.port}"):
         refused = numbers.post(good.encode(), Origin=origin)
         check_refusal(refused, 403, "a page of another site may not ask this server", numbers)
     assert numbers.post(good.encode(), Origin=f"http://127.0.0.1:{numbers.port}").status == 200

@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from processes import Process
 import trainyard
 from trainyard.cli.main import run_command
 from trainyard.errors import UserError
+from trainyard.serving.explaining import Explaining
 
 TEXTS = [
     "the cast was good",
@@ -180,8 +182,29 @@ def test_other_machines_get_in_only_if_asked_for(gate: trainyard.Run, tmp_path: 
         process.kill()
 
 
+def test_a_server_that_stops_waits_for_no_explanation(gate: trainyard.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    go, asked = threading.Event(), threading.Event()
+
+    def work(self: Explaining, *_: object) -> dict:
+        asked.set()
+        go.wait(30)
+        return {}
+
+    monkeypatch.setattr(Explaining, "work", work)
+    try:
+        with ThreadPoolExecutor() as pool, serving(gate, stop_time=0.2) as client:
+            pool.submit(client.post, {"values": [0, 1]}, path="/explain")
+            assert asked.wait(10)
+        assert not go.is_set()  # and the server has ended
+    finally:
+        go.set()
+
+
 def test_threads_end_with_the_server(gate: trainyard.Run) -> None:
     before = threading.active_count()
     with serving(gate) as client:
         assert client.post({"values": [0, 1]}).status == 200
+    until = time.monotonic() + 10
+    while threading.active_count() > before and time.monotonic() < until:  # the server waits for none of them
+        time.sleep(0.01)
     assert threading.active_count() == before

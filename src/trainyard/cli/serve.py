@@ -1,7 +1,9 @@
 """trainyard serve: a run's network behind a page and a JSON endpoint."""
 
 import argparse
+import os
 import sys
+import threading
 from typing import Any
 
 from trainyard.cli.parser import add_run, examples, open_run
@@ -52,5 +54,15 @@ def run(options: argparse.Namespace) -> None:
                 flush=True,
             )
 
-    limits = Limits(batch=options.max_batch, waiting=options.max_queue)
+    waiting = options.max_queue
+    limits = Limits(batch=options.max_batch, waiting=waiting, inputs=min(Limits.inputs, waiting))
     opened.serve(options.port, options.host, options.device, names=options.allow_host, limits=limits, told=told)
+    end_with_threads()
+
+
+def end_with_threads() -> None:
+    """End this process even while a thread still makes an explanation for which nobody waits any more."""
+    if any(thread.name.startswith("explain") and thread.is_alive() for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)

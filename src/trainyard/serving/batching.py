@@ -30,11 +30,11 @@ class Batcher(Generic[Asked, Answer]):
         self.task = asyncio.create_task(self.work())
 
     async def stop(self) -> None:
-        """End, once the batch that is being computed is done."""
+        """End; a batch that is being computed then is given up."""
         if self.task:
             self.task.cancel()
             await asyncio.gather(self.task, return_exceptions=True)
-        self.thread.shutdown(cancel_futures=True)
+        self.thread.shutdown(wait=False, cancel_futures=True)
 
     async def answers(self, inputs: Sequence[Asked]) -> list[Answer]:
         """The answer to each input, in their order: all of them wait, or none."""
@@ -54,17 +54,24 @@ class Batcher(Generic[Asked, Answer]):
             if not batch:
                 continue
             inputs, futures = zip(*batch, strict=True)
-            failure, found = None, ()
-            try:
-                found = await loop.run_in_executor(self.thread, self.function, list(inputs))
-            except Exception as error:
-                failure = error
+            found, failure = await loop.run_in_executor(self.thread, self.compute, list(inputs))
             self.batches, self.inputs = self.batches + 1, self.inputs + len(batch)
             for place, future in enumerate(futures):
                 if failure and not future.done():
                     future.set_exception(failure)
                 elif not future.done():
                     future.set_result(found[place])
+
+    def compute(self, inputs: list[Asked]) -> tuple[Sequence[Answer], Exception | None]:
+        """In the thread: the answers, or why there are none. (A future of asyncio cannot carry every exception.)"""
+        try:
+            return self.function(inputs), None
+        except StopIteration as error:
+            return (), RuntimeError(f"StopIteration: {error}")
+        except Exception as error:
+            return (), error
+        except BaseException as error:
+            return (), RuntimeError(f"{type(error).__name__}: {error}")
 
     async def gather(self) -> list[tuple[Asked, asyncio.Future[Answer]]]:
         """The next batch, as soon as it is full, or has waited long enough."""

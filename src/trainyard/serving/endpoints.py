@@ -45,8 +45,8 @@ class Endpoints:
             self.batcher.start()
             yield
             await self.batcher.stop()
-            self.pool.shutdown(cancel_futures=True)
-            self.explaining.thread.shutdown(cancel_futures=True)
+            self.pool.shutdown(wait=False, cancel_futures=True)  # the event loop waits for no thread
+            self.explaining.thread.shutdown(wait=False, cancel_futures=True)
 
         app.cleanup_ctx.append(run)
 

@@ -1,6 +1,7 @@
 """Explanations of predictions, one at a time, beside the predictions."""
 
 import asyncio
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from typing import Any
@@ -11,6 +12,8 @@ from trainyard.serving.answers import explained
 from trainyard.serving.limits import Limits, RefusedError, busy
 from trainyard.serving.served import Prepared, Served
 from trainyard.tasks.base import Task
+
+log = logging.getLogger(__name__)
 
 
 class Explaining:
@@ -49,10 +52,15 @@ class Explaining:
         if self.task is None:
             self.task = deepcopy(self.served.task)
         value = prepared.text if prepared.words else prepared.tensor.numpy()
+        device = str(self.served.predictor.device)
         try:
-            explainer = Explainer(self.task, self.served.data, method, target, device=str(self.served.predictor.device))
+            explainer = Explainer(self.task, self.served.data, method, target, device=device)
+        except ValueError as error:  # of the method or the class that was asked for
+            raise RefusedError(422, printable(error, 300)) from error
+        try:
             return explained(explainer.explain(Sample("the input", value)))
         except ValueError as error:
-            raise RefusedError(422, printable(error, 300)) from error
+            log.warning("an explanation by %s: %s", explainer.method, error)
+            raise RefusedError(422, f"the input cannot be explained by {explainer.method}") from error
         except UserError as error:  # an extra that is not installed
             raise RefusedError(501, f"this explanation cannot be made: {error}") from error

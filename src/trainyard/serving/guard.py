@@ -41,7 +41,7 @@ class Guard:
         if len(request.headers.getall("Host", [])) != 1 or not is_known(host, self.names, self.only_loopback):
             raise RefusedError(403, f"the host {printable(host)} is not this server's; --allow-host adds a name")
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and site(origin) != host:
             raise RefusedError(403, "a page of another site may not ask this server")
         if self.is_stopping:
             raise busy("it is being stopped")
@@ -89,6 +89,14 @@ class Guard:
         except TimeoutError:
             if request.transport:
                 request.transport.abort()
+
+
+def site(origin: str) -> str | None:
+    """The host and port in an Origin header."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def unusual(error: web.HTTPException) -> web.StreamResponse:

@@ -33,7 +33,10 @@ def content_type(header: str) -> tuple[str, str]:
     """The type, and the boundary of a form, from a Content-Type header."""
     message = Message()
     message["content-type"] = header
-    boundary = message.get_boundary("")
+    try:
+        boundary = message.get_boundary("")
+    except ValueError:  # in a character set that is none, or that it does not fit
+        boundary = ""
     return (message.get_content_type() if header else ""), boundary if boundary.isascii() else ""
 
 

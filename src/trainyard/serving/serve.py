@@ -20,6 +20,7 @@ from trainyard.serving.served import Served
 from trainyard.tasks.base import Task
 
 PAUSE = 0.02  # seconds between two looks at what is still being answered
+CLOSING = 1.0  # seconds for what is left of connections then
 
 
 def serve(
@@ -63,7 +64,7 @@ async def run(
     guard = Guard(address, limits)
     app = web.Application(middlewares=[guard.middleware])
     Endpoints(served, limits).add_to(app)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=limits.stop_time)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSING)
     await runner.setup()
     stop_on_signals(stop)
     listening = await listen(runner, sock, limits)

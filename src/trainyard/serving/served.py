@@ -1,5 +1,6 @@
 """A trained network that answers: inputs of a request are prepared one by one, and computed in batches."""
 
+import logging
 import math
 from collections.abc import Iterable, Sequence
 from copy import copy
@@ -22,6 +23,7 @@ from trainyard.inference.preprocessing import Words, count_words, describe_prepr
 from trainyard.serving.limits import Limits, RefusedError
 from trainyard.tasks.base import Task
 
+log = logging.getLogger(__name__)
 DEPTH = 4  # of lists in lists of numbers
 
 
@@ -86,7 +88,8 @@ class Served:
         try:
             return Prepared(prepare(self.data, [found])[0])
         except ValueError as error:
-            raise RefusedError(422, printable(error, 300)) from error
+            log.warning("numbers of shape %s: %s", list(found.shape), error)
+            raise RefusedError(422, f"numbers of shape {list(found.shape)} do not fit the network") from error
 
     def predict(self, batch: list[Prepared]) -> list[Tensor | RefusedError]:
         """What the network says about each input. For one thread at a time."""
@@ -97,7 +100,9 @@ class Served:
             try:
                 outputs: list[Tensor | RefusedError] = list(self.predictor(inputs))
             except ValueError as error:
-                outputs = [RefusedError(422, printable(error, 300))] * len(places)
+                log.warning("inputs of shape %s: %s", list(inputs.shape), error)
+                sentence = f"inputs of shape {list(inputs.shape[1:])} do not fit the network"
+                outputs = [RefusedError(422, sentence)] * len(places)
             answers.update(zip(places, map(finite, outputs), strict=True))
         return [answers[place] for place in range(len(batch))]
 
