@@ -13,7 +13,11 @@ from typing import NamedTuple
 
 SRC = Path(__file__).parents[1] / "src" / "trainyard"
 PAGE = Path(__file__).parent / "errors.md"
-ERRORS = {"UserError", "ValueError", "FileNotFoundError", "LostProcessError", "OSError", "ConnectionError"}
+ERRORS = {  # what is called with a message, and its place among the arguments
+    **dict.fromkeys(("UserError", "ValueError", "FileNotFoundError", "LostProcessError", "OSError", "ConnectionError",
+                     "CheckpointError", "ProcessError", "NonFiniteLossError", "busy"), 0),
+    "RefusedError": 1,
+}  # fmt: skip
 PUT_TOGETHER = {"config/suggestions.py", "durability/crash_report.py", "durability/non_finite.py",
                 "distributed/failures.py", "trust/allowlist.py", "trust/checkpoint_files.py"}  # fmt: skip
 AREAS = {  # the packages of an area, in the order of the page
@@ -58,14 +62,14 @@ def messages() -> list[Message]:
 
 
 def sources(tree: ast.Module, every: bool) -> Iterator[ast.expr]:
-    """The expressions that are messages: first arguments of exceptions; with `every`, also all sentences."""
+    """The expressions that are messages: arguments of exceptions; with `every`, also all sentences."""
     docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)} - {
         id(node) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)
     }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ERRORS and node.args:
-            yield node.args[0]
+        if isinstance(node, ast.Call) and len(node.args) > (place := ERRORS.get(ast.unparse(node.func), 100)):
+            yield node.args[place]
         elif every and isinstance(node, ast.JoinedStr | ast.Constant) and id(node) not in docs | inner:
             yield node
 

@@ -17,6 +17,8 @@ from trainyard.callbacks.pictures import budget, validation
 from trainyard.callbacks.pictures.kept import PENDING, Kept
 from trainyard.callbacks.pictures.pictures import Pictures
 from trainyard.durability.signals import Stopped
+from trainyard.errors import UserError
+from trainyard.loggers.metrics_lines import read_metrics
 from trainyard.tasks.base import Scored
 
 sys.path.append(str(ROOT / "tests" / "durability"))
@@ -150,6 +152,37 @@ def test_a_signal_while_drawing_ends_the_training(short: list[str], monkeypatch:
     monkeypatch.setattr(validation, "confusion_of", stop)
     with pytest.raises(Stopped):
         trainyard.train([*short, *MLP, *ALL])
+
+
+def test_what_cannot_be_kept_is_named_and_ends_no_training(short: list[str], monkeypatch, caplog) -> None:
+    def fail(*_: Any) -> None:
+        raise MemoryError("too many")
+
+    monkeypatch.setattr(Kept, "add", fail)
+    run = trainyard.train([*short, *MLP, *ALL])
+    assert files(run) == {"training_batch"}
+    told = [record.getMessage() for record in caplog.records if "no pictures of predictions" in record.getMessage()]
+    assert told == ["no pictures of predictions: MemoryError: too many"]
+
+
+def test_mistakes_of_a_loader_in_another_order_are_not_shown(short: list[str], monkeypatch) -> None:
+    seen = validation.seen
+    monkeypatch.setattr(validation, "seen", lambda data, count: seen(data, count).flip(0))
+    assert files(trainyard.train([*short, *MLP, *ALL])) == {"training_batch", "confusion", "reliability"}
+
+
+def test_a_picture_of_predictions_has_the_step_of_its_validation(short: list[str]) -> None:
+    words = ["trainer.max_epochs=3", "trainer.check_val_every_n_epoch=2", "callbacks.pictures.share=0"]
+    run = trainyard.train([*short, *MLP, *words, "callbacks.pictures.at_least=0"])
+    shown = [image.step for image in events(run).Images("validation/confusion")]
+    (validated,) = {row["step"] + 1 for row in read_metrics(run.path) if "val/loss" in row}
+    assert shown == [validated]
+
+
+@pytest.mark.parametrize("word", ["=false", ".at_least=null", ".share=null"])
+def test_a_wrong_value_is_refused(word: str, short: list[str]) -> None:
+    with pytest.raises(UserError, match="callbacks.pictures.*must be"):
+        trainyard.train([*short, *MLP, f"callbacks.pictures{word}"])
 
 
 def test_the_budget_is_kept_between_and_not_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,4 +82,5 @@ def set_sweep_folder(config: DictConfig, folder: Path) -> None:
     """Let the jobs be in that folder."""
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.sweep.dir = str(folder)
-        config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")  # from which the jobs compose theirs
+        quoted = str(folder).replace("'", r"\'")
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")  # from which the jobs compose theirs

@@ -60,6 +60,9 @@ def check_monitored_scores(cfg: DictConfig, scores: Iterable[str]) -> None:
     """Raise UserError for a score that the run or a callback monitors but the task does not log."""
     known = list(scores)
     nodes = {key: node for key, node in (cfg.get("callbacks") or {}).items() if node is not None}
+    for key, node in nodes.items():
+        if not isinstance(node, DictConfig):
+            raise UserError(f"callbacks.{key}={node} must be null, which leaves the callback out, or have a _target_")
     watched = {key: node.monitor for key, node in nodes.items() if node.get("monitor")}
     for name in [cfg.monitor, *watched.values()]:
         if name not in known:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from trainyard.figures.words import drawable
+
 NAMED, NUMBERED = 40, 16  # up to so many classes are named, and have their numbers in the cells
 
 
@@ -62,5 +64,4 @@ def worst_classes(matrix: Tensor, names: Sequence[str], most: int = 25) -> Figur
 
 
 def _short(name: str, most: int = 20) -> str:
-    name = name.replace("$", r"\$")  # which matplotlib would take for mathematics
-    return name if len(name) <= most else f"{name[:most]}..."
+    return drawable(name, most).replace("$", r"\$")  # which matplotlib would take for mathematics

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from trainyard.figures.style import COLORS, NEUTRAL, literal, panels
+from trainyard.figures.words import drawable
 
 
 def precision_recall(scores: Tensor, positive: Tensor, name: str) -> Figure:  # (N) probabilities, (N) bool
@@ -19,7 +20,7 @@ def precision_recall(scores: Tensor, positive: Tensor, name: str) -> Figure:  # 
     panel.set_ylim(0, 1.03)
     panel.set_xlabel("recall", fontsize=9)
     panel.set_ylabel("precision", fontsize=9)
-    panel.set_title(literal(f"{name}: average precision {average:.4f}"), fontsize=10)
+    panel.set_title(literal(f"{drawable(name)}: average precision {average:.4f}"), fontsize=10)
     panel.legend(frameon=False, fontsize=8, labelcolor=NEUTRAL, loc="lower left")
     return figure
 

@@ -13,7 +13,7 @@ class Budget:
     """
 
     def __init__(self, share: float) -> None:
-        if not 0 <= share <= 1:
+        if not isinstance(share, int | float) or not 0 <= share <= 1:
             raise ValueError(f"callbacks.pictures.share={share} must be in [0, 1]")
         self.share = share
         self.started: float | None = None

@@ -26,8 +26,8 @@ class Predicted(NamedTuple):
 class Kept:
     """The predictions of a validation, at most those of the first million samples.
 
-    A step's logits are only referred to. They are reduced, and copied to the host, when there are many, or when a
-    picture needs them: most validations are followed by none.
+    A step's logits are only referred to. They are reduced when there are many, or when a picture needs them, which
+    also copies what is left to the host: most validations are followed by none.
     """
 
     def __init__(self) -> None:
@@ -43,6 +43,8 @@ class Kept:
         """Keep the logits (B, classes) and labels (B) of a step."""
         if self.count >= MOST:
             return
+        if scored.predictions.ndim != 2 or scored.targets.ndim != 1:
+            raise ValueError("a step has returned no logits (B, classes) with labels (B)")
         self.pending.append((scored.predictions.detach(), scored.targets.detach()))
         self.count += len(scored.targets)
         self.waiting += scored.predictions.numel()
@@ -55,7 +57,7 @@ class Kept:
             probabilities = logits.float().softmax(dim=1)
             confidence, guesses = probabilities.max(dim=1)
             second = probabilities[:, 1] if probabilities.shape[1] == 2 else confidence
-            self.reduced.append(Predicted(*(each.cpu() for each in (confidence, guesses, labels, second))))
+            self.reduced.append(Predicted(confidence, guesses, labels, second))
         self.pending, self.waiting = [], 0
 
     def predicted(self) -> Predicted | None:
@@ -63,5 +65,5 @@ class Kept:
         self.reduce()
         if not self.reduced:
             return None
-        self.reduced = [Predicted(*map(torch.cat, zip(*self.reduced, strict=True)))]
+        self.reduced = [Predicted(*(torch.cat(parts).cpu() for parts in zip(*self.reduced, strict=True)))]
         return self.reduced[0]

@@ -11,10 +11,12 @@ from lightning import Callback, LightningModule, Trainer
 from trainyard.callbacks.pictures.budget import Budget
 from trainyard.callbacks.pictures.kept import Kept
 from trainyard.tasks.base import Scored
+from trainyard.tasks.classification import Classification
 
 if TYPE_CHECKING:
     from trainyard.callbacks.pictures.scene import Moment, Picture, Scene
 
+OF_PREDICTIONS = ("confusion", "mistakes", "reliability", "precision_recall")  # in the last validation
 log = logging.getLogger(__name__)
 
 
@@ -44,6 +46,8 @@ class Pictures(Callback):
         graph: bool = True,
         projector: bool = True,
     ) -> None:
+        if not isinstance(at_least, int | float):
+            raise ValueError(f"callbacks.pictures.at_least={at_least} must be a number of seconds")
         self.folder, self.at_least, self.budget = Path(folder), at_least, Budget(share)
         switches = {
             "config": config, "batch": batch, "confusion": confusion, "mistakes": mistakes, "reliability": reliability,
@@ -54,6 +58,7 @@ class Pictures(Callback):
         self.kept = Kept()
         self.memory: dict[str, Any] = {}
         self.steps: dict[str, int] = {}  # of each picture, the step that its last drawing shows
+        self.validated = 0  # the step of the last validation
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.budget.start()
@@ -72,14 +77,25 @@ class Pictures(Callback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.kept.clear()
+        self.validated = trainer.global_step
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:  # fmt: skip
-        is_usable = isinstance(outputs, Scored) and outputs.predictions.ndim == 2 and dataloader_idx == 0
-        if is_usable and self.is_due(trainer):
-            self.kept.add(outputs)
+        is_wanted = not self.left_out.issuperset(OF_PREDICTIONS) and isinstance(pl_module, Classification)
+        if is_wanted and dataloader_idx == 0 and isinstance(outputs, Scored) and self.is_due(trainer):
+            self.keep(outputs)
+
+    def keep(self, scored: Scored) -> None:
+        """Keep what a step has predicted; where that cannot be, the pictures of it are left out."""
+        try:
+            with self.budget.spend():
+                self.kept.add(scored)
+        except Exception as error:
+            self.kept.clear()
+            self.left_out.update(OF_PREDICTIONS)
+            log.warning("no pictures of predictions: %s: %s", type(error).__name__, error)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Not on_validation_end, when an average of the weights has been replaced by the weights that train."""
@@ -101,25 +117,30 @@ class Pictures(Callback):
         with self.budget.spend():
             from trainyard.callbacks.pictures.scene import Moment, Scene
 
-            due = self.due(moment := Moment[name], trainer.global_step)
+            due = self.due(moment := Moment[name])
             scene = Scene(trainer, pl_module, trainer.datamodule, self.kept, self.folder, self.memory)  # pyright: ignore
+            due = [each for each in due if self.steps.get(each.tag) != self.step_of(each, trainer)]
         for picture in sorted(due, key=lambda picture: self.steps.get(picture.tag, -1)):
             if moment is not Moment.BETWEEN or self.budget.allows(picture.tag, picture.guess):
                 self.draw_one(scene, picture, picture.tag if moment is Moment.BETWEEN else "")
 
-    def due(self, moment: "Moment", step: int) -> "Sequence[Picture]":
-        """The pictures of a moment that are not left out, and have not been drawn at this step."""
+    def step_of(self, picture: "Picture", trainer: Trainer) -> int:
+        """The step of the weights that a picture drawn now is of."""
+        return self.validated if picture.switch in OF_PREDICTIONS else trainer.global_step
+
+    def due(self, moment: "Moment") -> "Sequence[Picture]":
+        """The pictures of a moment that are not left out."""
         from trainyard.callbacks.pictures.gallery import GALLERY
         from trainyard.callbacks.pictures.scene import Moment
 
         if moment is Moment.LAST and not self.has_begun:
             moment |= Moment.EARLY
-        fitting = [picture for picture in GALLERY if picture.moment & moment and picture.switch not in self.left_out]
-        return [picture for picture in fitting if self.steps.get(picture.tag) != step]
+        return [picture for picture in GALLERY if picture.moment & moment and picture.switch not in self.left_out]
 
     def draw_one(self, scene: "Scene", picture: "Picture", between: str) -> None:
         """Draw a picture, whatever happens; one that fails is left out from now on. `between` as in `Budget.spend`."""
         module, _, function = picture.draw.partition(".")
+        step = self.step_of(picture, scene.trainer)
         try:
             with self.budget.spend():
                 draw = getattr(import_module(f"{__package__}.{module}"), function)
@@ -127,8 +148,8 @@ class Pictures(Callback):
                 if (drawn := draw(scene)) is not None:
                     from trainyard.callbacks.pictures.album import put
 
-                    put(scene, picture.tag, drawn, scene.trainer.global_step)
-            self.steps[picture.tag] = scene.trainer.global_step
+                    put(scene, picture.tag, drawn, step)
+            self.steps[picture.tag] = step
         except Exception as error:
             self.left_out.add(picture.switch)
             log.warning("the picture %s could not be drawn, and is left out: %s: %s", picture.tag,

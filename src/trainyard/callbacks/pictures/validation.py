@@ -66,7 +66,10 @@ def mistakes_of(scene: Scene) -> Drawn:
     if not len(rows):
         return None
     names, samples = scene.classes, data.splits["val"]
-    index = seen(data, len(found))[rows]
+    index = seen(data, len(found))
+    if len(index) != len(found) or not samples.all_labels[samples.rows[index]].equal(found.labels):
+        return None  # a loader of somebody's own, in an order of its own
+    index = index[rows]
     columns = (part[rows].tolist() for part in (found.labels, found.guesses, found.confidence))
     mistakes = [Mistake(names[label], names[guess], sure) for label, guess, sure in zip(*columns, strict=True)]
     title = f"the surest of {len(wrong):,} mistakes on {len(found):,} validation samples{scene.scope}"
