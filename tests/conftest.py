@@ -52,7 +52,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.fixture(scope="session")
 def run(short: list[str]) -> trainyard.Run:
     """A finished run on the embedded shapes."""
-    words = [*short, "model=mlp", "data=shapes", "data.size=200", "data.test_size=100", "callbacks.pictures=null"]
+    words = [*short, "callbacks.pictures=null", "model=mlp", "data=shapes", "data.size=200", "data.test_size=100"]
     return trainyard.train(words)
 
 

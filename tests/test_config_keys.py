@@ -15,7 +15,7 @@ from trainyard.errors import UserError
 from trainyard.loggers.metrics_lines import read_metrics
 
 WORDS = ["model.dropout=0.5", "hardware=cpu", "hardware.threads=1", "data.batch_size=10", "data.eval_batch_size=7",
-         "trainer.max_epochs=2", "trainer.log_every_n_steps=1", "sweep=search", "logger=[tensorboard,csv]",
+         "trainer.max_epochs=2", "trainer.log_every_n_steps=1", "logger=[tensorboard,csv]",
          "test=true"]  # fmt: skip
 NETWORKS = {  # with blocks and dropout
     "shapes": ("vit", "patch_size=8"), "image_folder": ("vit", "patch_size=4"), "imdb": ("transformer", "ff_dim=8"),
@@ -50,13 +50,14 @@ def flipped(tmp_path: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def free_keys(data: str) -> list[str]:
-    cfg = OmegaConf.to_container(compose([f"data={data}", f"model={NETWORKS[data][0]}", *WORDS]).cfg)
+def free_keys(data: str, *more: str) -> list[str]:
+    cfg = OmegaConf.to_container(compose([f"data={data}", f"model={NETWORKS[data][0]}", *WORDS, *more]).cfg)
     return [key for key in flatten(cfg) if may_change_on_resume(key) and not key.endswith("_target_")]
 
 
 def test_every_key_that_may_change_has_another_value_here(tmp_path: Path) -> None:
     keys = {key for data in ("shapes", "image_folder", "imdb") for key in free_keys(data)}
+    keys |= set(free_keys("shapes", "sweep=search"))
     assert keys == {*flipped(tmp_path), *NOT_FLIPPED}
 
 
