@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from trainyard.data.loading.hashing import content_digest, seeded
 from trainyard.data.loading.order import BatchIndices, BatchOrder
 from trainyard.data.loading.split import split_fold, split_stratified
-from trainyard.data.loading.workers import ignore_signals
+from trainyard.data.loading.workers import start_worker
 
 
 class Samples(Dataset):
@@ -193,7 +193,7 @@ class DataModule(LightningDataModule):
             batch_size=None,  # the order yields whole batches
             sampler=order,
             num_workers=self.workers(split),
-            worker_init_fn=ignore_signals,
+            worker_init_fn=start_worker,
             persistent_workers=self.workers(split) > 0,
             pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
             generator=torch.Generator(),  # else each pass would draw a number from the generator that dropout uses
