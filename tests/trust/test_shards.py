@@ -1,5 +1,6 @@
 """A checkpoint in parts is read as tensors alone, whatever its metadata asks for."""
 
+import io
 import os
 import pickle
 from collections.abc import Callable
@@ -9,14 +10,14 @@ from typing import Any
 import pytest
 import torch
 from torch.distributed import checkpoint as dcp
-from torch.distributed.checkpoint.metadata import BytesStorageMetadata, Metadata
+from torch.distributed.checkpoint.metadata import _MEM_FORMAT_ENCODING, BytesStorageMetadata, Metadata
 
 from trainyard.durability.checkpoint_io import DurableIO
 from trainyard.durability.point_files import newest_intact
 from trainyard.durability.sharded_points import delete_orphans, described, write_shards
 from trainyard.errors import UserError
 from trainyard.trust.checkpoint_files import load_checkpoint
-from trainyard.trust.shards import DTYPES, SHARDS
+from trainyard.trust.shards import DTYPES, SHARDS, Unpickler
 
 pytestmark = pytest.mark.filterwarnings("ignore:torch.distributed is disabled")
 TENSORS = {f"{dtype}": torch.arange(6).reshape(2, 3).to(dtype) for dtype in DTYPES}
@@ -135,6 +136,25 @@ def test_shards_are_in_one_folder_beside_it(point: Path, named: dict[str, Any]) 
 def test_a_run_of_someone_else_is_not_read_in_parts(point: Path) -> None:
     with pytest.raises(UserError, match="is in several files, which are read of one's own runs alone"):
         load_checkpoint(point, most=1 << 30)
+
+
+def test_a_member_of_an_enumeration_is_read_as_early_versions_of_python_3_11_wrote_it() -> None:
+    kind = _MEM_FORMAT_ENCODING
+    member = kind.TORCH_CONTIGUOUS_FORMAT
+    assert Unpickler(io.BytesIO(pickle.dumps(Call(getattr, kind, member.name)))).load() is member
+    for other in (Call(getattr, kind, "__class__"), Call(getattr, torch.Size, "count"), Call(getattr, 1, [2])):
+        with pytest.raises(pickle.UnpicklingError, match="builtins.getattr"):
+            Unpickler(io.BytesIO(pickle.dumps(other))).load()
+
+
+class Call:
+    """Is pickled as the call of a function."""
+
+    def __init__(self, *parts: object) -> None:
+        self.parts = parts
+
+    def __reduce__(self) -> tuple:
+        return self.parts[0], self.parts[1:]
 
 
 def test_a_point_that_is_written_again_keeps_its_old_shards_until_it_is_there(point: Path) -> None:

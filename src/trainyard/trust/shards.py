@@ -29,12 +29,22 @@ TENSOR = "__tensor__"  # key of a mapping that stands for a tensor, whose value 
 METADATA = ".metadata"  # torch's own name of the file that tells which tensor is where
 FOLDER, FILE = re.compile(r"[\w.-]+\.shards-[0-9a-f]+"), re.compile(r"\.metadata|__\d+_\d+\.distcp")
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.bool, torch.uint8, torch.int64)
+
+
+def memory_format(kind: Any, name: Any) -> Any:
+    """What Python 3.11.0 to 3.11.3 has pickled as getattr(kind, name): a member of this one enumeration."""
+    if kind is not described._MEM_FORMAT_ENCODING or name not in [each.name for each in kind]:
+        raise pickle.UnpicklingError("it contains builtins.getattr")
+    return described._MEM_FORMAT_ENCODING[name]
+
+
 KNOWN = {  # all that torch's metadata consists of: nothing else is looked up, so that nothing else can be called
     **{(described.__name__, kind.__name__): kind for kind in (
         described.Metadata, described.MetadataIndex, described.TensorStorageMetadata, described.ChunkStorageMetadata,
         described.TensorProperties, described._MEM_FORMAT_ENCODING)},
     **{("torch", str(dtype).removeprefix("torch.")): dtype for dtype in DTYPES},
     ("torch", "Size"): torch.Size,
+    ("builtins", "getattr"): memory_format,
     (_StorageInfo.__module__, "_StorageInfo"): _StorageInfo,
     (_get_layout.__module__, "_get_layout"): _get_layout,
 }  # fmt: skip
