@@ -12,9 +12,10 @@ from trainyard.explain.subject import Subject
 from trainyard.explain.words import Words
 from trainyard.figures.attention_heads import head_maps, head_matrices
 from trainyard.figures.heat_map import to_unit
+from trainyard.inference.predict import network_inputs
 from trainyard.models.layers.attention import SelfAttention
 from trainyard.models.vit import ViT
-from trainyard.tasks.base import Task, weight_dtype
+from trainyard.tasks.base import Task
 
 LENGTH = 16  # tokens of a text
 BLOCKS, HEADS = 3, 4  # as more would take seconds to draw
@@ -38,7 +39,7 @@ def of_image(net: nn.Module, data: Images, device: torch.device) -> Figure:
     """A map for each head of each block."""
     samples = data.splits["val"]
     (image,) = samples.inputs[samples.rows[:1]]
-    inputs = data.transform(image[None].to(device), None).to(weight_dtype(net))
+    inputs = network_inputs(net, data, image[None], device)
     maps, blocks = some(attribute_patches("heads", Subject(net, inputs)))
     return head_maps(maps, to_unit(image), "attention of the class token to the patches", blocks)
 

@@ -8,21 +8,18 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from trainyard.figures.plane import axes_of, corners, probabilities
 from trainyard.figures.style import COLORS, NEUTRAL, panels
 
 CELLS = 200  # of the grid, in each direction
-MARGIN = 0.5  # around the points
 SCALE, RADIUS = 3, 6  # pixels of a cell, and of a point, in a small picture
 MIDDLE = "#bfbfbf"  # of the probability 0.5
 
 
 def boundary(probability: Callable[[Tensor], Tensor], points: Tensor, labels: Tensor) -> Figure:  # (N, 2), (N)
     """The probability of class 1 (a function of (B, 2) -> (B)) in the plane, its level 0.5, and the points."""
-    low, high = points.amin(0) - MARGIN, points.amax(0) + MARGIN
-    x, y = (torch.linspace(float(low[i]), float(high[i]), CELLS) for i in (0, 1))
-    grid = torch.cartesian_prod(x, y)
-    level = probability(grid).reshape(CELLS, CELLS).T.numpy()  # rows: y
-    x, y = x.numpy(), y.numpy()
+    level = probabilities(probability, points, CELLS).numpy()
+    x, y = (each.numpy() for each in axes_of(points, CELLS))
     figure, (panel,) = panels(1, width=4.6, height=4.0)
     colors = LinearSegmentedColormap.from_list("classes", [COLORS[0], MIDDLE, COLORS[1]])
     extent = (x[0], x[-1], y[0], y[-1])
@@ -48,7 +45,7 @@ def boundary_frame(
     level: Tensor, points: Tensor, labels: Tensor
 ) -> Tensor:  # (cells, cells), (N, 2), (N) -> (3, height, width) in [0, 1]
     """The probability of class 1 in the plane (rows: y, upwards) in few pixels, without axes, in a few milliseconds."""
-    low, high = points.amin(0) - MARGIN, points.amax(0) + MARGIN
+    low, high = corners(points)
     size, level = SCALE * len(level), level.flip(0)
     level = F.interpolate(level[None, None], scale_factor=SCALE, mode="bilinear")[0, 0]
     first, middle, second = (torch.tensor(to_rgb(color))[:, None, None] for color in (COLORS[0], MIDDLE, COLORS[1]))

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import torch
 from lightning import LightningDataModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainyard.data.base import DataModule
 from trainyard.data.text import Text
@@ -35,7 +35,6 @@ class Predictor:
         self.device = find_device(device)
         self.task = task.to(self.device)
         self.data = data if isinstance(data, DataModule) else None  # any other prepares its samples in a way of its own
-        self.dtype = weight_dtype(task)
 
     @torch.inference_mode()
     def __call__(self, batch: Tensor) -> Tensor:
@@ -43,16 +42,22 @@ class Predictor:
 
         ValueError for inputs of a kind or shape that the network was not trained on.
         """
-        moved = batch.to(self.device)
-        moved = self.data.transform(moved, None) if self.data else moved
+        inputs = network_inputs(self.task, self.data, batch, self.device)
         try:
-            outputs = self.task(moved.to(self.dtype) if moved.is_floating_point() else moved)
+            outputs = self.task(inputs)
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
             shape = tuple(batch.shape)
             raise ValueError(f"inputs {shape} of {batch.dtype} do not fit the network: {error}") from error
         return self.task.postprocess(outputs).cpu()
+
+
+def network_inputs(net: nn.Module, data: DataModule | None, batch: Tensor, device: torch.device) -> Tensor:
+    """A batch as the dataset stores it, as the network takes it: transformed, and of the type of its weights."""
+    moved = batch.to(device)
+    moved = data.transform(moved, None) if data else moved
+    return moved.to(weight_dtype(net)) if moved.is_floating_point() else moved
 
 
 def find_device(name: str) -> torch.device:

@@ -2,14 +2,14 @@
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from trainyard.callbacks.pictures.scene import Scene
 from trainyard.data.base import DataModule
-from trainyard.tasks.base import weight_dtype
+from trainyard.figures.plane import probabilities
+from trainyard.inference.predict import network_inputs
 
-CELLS, MARGIN = 96, 0.5  # of the grid in each direction; around the points
+CELLS = 96  # of the grid in each direction
 MOST_POINTS, MOST_LEVELS = 200, 24
 
 
@@ -28,9 +28,7 @@ def keep_boundary(scene: Scene) -> None:
     if (found := points_of(scene)) is None:
         return
     points, _ = found
-    low, high = points.amin(0) - MARGIN, points.amax(0) + MARGIN
-    x, y = (torch.linspace(float(low[i]), float(high[i]), CELLS) for i in (0, 1))
-    level = chances(scene, torch.cartesian_prod(x, y)).reshape(CELLS, CELLS).T
+    level = probabilities(lambda grid: chances(scene, grid), points, CELLS)
     levels = levels_of(scene)
     if len(levels) == MOST_LEVELS:
         del levels[1::2]
@@ -56,5 +54,5 @@ def points_of(scene: Scene) -> tuple[Tensor, Tensor] | None:
 def chances(scene: Scene, points: Tensor) -> Tensor:  # (N, 2) -> (N)
     """The probability of class 1."""
     with scene.calling() as net:
-        inputs = scene.data.transform(points.to(scene.task.device), None).to(weight_dtype(net))
+        inputs = network_inputs(net, scene.data, points, scene.task.device)
         return scene.task.postprocess(net(inputs))[:, 1].float().cpu()  # pyright: ignore

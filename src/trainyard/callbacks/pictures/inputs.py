@@ -7,7 +7,7 @@ from torch import Tensor
 
 from trainyard.callbacks.pictures.scene import Scene
 from trainyard.data.base import DataModule
-from trainyard.tasks.base import weight_dtype
+from trainyard.inference.predict import network_inputs
 
 
 def spread(data: Any, most: int) -> Tensor | None:
@@ -18,9 +18,8 @@ def spread(data: Any, most: int) -> Tensor | None:
     return torch.linspace(0, size - 1, min(most, size)).round().long()
 
 
-def network_inputs(scene: Scene, index: Tensor) -> Tensor:
+def val_inputs(scene: Scene, index: Tensor) -> Tensor:
     """The inputs of validation samples, transformed and on the network's device."""
-    samples, dtype = scene.data.splits["val"], weight_dtype(scene.net)
-    found = scene.data.transform(samples.inputs[samples.rows[index]].to(scene.task.device), None)
-    found = found[:, : scene.data.max_length] if hasattr(scene.data, "max_length") else found
-    return found.to(dtype) if found.is_floating_point() else found
+    samples = scene.data.splits["val"]
+    found = network_inputs(scene.net, scene.data, samples.inputs[samples.rows[index]], scene.task.device)
+    return found[:, : scene.data.max_length] if hasattr(scene.data, "max_length") else found

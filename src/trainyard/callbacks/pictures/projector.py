@@ -9,7 +9,7 @@ from tensorboard.plugins.projector import ProjectorConfig  # pyright: ignore
 from torch import Tensor, nn
 
 from trainyard.callbacks.pictures.album import encode
-from trainyard.callbacks.pictures.inputs import network_inputs, spread
+from trainyard.callbacks.pictures.inputs import spread, val_inputs
 from trainyard.callbacks.pictures.scene import Scene
 from trainyard.callbacks.pictures.validation import texts_of
 from trainyard.data.images import Images
@@ -59,7 +59,7 @@ def samples_of(scene: Scene) -> Embedded | None:
     try:
         with scene.calling() as net:
             for part in index.split(BATCH):
-                outputs = scene.task.postprocess(net(network_inputs(scene, part)))  # pyright: ignore
+                outputs = scene.task.postprocess(net(val_inputs(scene, part)))  # pyright: ignore
                 guesses.append(outputs.argmax(1).cpu())
     finally:
         handle.remove()
@@ -95,9 +95,7 @@ def sprites(images: Tensor) -> Tensor:  # (N, C, H, W) uint8 -> (N, 3, SPRITE, S
 def write(found: Embedded, folder: Path) -> None:
     """Write the points, what is known of them and their images, then the config that names these files."""
     names = {name: f"{FOLDER}/{name}" for name in ("points.tsv", "labels.tsv", "sprites.png")}
-    rows = zip(*(["" if text is None else one_line(text) for text in texts] for texts in found.columns.values()),
-               strict=True)  # fmt: skip
-    lines = ["\t".join(row) for row in rows]
+    lines = ["\t".join(map(one_line, row)) for row in zip(*found.columns.values(), strict=True)]
     if len(found.columns) > 1:  # TensorBoard takes the first line of several columns for their names
         lines.insert(0, "\t".join(found.columns))
     texts = {
