@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,6 +70,13 @@ def exit_on_error(debug: bool) -> Iterator[None]:
             raise
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", []))
         sys.exit(without_control(f"error: {describe_error(error)}{notes}\n(debug=true shows the traceback)"))
+
+
+def exit_at_once(code: int) -> NoReturn:
+    """End this process without waiting for its threads; what it has printed arrives."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
 
 
 def describe_error(error: Exception) -> str:

@@ -1,13 +1,12 @@
 """trainyard serve: a run's network behind a page and a JSON endpoint."""
 
 import argparse
-import os
 import sys
 import threading
 from typing import Any
 
 from trainyard.cli.parser import add_run, examples, open_run
-from trainyard.errors import UserError, without_control
+from trainyard.errors import UserError, exit_at_once, without_control
 
 
 def add_parser(commands: Any) -> None:
@@ -62,7 +61,5 @@ def run(options: argparse.Namespace) -> None:
 
 def end_with_threads() -> None:
     """End this process even while a thread still makes an explanation for which nobody waits any more."""
-    if any(thread.name.startswith("explain") and thread.is_alive() for thread in threading.enumerate()):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+    if any(thread.name.startswith("explain") for thread in threading.enumerate()):
+        exit_at_once(0)

@@ -4,7 +4,6 @@ import atexit
 import os
 import secrets
 import socket
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from itertools import count
@@ -14,7 +13,7 @@ from time import monotonic, sleep
 import torch.distributed as dist
 
 from trainyard.distributed.ranks import Ranks
-from trainyard.errors import LostProcessError, UserError
+from trainyard.errors import LostProcessError, UserError, exit_at_once
 
 _uses = count()  # of the store by this process: jobs of -m meet there one after the other
 
@@ -47,7 +46,8 @@ class Rendezvous:
         thread = Thread(target=lambda: found.append(self.open_store()), daemon=True)  # another program may never answer
         thread.start()
         thread.join(self.timeout + 1)
-        atexit.register(end_at_once, thread)
+        if thread.is_alive():
+            atexit.register(end_with, thread)
         match found[:1]:
             case [dist.Store() as store]:
                 return store
@@ -128,12 +128,10 @@ class Rendezvous:
         return found
 
 
-def end_at_once(thread: Thread) -> None:
-    """End this process without more ado if the thread still waits for an answer: Python would abort it (code 134)."""
+def end_with(thread: Thread) -> None:
+    """End this process at once if the thread still waits for an answer: Python would abort it (code 134)."""
     if thread.is_alive():
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        os._exit(1)
+        exit_at_once(1)
 
 
 def named_ranks(ranks: Sequence[int]) -> str:

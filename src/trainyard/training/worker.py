@@ -8,6 +8,8 @@ from pathlib import Path
 from traceback import format_exception
 from typing import NoReturn
 
+from trainyard.errors import exit_at_once
+
 PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 
@@ -21,10 +23,9 @@ def die_with(parent: int) -> None:
 
 def main(file: Path) -> NoReturn:
     """Run the job, and exit: at once after an error, when threads of the process group would keep it alive."""
-    code = run(file)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(code) if code else sys.exit(0)
+    if code := run(file):
+        exit_at_once(code)
+    sys.exit(0)
 
 
 def run(file: Path) -> int:
