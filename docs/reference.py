@@ -4,13 +4,15 @@ The meaning of a key is its comment in the YAML, else what the list of arguments
 `_target_` says (torch, Lightning), else the key that it follows.
 """
 
-import importlib
 import inspect
 import re
 from pathlib import Path
 from typing import NamedTuple
 
 import yaml
+from hydra.utils import get_object
+
+from trainyard.config_keys import flatten
 
 CONF = Path(__file__).parents[1] / "conf"
 PAGE = Path(__file__).parent / "configuration.md"
@@ -104,15 +106,9 @@ def other_key(default: str) -> str:
     return f"follows `{names[0]}`" if names else ""
 
 
-def find(target: str) -> object:
-    """The class or function of an import path."""
-    module, _, name = target.rpartition(".")
-    return getattr(importlib.import_module(module), name)
-
-
 def docstrings(target: str) -> list[str]:
     """Those of a class, its constructor and the classes it derives from, or of a function."""
-    thing = find(target)
+    thing = get_object(target)
     parts = [part for each in inspect.getmro(thing) for part in (each, each.__dict__.get("__init__"))] \
         if inspect.isclass(thing) else [thing]  # fmt: skip
     return [inspect.cleandoc(part.__doc__) for part in parts if getattr(part, "__doc__", None)]
@@ -186,18 +182,8 @@ def settings(option: str) -> list[str]:
     base = re.findall(r"^  - ([a-z]\w*)$", text, re.MULTILINE)
     group = option.partition("/")[0]
     words = [f"{group}={name}" for name in base] + [f"{name}={value}" for name, value in chosen]
-    return words + list(flat(yaml.safe_load(text), ""))
-
-
-def flat(tree: dict, above: str) -> list[str]:
-    """The values of a tree as key=value."""
-    words = []
-    for key, value in tree.items():
-        name = f"{above}.{key}" if above else key
-        if key == "defaults":
-            continue
-        words += flat(value, name) if isinstance(value, dict) and value else [f"{name}={value}"]
-    return words
+    tree = {key: value for key, value in yaml.safe_load(text).items() if key != "defaults"}
+    return words + [f"{key}={value}" for key, value in flatten(tree).items() if tree]
 
 
 def page() -> str:

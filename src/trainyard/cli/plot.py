@@ -2,11 +2,14 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trainyard.cli.compare import save_figure
 from trainyard.cli.parser import examples
 from trainyard.errors import UserError, printable
+
+if TYPE_CHECKING:
+    from trainyard.runs.run import Run
 
 
 def add_parser(commands: Any) -> None:
@@ -68,8 +71,7 @@ def augment(words: list[str], out: str) -> None:
     from trainyard.data.loading.hashing import sample_keys
     from trainyard.figures.augment import augmented
 
-    runs, overrides = ([word for word in words if ("=" in word) == flag] for flag in (False, True))
-    data, name = data_of_run(runs, overrides) if runs else chosen_data(overrides)
+    data, name = chosen_data(words) if all("=" in word for word in words) else data_of_run(words)
     if not isinstance(data, Images):
         raise UserError(f"{name} has no images to augment; choose an image dataset")
     data.prepare_data()
@@ -80,14 +82,11 @@ def augment(words: list[str], out: str) -> None:
     save_image(augmented(data.pixels, images, keys), out)
 
 
-def data_of_run(runs: list[str], overrides: list[str]) -> tuple[Any, str]:
+def data_of_run(words: list[str]) -> tuple[Any, str]:
     """The data of a run, and its name in an error."""
-    from trainyard.runs.load import load
-
-    (folder,) = find_runs(runs, "augment", most=1)
-    run = load(folder, overrides)
+    run = load_run(words, "augment")
     with run.explain_errors():
-        return run.data(), printable(folder, 300)
+        return run.data(), printable(run.path, 300)
 
 
 def chosen_data(overrides: list[str]) -> tuple[Any, str]:
@@ -105,12 +104,9 @@ def chosen_data(overrides: list[str]) -> tuple[Any, str]:
 
 def attention(words: list[str], out: str) -> None:
     """Save what the attention heads of a run attend to in its first validation sample."""
-    runs, overrides = ([word for word in words if ("=" in word) == flag] for flag in (False, True))
-    (folder,) = find_runs(runs, "attention", most=1)
+    run = load_run(words, "attention")
     from trainyard.explain.attention_figure import attention_figure
-    from trainyard.runs.load import load
 
-    run = load(folder, overrides)
     with run.explain_errors():
         task, data = run.task().eval(), run.data()
         data.prepare_data()
@@ -118,7 +114,7 @@ def attention(words: list[str], out: str) -> None:
         figure = attention_figure(task, data)
     if figure is None:
         raise UserError(
-            f"{printable(folder, 300)} has no attention that could be drawn: {type(task.net).__name__} on "
+            f"{printable(run.path, 300)} has no attention that could be drawn: {type(task.net).__name__} on "
             f"{type(data).__name__}; choose a run of vit on images, or of transformer, bert or gpt on texts"
         )
     save_figure(figure, Path(out))
@@ -155,17 +151,14 @@ def lr(words: list[str], out: str) -> None:
 
 def boundary(words: list[str], out: str) -> None:
     """Save the decision boundary of a run whose data are points in the plane, of two classes."""
-    runs, overrides = ([word for word in words if ("=" in word) == flag] for flag in (False, True))
-    (folder,) = find_runs(runs, "boundary", most=1)
+    run = load_run(words, "boundary")
     from trainyard.figures.boundary import boundary as draw
-    from trainyard.runs.load import load
 
-    run = load(folder, overrides)
     shape, classes = run.cfg.data.get("shape"), run.cfg.data.get("num_classes")
     if (list(shape or []), classes) != ([2], 2):
         raise UserError(
-            f"{folder} has inputs of shape {list(shape or [])} and {classes} classes; a decision boundary is drawn of "
-            "points in the plane, shape [2], of 2 classes (data=xor)"
+            f"{run.path} has inputs of shape {list(shape or [])} and {classes} classes; a decision boundary is drawn "
+            "of points in the plane, shape [2], of 2 classes (data=xor)"
         )
     with run.explain_errors():
         data: Any = run.data()
@@ -173,6 +166,15 @@ def boundary(words: list[str], out: str) -> None:
         samples = data.read("train")
         figure = draw(lambda points: run.predict(points)[:, 1], samples.inputs, samples.labels)
     save_figure(figure, Path(out))
+
+
+def load_run(words: list[str], figure: str) -> "Run":
+    """The one run among the words; the others change its config."""
+    from trainyard.runs.load import load
+
+    runs, overrides = ([word for word in words if ("=" in word) == flag] for flag in (False, True))
+    (folder,) = find_runs(runs, figure, most=1)
+    return load(folder, overrides)
 
 
 def find_runs(words: list[str], figure: str, most: int = 100) -> list[Path]:

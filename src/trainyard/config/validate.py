@@ -32,6 +32,7 @@ def validate(composed: Composed, cfg: DictConfig, started: Mapping[str, Any] | N
     run in `cfg.run.dir` where this training continues one.
     """
     check_monitor_mode(cfg)
+    check_callbacks(cfg)
     check_devices(cfg)
     check_hardware(cfg.hardware)
     check_context_length(cfg, composed.choices)
@@ -56,13 +57,17 @@ def check_monitor_mode(cfg: DictConfig) -> None:
         raise UserError(f"monitor={cfg.monitor} with mode={cfg.mode} would keep the worst weights; set mode={mode}")
 
 
+def check_callbacks(cfg: DictConfig) -> None:
+    """Raise UserError for a callback that is neither left out nor described."""
+    for key, node in (cfg.get("callbacks") or {}).items():
+        if node is not None and not isinstance(node, DictConfig):
+            raise UserError(f"callbacks.{key}={node} must be null, which leaves the callback out, or have a _target_")
+
+
 def check_monitored_scores(cfg: DictConfig, scores: Iterable[str]) -> None:
     """Raise UserError for a score that the run or a callback monitors but the task does not log."""
     known = list(scores)
     nodes = {key: node for key, node in (cfg.get("callbacks") or {}).items() if node is not None}
-    for key, node in nodes.items():
-        if not isinstance(node, DictConfig):
-            raise UserError(f"callbacks.{key}={node} must be null, which leaves the callback out, or have a _target_")
     watched = {key: node.monitor for key, node in nodes.items() if node.get("monitor")}
     for name in [cfg.monitor, *watched.values()]:
         if name not in known:

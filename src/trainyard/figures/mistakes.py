@@ -10,6 +10,7 @@ from torch import Tensor
 from trainyard.figures.words import drawable
 
 COLUMNS, LINES, WIDTH = 4, 2, 100  # images in a row; lines of a text, letters in each
+NAME = 18  # letters of a class's name
 
 
 class Mistake(NamedTuple):
@@ -20,12 +21,7 @@ class Mistake(NamedTuple):
     probability: float
 
     def __str__(self) -> str:
-        return f"{shorten_name(self.guess)} {100 * self.probability:.1f} %"
-
-
-def shorten_name(name: str, most: int = 18) -> str:
-    """The name of a class, with its middle left out if it is long."""
-    return name if len(name) <= most else f"{name[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
+        return f"{drawable(self.guess, NAME)} {100 * self.probability:.1f} %"
 
 
 def image_mistakes(images: Tensor, mistakes: Sequence[Mistake], title: str) -> Figure:  # (N, C, H, W) in [0, 1]
@@ -42,8 +38,8 @@ def image_mistakes(images: Tensor, mistakes: Sequence[Mistake], title: str) -> F
         wide, high = (0.8 * size / max(pixels.shape[:2]) for size in (pixels.shape[1], pixels.shape[0]))
         extent = (x + 0.9 - wide, x + 0.9 + wide, y + 1.05 + high, y + 1.05 - high)
         page.imshow(pixels.clamp(0, 1).numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=extent)
-        page.text(x + 0.9, y + 0.2, drawable(str(mistake)), color="#b3261e", va="bottom", **text)
-        page.text(x + 0.9, y + 1.9, drawable(f"label: {shorten_name(mistake.label)}"), color="black", va="top", **text)
+        page.text(x + 0.9, y + 0.2, str(mistake), color="#b3261e", va="bottom", **text)
+        page.text(x + 0.9, y + 1.9, f"label: {drawable(mistake.label, NAME)}", color="black", va="top", **text)
     page.set(xlim=(0, 7.2), ylim=(2.2 * rows, 0))
     return figure
 
@@ -58,7 +54,7 @@ def text_mistakes(texts: Sequence[str], mistakes: Sequence[Mistake], title: str)
     figure.text(0.02, 1 - 0.12 / height, title, fontsize=9, color="black", **options)
     y = height - 0.45
     for lines, mistake in zip(paragraphs, mistakes, strict=True):
-        heading = drawable(f"{mistake}, label: {shorten_name(mistake.label)}")
+        heading = f"{mistake}, label: {drawable(mistake.label, NAME)}"
         figure.text(0.02, y / height, heading, fontsize=9, color="#b3261e", **options)
         figure.text(0.02, (y - 0.2) / height, "\n".join(lines), fontsize=8, color="black", linespacing=1.3, **options)
         y -= 0.42 + 0.17 * len(lines)

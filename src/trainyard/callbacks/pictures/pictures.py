@@ -59,6 +59,7 @@ class Pictures(Callback):
         self.memory: dict[str, Any] = {}
         self.steps: dict[str, int] = {}  # of each picture, the step that its last drawing shows
         self.validated = 0  # the step of the last validation
+        self.has_begun = False  # whether the first pictures were drawn
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.budget.start()
@@ -72,8 +73,6 @@ class Pictures(Callback):
         if not self.has_begun and self.budget.elapsed >= self.at_least and self.is_due(trainer):
             self.has_begun = True
             self.draw(trainer, pl_module, "EARLY")
-
-    has_begun = False  # whether the first pictures were drawn
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.kept.clear()
@@ -117,9 +116,8 @@ class Pictures(Callback):
         with self.budget.spend():
             from trainyard.callbacks.pictures.scene import Moment, Scene
 
-            due = self.due(moment := Moment[name])
+            due = self.due(moment := Moment[name], trainer)
             scene = Scene(trainer, pl_module, trainer.datamodule, self.kept, self.folder, self.memory)  # pyright: ignore
-            due = [each for each in due if self.steps.get(each.tag) != self.step_of(each, trainer)]
         for picture in sorted(due, key=lambda picture: self.steps.get(picture.tag, -1)):
             if moment is not Moment.BETWEEN or self.budget.allows(picture.tag, picture.guess):
                 self.draw_one(scene, picture, picture.tag if moment is Moment.BETWEEN else "")
@@ -128,14 +126,15 @@ class Pictures(Callback):
         """The step of the weights that a picture drawn now is of."""
         return self.validated if picture.switch in OF_PREDICTIONS else trainer.global_step
 
-    def due(self, moment: "Moment") -> "Sequence[Picture]":
-        """The pictures of a moment that are not left out."""
+    def due(self, moment: "Moment", trainer: Trainer) -> "Sequence[Picture]":
+        """The pictures of a moment that are not left out, and have not been drawn of the same weights."""
         from trainyard.callbacks.pictures.gallery import GALLERY
         from trainyard.callbacks.pictures.scene import Moment
 
         if moment is Moment.LAST and not self.has_begun:
             moment |= Moment.EARLY
-        return [picture for picture in GALLERY if picture.moment & moment and picture.switch not in self.left_out]
+        fitting = [picture for picture in GALLERY if picture.moment & moment and picture.switch not in self.left_out]
+        return [picture for picture in fitting if self.steps.get(picture.tag) != self.step_of(picture, trainer)]
 
     def draw_one(self, scene: "Scene", picture: "Picture", between: str) -> None:
         """Draw a picture, whatever happens; one that fails is left out from now on. `between` as in `Budget.spend`."""

@@ -49,7 +49,7 @@ class Scene:
     @cached_property
     def predicted(self) -> Predicted | None:
         """What a classifier predicted in the last validation; None of anything else."""
-        return self.kept.predicted() if isinstance(self.task, Classification) else None
+        return self.kept.predicted()
 
     @cached_property
     def classes(self) -> list[str]:
