@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -141,14 +142,11 @@ def test_a_place_that_cannot_be_written_is_named(run: trainyard.Run, tmp_path: P
 
 def test_a_link_in_a_run_directory_is_not_followed(run: trainyard.Run, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
-    link = run.path / "evaluation"
-    link.symlink_to(tmp_path / "elsewhere")
-    try:
-        with pytest.raises(UserError, match="evaluation links to .*elsewhere; delete the link, or name another folder"):
-            run_command(["evaluate", str(run.path)])
-        run_command(["evaluate", str(run.path), "--out", str(tmp_path / "out")])
-    finally:
-        link.unlink()
+    copy = shutil.copytree(run.path, tmp_path / "run", ignore=shutil.ignore_patterns("evaluation"))
+    (copy / "evaluation").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="evaluation links to .*elsewhere; delete the link, or name another folder"):
+        run_command(["evaluate", str(copy)])
+    run_command(["evaluate", str(copy), "--out", str(tmp_path / "out")])
     assert not list((tmp_path / "elsewhere").iterdir()) and (tmp_path / "out" / "scores.json").is_file()
 
 
