@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 SRC = Path(__file__).parents[1] / "src" / "trainyard"
-BOTTOM = ("collectives", "config_keys", "cores", "errors", "files", "machine")
+BOTTOM = ("collectives", "config_keys", "cores", "errors", "files", "flops", "machine")
 ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besides itself
     **{package: set() for package in (*BOTTOM, "models", "optim", "figures")},
     "logs": {"errors"},
@@ -26,7 +26,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "inference": {"cores", "data", "errors", "files", "models", "tasks"},
     "evaluation": {"data", "errors", "figures", "files", "hardware", "tasks"},
     "callbacks": {
-        "collectives", "durability", "inference", "logs", "tasks",
+        "collectives", "durability", "flops", "inference", "logs", "tasks",
         "data", "evaluation", "explain", "figures", "files",
     },
     "catalog": {"durability", "errors", "files", "logs", "trust"},
@@ -43,7 +43,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     },
     "training": {
         "callbacks", "collectives", "config", "config_keys", "cores", "data", "distributed", "durability", "errors",
-        "files", "hardware", "loggers", "logs", "models", "runs", "tasks", "trust",
+        "files", "flops", "hardware", "loggers", "logs", "models", "runs", "tasks", "trust",
     },
     "sweep": {
         "config", "config_keys", "cores", "durability", "errors", "files", "hardware", "logs", "report", "runs",

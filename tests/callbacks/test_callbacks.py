@@ -1,45 +1,16 @@
 import logging
 import re
-from itertools import count
-from types import SimpleNamespace
 
 import pytest
-import torch
 from interrupt import cut_off
 from torch import nn
 
 import trainyard
-from trainyard.callbacks import throughput
 from trainyard.callbacks.model_summary import network_table
 from trainyard.loggers.metrics_lines import read_metrics
 from trainyard.logs import fitting
 
 WORDS = ["model=mlp", "model.widths=[8]", "data=shapes", "data.size=200", "data.test_size=100", "logger=none"]
-
-
-def test_throughput_counts_samples_and_the_wait_for_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Steps of 0.08 s behind waits of 0.02 s, by a clock of the test's own; the first is warm-up."""
-    logged: dict[str, float] = {}
-    trainer = SimpleNamespace(world_size=1)
-    module = SimpleNamespace(log_dict=lambda values, **_: logged.update(values))
-    ticks = count()
-    monkeypatch.setattr(throughput, "perf_counter", lambda: (tick := next(ticks)) // 2 * 0.1 + tick % 2 * 0.08)
-    callback = throughput.Throughput(warmup=1)
-    batch = (torch.zeros(10, 2), torch.zeros(10))
-    for step in range(4):
-        callback.on_train_batch_start(trainer, module, batch, step)
-        callback.on_train_batch_end(trainer, module, None, batch, step)
-    callback.on_train_epoch_end(trainer, module)
-    assert logged == pytest.approx(
-        {"throughput/samples_per_second": 100, "throughput/step_ms": 100, "throughput/data_share": 0.2}
-    )
-
-
-def test_every_epoch_logs_its_throughput(short: list[str]) -> None:
-    run = trainyard.train([*short, *WORDS, "trainer.limit_train_batches=10"])
-    rows = [row for row in read_metrics(run.path) if "throughput/samples_per_second" in row]
-    assert len(rows) == 2
-    assert run.summary["samples_per_second"] > 0
 
 
 def test_a_long_training_prints_a_line_now_and_then(short: list[str], caplog: pytest.LogCaptureFixture) -> None:

@@ -28,7 +28,10 @@ def as_table(predictions: Iterable[Prediction], labels: Labels, top: int) -> Ite
     rest = iter(predictions)
     first = list(islice(rest, AHEAD))
     wide = max([5, *(len(short_name(each.input)) for each in first)])
-    label_width = max([5, *(len(name) for name in labels or ())])
+    names = labels or ()
+    if len(names) > AHEAD:  # a vocabulary, whose longest word nobody may ever see
+        names = [ranked(each.output, names, top=1)[0][0] for each in first]
+    label_width = max([5, *map(len, names)])
     if first:
         head = f"{'label':<{label_width}}  probability  next" if labels else "value"
         yield f"{'input':<{wide}}  {head}"

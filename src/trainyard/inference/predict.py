@@ -117,7 +117,8 @@ def refuse_language_model(task: Task) -> None:
     if isinstance(task, LanguageModel):
         raise ValueError(
             f"{type(task.net).__name__} is a language model, which has no classes to predict; trainyard generate RUN "
-            "continues a text, and trainyard evaluate RUN tells the perplexity"
+            "continues a text, trainyard predict RUN fills in each [MASK] of a text where the network was trained on "
+            "masked ones, and trainyard evaluate RUN tells the perplexity"
         )
 
 

@@ -18,6 +18,7 @@ from trainyard.export.request import FIXED, SUFFIXES, Exported, Request
 from trainyard.hardware.settings import choose_accelerator, configure_torch
 from trainyard.inference.generate import generate_texts
 from trainyard.inference.inputs import Inputs
+from trainyard.inference.masked import masked_text, predict_masks, vocabulary
 from trainyard.inference.predict import Prediction, class_names, predict, predict_each
 from trainyard.page.page import write_page
 from trainyard.report.comparison import Compared, compare_runs
@@ -62,14 +63,19 @@ class Run(OpenedRun):
             return Inputs(self._predictor[1], words, columns, refuse)
 
     def predict_each(self, inputs: Inputs, batch_size: int | None = None, device: str = "auto") -> Iterator[Prediction]:
-        """The prediction of each of the `inputs`, read and computed batch by batch."""
+        """The prediction of each of the `inputs`, batch by batch; of masked texts one for each [MASK]."""
+        task, data = self._predictor
         with self._name_in_errors():
-            yield from predict_each(*self._predictor, inputs, batch_size, device)
+            if text := masked_text(task, data):
+                yield from predict_masks(task, text, inputs, batch_size, device)
+            else:
+                yield from predict_each(task, data, inputs, batch_size, device)
 
     def class_names(self) -> list[str] | None:
-        """The names of the classes that a prediction has the probabilities of; None if it is no classification."""
+        """The names of what has probabilities in a prediction: classes, or the tokens for a [MASK]; else None."""
+        task, data = self._predictor
         with self._name_in_errors():
-            return class_names(*self._predictor)
+            return vocabulary(text) if (text := masked_text(task, data)) else class_names(task, data)
 
     @short_traceback
     def generate(

@@ -6,10 +6,10 @@ from typing import Any
 from lightning import LightningDataModule, Trainer
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
-from torch.utils.flop_counter import FlopCounterMode
 
 from trainyard.callbacks.model_summary import count_parameters, network_table
 from trainyard.data.base import DataModule
+from trainyard.flops import flop_counter
 from trainyard.tasks.base import Task
 from trainyard.training.scale import describe_scale, shares
 from trainyard.training.units import num_bytes, with_prefix
@@ -67,7 +67,7 @@ def forward_cost(task: Task, batch: Any) -> tuple[float, float]:
 
     task.net.train()
     own = {p.untyped_storage().data_ptr() for p in task.net.parameters()}
-    with FlopCounterMode(display=False) as counter, saved_tensors_hooks(keep, lambda tensor: tensor):
+    with flop_counter() as counter, saved_tensors_hooks(keep, lambda tensor: tensor):
         task.score(batch)
     activations = sum(nbytes for pointer, nbytes in kept.items() if pointer not in own)
     return counter.get_total_flops() / len(batch[-1]), activations
