@@ -7,7 +7,7 @@ from threading import Lock
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from trainyard.files import open_regular
@@ -35,7 +35,9 @@ def decode_file(path: Path, shape: tuple[int, ...], header_only: bool = False) -
                 return torch.empty(0)
             return to_tensor(file, shape)
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be read as an image ({error}); repair or delete it") from error
+        unknown = isinstance(error, UnidentifiedImageError)  # whose text names an object of Python's
+        said = f"its content is none of {', '.join(FORMATS)}" if unknown else error
+        raise ValueError(f"{path} cannot be read as an image ({said}); repair or delete it") from error
 
 
 def to_tensor(image: Image.Image, shape: tuple[int, ...]) -> Tensor:
