@@ -25,7 +25,7 @@ AREAS = {  # the packages of an area, in the order of the page
     "Starting a training": ["training", "hardware", "extras", "tasks", "optim", "callbacks"],
     "Networks": ["models"],
     "Data": ["data"],
-    "While it trains": ["durability", "distributed", "files"],
+    "While it trains": ["durability", "distributed", "files", "loggers"],
     "Runs": ["runs", "trust", "catalog", "page", "report"],
     "Predict, evaluate, explain, export, serve": ["inference", "evaluation", "explain", "export", "serving"],
     "Sweeps": ["sweep"],

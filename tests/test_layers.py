@@ -15,7 +15,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "extras": {"errors"},
     "hardware": {"cores", "errors", "machine", "models"},
     "data": {"files"},
-    "loggers": {"files"},
+    "loggers": {"errors", "extras", "files"},
     "tasks": {"collectives", "optim"},
     "trust": {"config_keys", "errors", "files"},
     "durability": {"collectives", "errors", "files", "trust"},

@@ -9,6 +9,7 @@ from torch.utils.tensorboard.summary import hparams as hparams_summaries
 
 from trainyard.config_keys import changes_numbers
 from trainyard.loggers.tensorboard import CHARTS, StageLogger
+from trainyard.loggers.trackers import is_tracker
 
 COLUMNS = {  # of every run, and their keys; TensorBoard shows the first five of all by name, the others on demand
     "batch_size": "data.batch_size", "lr": "optimizer.lr", "precision": "hardware.precision", "seed": "seed",
@@ -17,14 +18,15 @@ COLUMNS = {  # of every run, and their keys; TensorBoard shows the first five of
 
 
 def log_hparams(values: dict[str, Any], summary: dict[str, Any], loggers: list[Logger]) -> None:
-    """Log the run's `values` with its final scores, the monitored score's columns first."""
+    """Log the run's `values` with its final scores, the monitored score's columns first; trackers get the scores."""
     best = {name.replace("val/", "best/", 1): value for name, value in summary["best"].items() if value is not None}
     scores = best | {name: value for name, value in summary["test"].items() if value is not None}
     monitored = summary["monitor"].rpartition("/")[2]
     scores = dict(sorted(scores.items(), key=lambda item: not item[0].endswith(f"/{monitored}")))
     for logger in loggers:
-        if isinstance(logger, TensorBoardLogger):
+        if isinstance(logger, TensorBoardLogger) or is_tracker(logger):
             logger.log_metrics(best, summary["steps"])  # the test scores are there already
+        if isinstance(logger, TensorBoardLogger):
             columns, *row = hparams_summaries(values, scores)  # writer.add_hparams would start a run of its own
             if isinstance(logger, StageLogger):
                 find_in_folders(columns)

@@ -25,6 +25,7 @@ from trainyard.durability.resumed_epoch import ResumedEpoch
 from trainyard.durability.seeding import SeedEachBatch
 from trainyard.errors import UserError
 from trainyard.hardware.settings import prepare_network
+from trainyard.loggers import trackers
 from trainyard.loggers.metrics_file import MetricsFile
 from trainyard.tasks.base import Task
 from trainyard.training.devices import process_count
@@ -67,6 +68,7 @@ def make_run_trainer(job: Job, task: Task, first_step: int | None, ranks: Ranks 
     for node in (cfg.get("logger") or {}).values():
         if first_step is not None and node is not None and str(node.get("_target_")).endswith(PURGING):
             node["purge_step"] = first_step
+    trackers.complete(cfg.get("logger") or {}, job.path)
     loggers = [*make_group(cfg, "logger"), MetricsFile(job.path)]  # the first is the one that other callbacks use
     if not any(isinstance(callback, ProgressBar) for callback in callbacks):
         cfg.trainer.enable_progress_bar = False  # Lightning would add a bar of its own

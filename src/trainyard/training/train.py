@@ -11,12 +11,13 @@ from tempfile import TemporaryDirectory
 
 import lightning
 from lightning import LightningDataModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
-from omegaconf import DictConfig
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from omegaconf import DictConfig, OmegaConf
 
 from trainyard.collectives import barrier, from_rank_zero
 from trainyard.config.composition import Composed
 from trainyard.config.validate import is_timeout
+from trainyard.config_keys import flatten
 from trainyard.data.base import DataModule
 from trainyard.data.text import Text
 from trainyard.distributed.ranks import Ranks, find_ranks
@@ -25,6 +26,7 @@ from trainyard.durability.resume_points import ResumePoints
 from trainyard.durability.run_lock import RunLock, write_status
 from trainyard.files import remove_parts, unshare, write_durably
 from trainyard.hardware.settings import configure_torch, describe
+from trainyard.loggers import trackers
 from trainyard.loggers.metrics_lines import read_metrics, truncate_metrics
 from trainyard.logs import log_to_file
 from trainyard.runs.directory import RESOLVED, TOKENIZER, create, write_config
@@ -100,6 +102,9 @@ def train(job: Job, ranks: Ranks | None = None) -> None:
             held.enter_context(log_to_file(path / "run.log"))
             write_status(path, "running", job.owner)
             log.info("run: %s%s", path, f", resumed from {point.name}" if point else ", restarted" if resumes else "")
+            held.enter_context(
+                trackers.tracked(named_loggers(cfg, trainer), flatten(OmegaConf.to_container(cfg)), path)
+            )
             if changed:
                 log.info(changed)
             if resumes and (changed := changed_code(path)):
@@ -108,6 +113,12 @@ def train(job: Job, ranks: Ranks | None = None) -> None:
         train_and_test(cfg, trainer, task, data, point)
         if is_first(ranks):
             conclude(job, trainer, time.monotonic() - started)
+
+
+def named_loggers(cfg: DictConfig, trainer: Trainer) -> dict[str, Logger]:
+    """The loggers of the config by their keys."""
+    keys = [key for key, node in (cfg.get("logger") or {}).items() if node is not None]
+    return dict(zip(keys, trainer.loggers, strict=False))  # behind them is metrics.jsonl
 
 
 def changed_processes(job: Job) -> str:
