@@ -18,7 +18,7 @@ CONF = Path(__file__).parents[1] / "conf"
 PAGE = Path(__file__).parent / "configuration.md"
 PREFIX = {  # where the keys of a base are, or those of a group that is not of that name
     "base/hardware": "hardware", "base/images": "data", "base/loading": "data", "base/monitor_loss": "",
-    "base/task": "task", "base/text": "data", "train": "",
+    "base/task": "task", "base/text": "data", "base/warmup": "scheduler", "train": "",
 }  # fmt: skip
 RECIPES = ("experiment", "sweep")  # they choose options and set keys of other groups
 STRUCTURE = {"defaults", "_target_", "_partial_", "_recursive_"}

@@ -22,7 +22,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "distributed": {"collectives", "durability", "errors", "files", "models", "trust"},
     "report": {"config_keys", "errors", "figures", "files", "loggers", "logs", "trust"},
     "page": {"durability", "config_keys", "errors", "figures", "files", "report", "trust"},
-    "config": {"config_keys", "errors", "files", "machine", "tasks", "trust"},
+    "config": {"config_keys", "errors", "files", "machine", "optim", "tasks", "trust"},
     "inference": {"cores", "data", "errors", "files", "models", "tasks"},
     "evaluation": {"data", "errors", "figures", "files", "hardware", "tasks"},
     "callbacks": {
@@ -43,7 +43,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     },
     "training": {
         "callbacks", "collectives", "config", "config_keys", "cores", "data", "distributed", "durability", "errors",
-        "files", "flops", "hardware", "loggers", "logs", "models", "runs", "tasks", "trust",
+        "files", "flops", "hardware", "loggers", "logs", "models", "optim", "runs", "tasks", "trust",
     },
     "sweep": {
         "config", "config_keys", "cores", "durability", "errors", "files", "hardware", "logs", "report", "runs",

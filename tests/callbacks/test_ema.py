@@ -58,6 +58,29 @@ def test_the_average_is_the_formulas(short: list[str]) -> None:
     torch.testing.assert_close(task.net.stem[0].weight.detach(), average)
 
 
+def test_a_young_average_follows_its_warmup() -> None:
+    """min(decay, (1 + n) / (10 + n)) after n updates, the first of which copies the weights."""
+    module = LightningModule()
+    module.net = nn.Linear(1, 1, bias=False).double()
+    trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("cpu")))
+    ema = EMA(decay=0.5, warmup=True)
+    ema.setup(cast(Trainer, trainer), module, "fit")
+    average = ema._average_model
+    assert average is not None
+    expected = 0.0
+    for n in range(12):
+        nn.init.constant_(module.net.weight, float(n * n))
+        average.update_parameters(module)
+        share = min(0.5, (1 + n) / (10 + n)) if n else 0.0
+        expected = share * expected + (1 - share) * n * n
+        assert average.module.net.weight.item() == pytest.approx(expected)
+
+
+def test_a_decay_of_one_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"decay=1.0 must be in \[0, 1\)"):
+        EMA(decay=1.0)
+
+
 def test_training_continues_from_the_raw_weights(short: list[str]) -> None:
     """The average is only looked at: the training losses are those of a run without it."""
     words = [*short, *SHAPES, "model=mlp", "model.widths=[8]"]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning import Callback, LightningDataModule
+from torch.optim import Optimizer
 from torch.utils.data import DataLoader, TensorDataset, random_split
 from torchmetrics.classification import MulticlassAUROC
 
@@ -131,6 +132,44 @@ class PlainData(LightningDataModule):
         return DataLoader(self.val, batch_size=8)
 
 
+class ScheduleFreeSGD(Optimizer):
+    """SGD that trains y and means the average x (Defazio et al., 2024), with the modes of the package schedulefree."""
+
+    def __init__(self, params: Any, lr: float, beta: float = 0.9) -> None:
+        super().__init__(params, {"lr": lr, "beta": beta, "steps": 0, "train_mode": False})
+
+    @torch.no_grad()
+    def switch(self, train: bool) -> None:
+        for group in self.param_groups:
+            if group["train_mode"] != train:
+                for weight in (weight for weight in group["params"] if weight in self.state):
+                    weight.lerp_(self.state[weight]["z"], 1 - (group["beta"] if train else 1 / group["beta"]))
+                group["train_mode"] = train
+
+    def train(self) -> None:
+        self.switch(True)
+
+    def eval(self) -> None:
+        self.switch(False)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            assert group["train_mode"]
+            group["steps"] += 1
+            share, lr, beta = 1 / group["steps"], group["lr"], group["beta"]
+            for weight in (weight for weight in group["params"] if weight.grad is not None):
+                if not self.state[weight]:
+                    self.state[weight]["z"] = weight.clone()
+                weight.lerp_(self.state[weight]["z"], share).sub_(weight.grad, alpha=lr * (1 - beta * (1 - share)))
+                self.state[weight]["z"].sub_(weight.grad, alpha=lr)
+        return loss
+
+
 IMAGES = ["data=shapes", "data.size=112", "data.test_size=100", "data.batch_size=10", "data.eval_batch_size=20"]
 NET = [*IMAGES, "model=mlp", "model.widths=[8]"]
 NOISY = ["data._target_=variants.NoisyShapes", "model._target_=variants.NoisyMLP"]
@@ -156,8 +195,21 @@ VARIANTS: dict[str, list[str]] = {
     "plateau": [*NET, "scheduler=plateau", "scheduler.patience=0", "optimizer.lr=0.1"],
     "step": [*NET, "scheduler=step", "scheduler.step_size=1"],
     "onecycle": [*NET, "scheduler=onecycle"],
+    "warm-up, step": [*NET, "scheduler=step", "scheduler.step_size=1", "scheduler.warmup_steps=13"],
+    "warm-up, plateau": [*NET, "scheduler=plateau", "scheduler.patience=0", "optimizer.lr=0.1",
+                         "scheduler.warmup_epochs=1.5", "trainer.val_check_interval=4"],
+    "restarts": [*NET, "scheduler=cosine_restarts", "scheduler.warmup_steps=2"],
+    "wsd": [*NET, "scheduler=wsd", "trainer.accumulate_grad_batches=2"],
+    "polynomial": [*NET, "scheduler=polynomial", "scheduler.power=0.9"],
+    "inverse square root": [*NET, "scheduler=inverse_sqrt", "scheduler.timescale=5", "scheduler.warmup_steps=5"],
+    "muon": [*IMAGES, "model=cnn", "model.stages=[[4],[4]]", "model.dense=8", "optimizer=muon", "task.layer_decay=0.7"],
+    "schedule-free": [*NET, "optimizer._target_=variants.ScheduleFreeSGD", "~optimizer.betas", "~optimizer.eps",
+                      "~optimizer.weight_decay", "optimizer.lr=0.05", "scheduler=constant", "scheduler.warmup_steps=5",
+                      "trainer.val_check_interval=4"],
+    "overfit": [*NET, "trainer.overfit_batches=5"],
     "early stopping": [*NET, "callbacks=early_stopping", "callbacks.early_stopping.patience=1", "optimizer.lr=0.3"],
     "ema": [*NET, "callbacks=ema", "callbacks.ema.decay=0.9"],
+    "ema, warm-up": [*NET, "callbacks=ema", "callbacks.ema.decay=0.9", "callbacks.ema.warmup=true"],
     "max_steps": [*NET, "trainer.max_steps=23"],
     "text": TEXT,
     "buckets": [*TEXT, "data.bucket=true"],

@@ -196,7 +196,7 @@ def test_a_monitor_that_nothing_logs_is_refused_before_training(words: list[str]
 
 
 def test_a_refusal_leaves_no_directory(short: list[str], tmp_path: Path) -> None:
-    words = ["trainer.overfit_batches=2", "trainer.max_epochs=abc", "hardware.devices=2000", "optimizer.lr=-1"]
+    words = ["trainer.overfit_batches=-1", "trainer.max_epochs=abc", "hardware.devices=2000", "optimizer.lr=-1"]
     words += ["hardware.precision=8", "data.augment=x", "callbacks.best.mode=x"]
     for word in words:
         with pytest.raises(UserError):

@@ -24,7 +24,8 @@ def task(*words: str) -> Task:
 @pytest.mark.parametrize(
     ("scheduler", "interval"),
     [("cosine", "step"), ("onecycle", "step"), ("constant", "epoch"), ("step", "epoch"), ("exponential", "epoch"),
-     ("plateau", "epoch")],
+     ("plateau", "epoch"), ("wsd", "step"), ("cosine_restarts", "step"), ("inverse_sqrt", "step"),
+     ("polynomial", "step")],
 )  # fmt: skip
 def test_a_schedule_is_stepped_at_its_own_interval(scheduler: str, interval: str) -> None:
     made = task(f"scheduler={scheduler}").make_optimizer(total_steps=50)
@@ -73,8 +74,9 @@ def test_checkpoints_hold_plain_values_alone(run: trainyard.Run) -> None:
     assert all(key.startswith("net.") for key in state["state_dict"])
 
 
-def test_a_schedule_that_needs_no_end_trains_without_one(short: list[str]) -> None:
-    words = ["model=mlp", "data=xor", "scheduler=constant", "trainer.max_epochs=-1", "trainer.max_steps=5"]
+@pytest.mark.parametrize("scheduler", ["constant", "inverse_sqrt"])
+def test_a_schedule_that_needs_no_end_trains_without_one(scheduler: str, short: list[str]) -> None:
+    words = ["model=mlp", "data=xor", f"scheduler={scheduler}", "trainer.max_epochs=-1", "trainer.max_steps=5"]
     run = trainyard.train([*(word for word in short if "max_epochs" not in word), *words])
     assert run.summary["steps"] == 5
 

@@ -12,12 +12,16 @@ from omegaconf import DictConfig
 
 from trainyard.config_keys import RENAMED
 from trainyard.errors import UserError, did_you_mean
+from trainyard.optim.signature import check_closure, has_modes
+from trainyard.optim.warmup_length import Warmup
 
 if TYPE_CHECKING:
     from trainyard.tasks.base import Task
 
 _instantiate = partial(hydra.utils.instantiate, _convert_="all")  # to plain lists and dicts, which torch needs
 _WHITELIST = "_execution_whitelist_"  # Hydra 1.4 asks which targets may be called, 1.3 knows no such argument
+WARMUP = {"warmup": "share", "warmup_steps": "steps", "warmup_epochs": "epochs"}  # keys of a scheduler
+CONSTANT = "torch.optim.lr_scheduler.ConstantLR"
 _HAS_WHITELIST = _WHITELIST in signature(hydra.utils.instantiate).parameters
 
 
@@ -46,14 +50,50 @@ def instantiate_task(cfg: DictConfig, choices: Mapping[str, str] | None = None) 
     net = instantiate(cfg.model, f"{named.get('model', 'model')} with {named.get('data', 'data')}")
     if cfg.hardware.precision == "64-true":
         net.double()  # now, as Lightning converts it after it has loaded a checkpoint's weights, rounded to 32 bits
-    parts = {group: instantiate(cfg[group], named.get(group, group)) for group in ("optimizer", "scheduler")}
-    task: Task = instantiate(cfg.task, named.get("task", "task"), net=net, **parts)
+    schedule, warmup = split_warmup(cfg.scheduler, named.get("scheduler", "scheduler"))
+    parts = {group: instantiate(node, named.get(group, group))
+             for group, node in (("optimizer", cfg.optimizer), ("scheduler", schedule))}  # fmt: skip
+    task: Task = instantiate(cfg.task, named.get("task", "task"), net=net, **parts, **warmup)
     try:
+        check_closure(parts["optimizer"])
+        check_modes(parts["optimizer"], schedule)
         task.make_optimizer(total_steps=100)  # raises what is wrong with their arguments now, not in a run
     except (TypeError, ValueError) as error:
         names = [named.get(group, group) for group in ("optimizer", "scheduler")]
         raise UserError(f"{' and '.join(names)}: {error}") from error
     return task
+
+
+def check_modes(optimizer: Any, schedule: DictConfig) -> None:
+    """Raise ValueError for a schedule beside an optimizer that replaces it by an average of its own."""
+    if has_modes(optimizer) and (schedule.get("_target_") != CONSTANT or schedule.get("factor") != 1):
+        raise ValueError(
+            f"{optimizer.func.__name__} averages the weights in place of a schedule, and "
+            f"{str(schedule.get('_target_')).rpartition('.')[2]} would lower its learning rate as well; set "
+            "scheduler=constant"
+        )
+
+
+def split_warmup(node: DictConfig, label: str) -> tuple[DictConfig, dict[str, Warmup]]:
+    """A schedule's config without the warm-up before it, and that, if there is one, as an argument of the task.
+
+    A fraction which the schedule takes itself, as cosine does, remains its own; steps and epochs take its place.
+    """
+    try:
+        taken = set(signature(target_of(node)).parameters)
+    except Exception:  # whatever importing it raises is explained when it is built
+        taken = set()
+    given = {name: node.get(key) for key, name in WARMUP.items() if key not in taken}
+    rest = DictConfig({key: value for key, value in node.items() if key not in WARMUP or key in taken})
+    if given.get("steps") is not None or given.get("epochs") is not None:
+        given["share"] = None
+        if "warmup" in rest:
+            rest.warmup = 0.0
+    try:
+        warmup = Warmup(**given)
+    except ValueError as error:
+        raise UserError(f"{label}: {error}") from error
+    return rest, {"warmup": warmup} if any(value is not None for value in given.values()) else {}
 
 
 def target_of(node: Mapping[str, Any]) -> Any:

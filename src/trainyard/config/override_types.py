@@ -15,7 +15,13 @@ from trainyard.errors import UserError, did_you_mean
 
 NUMBERS = {int, float}
 AUTO = ("hardware.devices", "hardware.num_nodes")  # numbers, or auto
-PLAIN = {"seed": {int}, "hardware.threads": {int, NoneType}, "hardware.num_workers": {int}}  # keys of no constructor
+PLAIN = {
+    "seed": {int},
+    "hardware.threads": {int, NoneType},
+    "hardware.num_workers": {int},
+    "scheduler.warmup_steps": {int, NoneType},
+    "scheduler.warmup_epochs": {float, NoneType},
+}  # keys of no constructor
 
 
 def check_override_types(composed: Composed) -> None:

@@ -6,7 +6,6 @@ built, which is also before a run directory exists.
 """
 
 from collections.abc import Iterable, Mapping
-from inspect import signature
 from typing import Any
 
 from hydra.utils import get_object
@@ -16,6 +15,7 @@ from trainyard.config.composition import Composed
 from trainyard.config_keys import flatten, may_change_on_resume
 from trainyard.errors import UserError, did_you_mean
 from trainyard.machine import ACCELERATORS
+from trainyard.optim.signature import needs_length
 
 MATMUL = ("highest", "high", "medium")
 STRATEGIES = ("ddp", "fsdp")
@@ -37,8 +37,6 @@ def validate(composed: Composed, cfg: DictConfig, started: Mapping[str, Any] | N
     check_hardware(cfg.hardware)
     check_context_length(cfg, composed.choices)
     check_length(cfg)
-    if cfg.trainer.overfit_batches:
-        raise UserError("trainer.overfit_batches would disable shuffling; use data.fraction=... instead")
     if started is not None:
         check_same_run(started, cfg)
 
@@ -135,16 +133,18 @@ def check_length(cfg: DictConfig) -> None:
     """Raise UserError if a schedule needs the number of steps, and nothing says where the training ends."""
     target = str(cfg.scheduler.get("_target_"))
     endless = cfg.trainer.max_epochs in (None, -1) and cfg.trainer.max_steps in (None, -1)
-    if endless and needs_total_steps(target):
+    if endless and needs_total_steps(cfg.scheduler):
+        what = f"the schedule {target.rpartition('.')[2]}" if needs_length(get_object(target)) else "scheduler.warmup"
         raise UserError(
-            f"trainer.max_epochs={cfg.trainer.max_epochs} and trainer.max_steps={cfg.trainer.max_steps}: the schedule "
-            f"{target.rpartition('.')[2]} needs the length of the training; set one of the two, or scheduler=constant"
+            f"trainer.max_epochs={cfg.trainer.max_epochs} and trainer.max_steps={cfg.trainer.max_steps}: {what} "
+            "needs the length of the training; set one of the two, or scheduler=constant"
         )
 
 
-def needs_total_steps(target: str) -> bool:
-    """Whether every value of a schedule depends on the run's length: its signature has `total_steps`."""
-    return "total_steps" in signature(get_object(target)).parameters
+def needs_total_steps(scheduler: Mapping[str, Any]) -> bool:
+    """Whether every value of a schedule, or the share of its warm-up, depends on the run's length."""
+    by_share = scheduler.get("warmup") and not (scheduler.get("warmup_steps") or scheduler.get("warmup_epochs"))
+    return bool(by_share) or needs_length(get_object(str(scheduler.get("_target_"))))
 
 
 def check_same_run(started: Mapping[str, Any], cfg: DictConfig) -> None:
@@ -184,9 +184,9 @@ def check_max_epochs(path: str, there: Mapping[str, Any], here: Mapping[str, Any
     change = f"{path} was started with trainer.max_epochs={old}, and here it is {new}"
     if old is None or new is None or not new > old >= 0:
         raise UserError(f"{change}: it can only be increased; leave it out (Ctrl-C ends a run early)")
-    scheduler = str(here.get("scheduler._target_"))
+    scheduler = {key.removeprefix("scheduler."): value for key, value in here.items() if key.startswith("scheduler.")}
     if needs_total_steps(scheduler):
-        name = scheduler.rpartition(".")[2]
+        name = str(scheduler.get("_target_")).rpartition(".")[2]
         raise UserError(
             f"{change}: the schedule {name} was planned for {old} epochs and has lowered the learning rate by then. "
             f"Leave it out, or start a new run of {new} epochs, with pretrained={path} to use these weights"

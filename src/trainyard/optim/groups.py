@@ -1,25 +1,75 @@
 """Parameter groups."""
 
+from typing import Any
+
 from torch import nn
 
+from trainyard.optim.layers import hidden_matrices, in_head, layers
 
-def decay_groups(net: nn.Module, split_head: bool = False) -> list[dict]:
-    """Two parameter groups: weights with two or more axes, and biases and norm weights, which get no weight decay.
+KINDS = ("hidden", "matrices", "vectors")
 
-    Frozen parameters are among them, since they may train later; an optimizer skips what has no gradient.
-    `split_head` makes two such groups each of the network's `head` and of its backbone, so that their learning rates
-    can differ.
+
+def decay_groups(
+    net: nn.Module, backbone_lr_scale: float = 1.0, layer_decay: float = 1.0, splits_hidden: bool = False
+) -> list[dict[str, Any]]:
+    """Weights with two or more axes, and biases and norm weights, which get no weight decay, in groups of their own.
+
+    Frozen parameters are among them, since they may train later; an optimizer skips what has no gradient. Where the
+    learning rates of a network's parts differ, each part has such groups, with its factor as `lr_scale`: by
+    `backbone_lr_scale` all but the network's head, by `layer_decay` each layer by how far below the head it is.
+    With `splits_hidden`, hidden matrices form a third group, and each group has its `kind`.
     """
-    if split_head and not hasattr(net, "head"):
-        raise ValueError(
-            f"task.backbone_lr_scale needs a network with a `head`, which {type(net).__name__} lacks; set it to 1"
-        )
-    weights = [(name.startswith("head."), p) for name, p in net.named_parameters()]
-    if not any(p.requires_grad for _, p in weights):
+    weights = dict(net.named_parameters())
+    if not any(weight.requires_grad for weight in weights.values()):
         raise ValueError("the network has no trainable parameter")
+    part_of, scales = parts(net, backbone_lr_scale, layer_decay)
+    hidden = hidden_matrices(net) if splits_hidden else set()
+    kind_of = {name: KINDS[0 if name in hidden else 1 if p.ndim >= 2 else 2] for name, p in weights.items()}
     groups = []
-    for part, in_head in (("backbone/", False), ("head/", True)) if split_head else (("", None),):
-        own = [p for head, p in weights if in_head in (None, head)]
-        groups.append({"name": f"{part}matrices", "params": [p for p in own if p.ndim >= 2]})
-        groups.append({"name": f"{part}vectors", "params": [p for p in own if p.ndim < 2], "weight_decay": 0.0})
+    for part, scale in scales.items():
+        for kind in KINDS:
+            own = [p for name, p in weights.items() if part_of[name] == part and kind_of[name] == kind]
+            more = {"weight_decay": 0.0} if kind == "vectors" else {}
+            more |= {"lr_scale": scale} if len(scales) > 1 else {}
+            more |= {"kind": "hidden" if kind == "hidden" else "adamw"} if splits_hidden else {}
+            groups.append({"name": f"{part}{kind}", "params": own, **more})
     return [group for group in groups if group["params"]]
+
+
+def parts(net: nn.Module, backbone_lr_scale: float, layer_decay: float) -> tuple[dict[str, str], dict[str, float]]:
+    """The part of the network to which each parameter belongs, and each part's factor of the learning rate."""
+    names = [name for name, _ in net.named_parameters()]
+    if backbone_lr_scale != 1 and layer_decay != 1:
+        raise ValueError(
+            f"task.backbone_lr_scale={backbone_lr_scale} and task.layer_decay={layer_decay} both lower the learning "
+            "rates below the head; set one of them to 1"
+        )
+    if backbone_lr_scale != 1:
+        if not hasattr(net, "head"):
+            raise ValueError(
+                f"task.backbone_lr_scale needs a network with a `head`, which {type(net).__name__} lacks; set it to 1"
+            )
+        scales = {"backbone/": backbone_lr_scale, "head/": 1.0}
+        return {name: "head/" if in_head(name) else "backbone/" for name in names}, scales
+    if layer_decay != 1:
+        depth_of = layers(net)
+        top = max(depth_of.values())
+        width = len(str(top))
+        return (
+            {name: f"layer{depth:0{width}}/" for name, depth in depth_of.items()},
+            {f"layer{depth:0{width}}/": layer_decay ** (top - depth) for depth in range(top + 1)},
+        )
+    return dict.fromkeys(names, ""), {"": 1.0}
+
+
+def describe_kinds(groups: list[dict[str, Any]]) -> str:
+    """What Muon trains of a network, in a line."""
+    hidden, rest = ([group for group in groups if (group["kind"] == "hidden") == flag] for flag in (True, False))
+    tensors, numbers = (
+        [sum(count(p) for group in part for p in group["params"]) for part in (hidden, rest)]
+        for count in (lambda p: 1, lambda p: p.numel())
+    )
+    return (
+        f"{tensors[0]} hidden matrices of {numbers[0]:,} weights by Muon, {tensors[1]} others (embeddings, head, "
+        f"biases, gains) of {numbers[1]:,} by AdamW"
+    )

@@ -1,7 +1,6 @@
 """What all tasks share: steps, logging, optimizer, schedule. A task itself only defines how a batch is scored."""
 
 from collections.abc import Callable
-from inspect import signature
 from typing import Any, NamedTuple
 
 import torch
@@ -14,8 +13,11 @@ from torchmetrics import MeanMetric, Metric
 
 from trainyard.collectives import gathered, rank, totals, world_size
 from trainyard.optim.groups import decay_groups
+from trainyard.optim.signature import is_stepped_every_batch, needs_length, splits_hidden
+from trainyard.optim.warmup import WarmedUp
+from trainyard.optim.warmup_length import Warmup
 from trainyard.tasks.meters import fill_empty_lists, mean_over_processes, merge_meters, restore_meters
-from trainyard.tasks.run_length import total_steps
+from trainyard.tasks.run_length import total_steps, warmup_steps
 
 STAGES = ("train", "val", "test")
 
@@ -39,8 +41,9 @@ class Task(LightningModule):
 
     Subclasses define `score` and `metrics`, and `postprocess` where a prediction is not what the network returns.
     `scheduler` is called with the optimizer; one whose signature has `total_steps` gets those too and is stepped every
-    batch, others every epoch. A plateau schedule watches `monitor`. All of the network except its `head` learns at
-    `backbone_lr_scale` times the optimizer's learning rate.
+    batch, others every epoch; `warmup` precedes it. A plateau schedule watches `monitor`. All of the network except its
+    `head` learns at `backbone_lr_scale` times the optimizer's learning rate; or each layer at `layer_decay` times that
+    of the layer above it (Howard & Ruder, 2018; Clark et al., 2020).
     """
 
     def __init__(
@@ -50,13 +53,17 @@ class Task(LightningModule):
         scheduler: Callable[..., LRScheduler],
         monitor: str = "val/loss",
         backbone_lr_scale: float = 1.0,
+        warmup: Warmup | None = None,
+        layer_decay: float = 1.0,
     ) -> None:
         super().__init__()
         if backbone_lr_scale <= 0:
             raise ValueError(
                 f"task.backbone_lr_scale={backbone_lr_scale} must be positive; callbacks=finetune freezes the backbone"
             )
-        self.backbone_lr_scale = backbone_lr_scale
+        if not 0 < layer_decay <= 1:
+            raise ValueError(f"task.layer_decay={layer_decay} must be in (0, 1]; 1 is the same rate for all layers")
+        self.backbone_lr_scale, self.layer_decay, self.warmup = backbone_lr_scale, layer_decay, warmup
         self.net, self.optimizer, self.scheduler, self.monitor = net, optimizer, scheduler, monitor
         self.weights: list[int] = []  # of the batches since the last step, where gradients are accumulated
         # One set of meters per stage. (ModuleDict refuses the name "train".)
@@ -200,31 +207,39 @@ class Task(LightningModule):
             meter.reset()
 
     def configure_optimizers(self) -> dict[str, Any]:
-        config = self.make_optimizer(total_steps(self.trainer) if self.needs_total_steps else 0)
-        if isinstance(config["lr_scheduler"]["scheduler"], ReduceLROnPlateau):  # stepped after each validation
+        length = total_steps(self.trainer) if self.needs_total_steps else 0
+        config = self.make_optimizer(length, warmup_steps(self.trainer, self.warmup))
+        if config["lr_scheduler"]["reduce_on_plateau"]:  # stepped after each validation
             config["lr_scheduler"]["frequency"] = self.trainer.check_val_every_n_epoch or 1
         return config
 
-    def make_optimizer(self, total_steps: int) -> dict[str, Any]:
+    def make_optimizer(self, total_steps: int, warmup_steps: int = 0) -> dict[str, Any]:
         """Optimizer and schedule of a run of that length, in the form that Lightning takes."""
-        optimizer = self.optimizer(decay_groups(self.net, split_head=self.backbone_lr_scale != 1))
-        backbone = [group for group in optimizer.param_groups if str(group.get("name")).startswith("backbone/")]
-        for group in backbone:
-            group["lr"] *= self.backbone_lr_scale
-        length = {"total_steps": total_steps} if self.needs_total_steps else {}
-        scheduler = self.scheduler(optimizer, **length)
-        if backbone and len({group["lr"] for group in optimizer.param_groups} - {0}) == 1:
+        optimizer = self.optimizer(self.parameter_groups())
+        scales = [group.pop("lr_scale", 1.0) for group in optimizer.param_groups]
+        for group, scale in zip(optimizer.param_groups, scales, strict=True):
+            group["lr"] *= scale
+        every_batch = is_stepped_every_batch(self.scheduler)
+        scheduler = self.scheduler(optimizer, **({"total_steps": total_steps - warmup_steps} if every_batch else {}))
+        if len(set(scales)) > 1 and len({group["lr"] for group in optimizer.param_groups} - {0}) == 1:
+            key = "layer_decay" if self.layer_decay != 1 else "backbone_lr_scale"
             raise ValueError(
                 "this schedule sets one learning rate for all weights, which contradicts "
-                f"task.backbone_lr_scale={self.backbone_lr_scale}; use another schedule, or set that to 1"
+                f"task.{key}={getattr(self, key)}; use another schedule, or set that to 1"
             )
-        interval = "step" if length else "epoch"
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": interval, "monitor": self.monitor, "name": "lr"},
-        }
+        shown: dict[str, Any] = {"interval": "step" if every_batch else "epoch", "monitor": self.monitor, "name": "lr"}
+        shown["reduce_on_plateau"] = isinstance(scheduler, ReduceLROnPlateau)
+        if warmup_steps:
+            scheduler = WarmedUp(scheduler, warmup_steps, waits=every_batch)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, **shown}}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """What the optimizer is called with."""
+        return decay_groups(
+            self.net, self.backbone_lr_scale, self.layer_decay, splits_hidden=splits_hidden(self.optimizer)
+        )
 
     @property
     def needs_total_steps(self) -> bool:
         """Whether the schedule depends on the length of the run."""
-        return "total_steps" in signature(self.scheduler).parameters
+        return needs_length(self.scheduler)

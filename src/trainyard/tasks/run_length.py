@@ -1,9 +1,11 @@
-"""How many optimizer steps a run is going to have."""
+"""How many optimizer steps a run is going to have, and how many of them are its warm-up."""
 
 from math import ceil
 
 from lightning import Trainer
 from lightning.pytorch.callbacks import GradientAccumulationScheduler
+
+from trainyard.optim.warmup_length import Warmup
 
 
 def total_steps(trainer: Trainer) -> int:
@@ -19,10 +21,36 @@ def total_steps(trainer: Trainer) -> int:
         return steps
     if data is None:
         return int(trainer.estimated_stepping_batches)
-    batches, limit = len(data.train_dataloader()), trainer.limit_train_batches
-    batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
-    total = sum(ceil(batches / accumulated_batches(trainer, epoch)) for epoch in range(epochs))
+    total = sum(epoch_steps(trainer, epoch) for epoch in range(epochs))
     return total if steps < 0 else min(total, steps)
+
+
+def epoch_steps(trainer: Trainer, epoch: int) -> int:
+    """The optimizer steps of an epoch, counted from 0, of a trainer with a data module."""
+    batches, limit = len(trainer.datamodule.train_dataloader()), trainer.limit_train_batches  # pyright: ignore
+    batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+    return ceil(batches / accumulated_batches(trainer, epoch))
+
+
+def warmup_steps(trainer: Trainer, warmup: Warmup | None) -> int:
+    """The optimizer steps of the warm-up; ValueError unless the run is longer than that."""
+    if warmup is None:
+        return 0
+    steps, last = warmup.steps or 0, trainer.max_epochs
+    is_endless = (last is None or last < 0) and trainer.max_steps < 0
+    total = None if is_endless and warmup.share is None else total_steps(trainer)
+    if warmup.share is not None and total is not None:
+        steps = round(warmup.share * total)
+    elif warmup.epochs is not None:
+        whole, part = divmod(warmup.epochs, 1)
+        steps = sum(epoch_steps(trainer, epoch) for epoch in range(int(whole)))
+        steps += round(part * epoch_steps(trainer, int(whole)))
+    if total is not None and 0 < total <= steps and not trainer.fast_dev_run:  # pyright: ignore
+        raise ValueError(
+            f"a warm-up of {steps:,} steps leaves nothing of a run of {total:,} steps; lower scheduler.warmup_steps or "
+            "scheduler.warmup_epochs, or train for longer"
+        )
+    return steps if total is None else min(steps, max(0, total - 1))
 
 
 def accumulated_batches(trainer: Trainer, epoch: int) -> int:

@@ -6,12 +6,20 @@ from copy import deepcopy
 from typing import Any
 
 from lightning import Callback, LightningDataModule, Trainer
-from lightning.pytorch.callbacks import BatchSizeFinder, Checkpoint, LearningRateFinder, ProgressBar
+from lightning.pytorch.callbacks import (
+    BatchSizeFinder,
+    Checkpoint,
+    LearningRateFinder,
+    LearningRateMonitor,
+    ProgressBar,
+    WeightAveraging,
+)
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from omegaconf import DictConfig
 
 from trainyard.callbacks.finetune import Finetune
+from trainyard.callbacks.schedule_free import ScheduleFree
 from trainyard.config.instantiate import instantiate, instantiate_task
 from trainyard.config.validate import check_monitored_scores
 from trainyard.data.base import seed_setup
@@ -27,6 +35,8 @@ from trainyard.errors import UserError
 from trainyard.hardware.settings import prepare_network
 from trainyard.loggers import trackers
 from trainyard.loggers.metrics_file import MetricsFile
+from trainyard.optim.groups import describe_kinds
+from trainyard.optim.signature import has_modes, splits_hidden
 from trainyard.tasks.base import Task
 from trainyard.training.devices import process_count
 from trainyard.training.job import Job
@@ -50,6 +60,8 @@ def make_task_and_data(
     check_monitored_scores(cfg, task.scores())
     if cfg.pretrained and with_weights:
         load_pretrained(task, cfg.pretrained, cfg.model, cfg.data)
+    if splits_hidden(task.optimizer):
+        log.info("optimizer: %s", describe_kinds(task.parameter_groups()))
     prepare_network(task.net, cfg.hardware, process_count(cfg))
     return task, data
 
@@ -79,9 +91,17 @@ def make_run_trainer(job: Job, task: Task, first_step: int | None, ranks: Ranks 
     if ranks is not None:
         again = [WrapAgain()]
         together = {**strategy_arguments(cfg.hardware, ranks), "use_distributed_sampler": not divides}
-    trainer = make_trainer(cfg, [*first, seeds, *rest, *again, ResumedEpoch(seeds)], loggers, **together)
+    if divides:  # then it also keeps the batches to overfit; Lightning would replace its order
+        together["overfit_batches"] = 0.0
+    parts = [*mode_callbacks(task), *first, seeds, *rest, *again, ResumedEpoch(seeds)]
+    trainer = make_trainer(cfg, parts, loggers, **together)
     handle_no_signals(trainer)
     return trainer
+
+
+def mode_callbacks(task: Task) -> list[Callback]:
+    """What switches an optimizer with modes; before whatever writes checkpoints."""
+    return [ScheduleFree()] if has_modes(task.optimizer) else []
 
 
 def make_callbacks(job: Job, task: Task) -> list[Any]:
@@ -92,6 +112,12 @@ def make_callbacks(job: Job, task: Task) -> list[Any]:
             callback.sweeper = job.composed.sweeper
         if isinstance(callback, BatchSizeFinder | LearningRateFinder):
             raise UserError(TUNER.format(type(callback).__name__))
+        if isinstance(callback, WeightAveraging) and has_modes(task.optimizer):
+            raise UserError(
+                f"{type(callback).__name__} averages the weights, and so does the optimizer; leave the callback out"
+            )
+        if isinstance(callback, LearningRateMonitor) and task.warmup and callback.logging_interval is None:
+            callback.logging_interval = "step"  # else a schedule by epochs is logged once in each
         if isinstance(callback, Finetune):
             callback.check_parts(task.net)
             if callback.freeze and not job.cfg.pretrained:

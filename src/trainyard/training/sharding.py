@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from trainyard.config.instantiate import instantiate_task, target_of
 from trainyard.errors import UserError
 from trainyard.models.layers.checkpointing import blocks
+from trainyard.optim.signature import has_modes, splits_hidden
 
 PRECISIONS = ("32-true", "bf16-mixed", "bf16-true", "16-true")  # that Lightning's ModelParallelStrategy takes
 
@@ -27,6 +28,12 @@ def check_sharding(cfg: DictConfig, choices: Mapping[str, str]) -> None:
                 f"hardware=fsdp: callbacks.{name} ({kind.__name__}) averages whole weights, of which each process has "
                 f"a part; leave it out (callbacks.{name}=null), or use hardware=ddp"
             )
+    optimizer = target_of(cfg.optimizer)
+    if splits_hidden(optimizer) or has_modes(optimizer):
+        raise UserError(
+            f"hardware=fsdp: {optimizer.__name__} needs whole weights, of which each process has a part; use "
+            "hardware=ddp, or optimizer=adamw"
+        )
     try:
         with torch.device("meta"):
             net = instantiate_task(cfg, choices).net

@@ -24,6 +24,7 @@ from trainyard.distributed.ranks import Ranks, find_ranks
 from trainyard.durability.point_files import first_step_to_log, newest_intact
 from trainyard.durability.resume_points import ResumePoints
 from trainyard.durability.run_lock import RunLock, write_status
+from trainyard.errors import UserError
 from trainyard.files import remove_parts, unshare, write_durably
 from trainyard.hardware.settings import configure_torch, describe
 from trainyard.loggers import trackers
@@ -38,7 +39,7 @@ from trainyard.runs.summary import print_summary, summarize, write_summary
 from trainyard.tasks.base import Task
 from trainyard.training.devices import process_count
 from trainyard.training.dry_run import dry_run
-from trainyard.training.factory import make_run_trainer, make_task_and_data, make_trainer
+from trainyard.training.factory import make_run_trainer, make_task_and_data, make_trainer, mode_callbacks
 from trainyard.training.fitting import report_crashes, train_and_test
 from trainyard.training.job import Job, prepare, write_job
 from trainyard.training.pretrained import check_tokenizer
@@ -61,7 +62,8 @@ def run_training(requested: Composed) -> Run | None:
     if job.cfg.check:
         configure_torch(job.cfg.hardware)
         task, data, _ = build(job, None, None)
-        alone = make_trainer(job.cfg, [], [], fast_dev_run=True, enable_progress_bar=False)
+        once = {"fast_dev_run": True, "enable_progress_bar": False, "overfit_batches": 0.0}
+        alone = make_trainer(job.cfg, mode_callbacks(task), [], **once)
         dry_run(task, data, alone, job.cfg.hardware)
         return None
     with RunLock(job.path):
@@ -163,6 +165,11 @@ def build(
             data.prepare_data()
         barrier()
     data.setup("fit")
+    if cfg.trainer.overfit_batches and isinstance(data, DataModule):
+        try:
+            data.keep_batches(cfg.trainer.overfit_batches)
+        except ValueError as error:
+            raise UserError(str(error)) from error
     if cfg.pretrained:
         check_tokenizer(cfg.pretrained, data)
     return task, data, trainer
