@@ -13,6 +13,7 @@ from trainyard.data import imdb
 SHAPES = ["hardware.threads=1", "model=mlp", "data=shapes", "data.size=300", "data.test_size=100"]
 SMALLEST = {  # the words of the command line, and what the last line of the output contains
     "attention": (["--rounds", "1", "--batch-size", "2"], "of the time"),
+    "augmentation": (["--seconds", "0"], "images/s"),
     "busy": (["--one", "--steps", "1", "--networks", "mlp"], '{"mlp": '),
     "distributed": (["--rounds", "1", "--steps", "2", "--networks", "transformer"], "% of a step of 2 processes"),
     "export_differences": (["--only", "perceptron"], "| perceptron | "),

@@ -207,11 +207,16 @@ VARIANTS: dict[str, list[str]] = {
                       "~optimizer.weight_decay", "optimizer.lr=0.05", "scheduler=constant", "scheduler.warmup_steps=5",
                       "trainer.val_check_interval=4"],
     "overfit": [*NET, "trainer.overfit_batches=5"],
+    "augmentation": [
+        *IMAGES, "model=cnn", "model.stages=[[4]]", "model.dense=8", "data.mix=mixup", "data.mix_alpha=0.2",
+        "data.augment=[randaugment,augmix,jitter,alternating_flip,resized_crop,{erasing: {probability: 0.8}},"
+        "{_target_: torchvision.transforms.v2.RandomRotation, degrees: 9}]"],
     "early stopping": [*NET, "callbacks=early_stopping", "callbacks.early_stopping.patience=1", "optimizer.lr=0.3"],
     "ema": [*NET, "callbacks=ema", "callbacks.ema.decay=0.9"],
     "ema, warm-up": [*NET, "callbacks=ema", "callbacks.ema.decay=0.9", "callbacks.ema.warmup=true"],
     "max_steps": [*NET, "trainer.max_steps=23"],
     "text": TEXT,
+    "noisy text": [*TEXT, "data.word_dropout=0.2", "data.token_noise=0.1"],
     "buckets": [*TEXT, "data.bucket=true"],
     "masked language model": [*BLOCKS, "model=bert", "data=imdb_mlm", "data._target_=variants.Gaps", "model.dim=8"],
     "causal language model": [*BLOCKS, "model=gpt", "data=imdb_lm", "data._target_=variants.Continued", "model.dim=8",

@@ -68,7 +68,6 @@ def augment(words: list[str], out: str) -> None:
     from torchvision.utils import save_image
 
     from trainyard.data.images import Images
-    from trainyard.data.loading.hashing import sample_keys
     from trainyard.figures.augment import augmented
 
     data, name = chosen_data(words) if all("=" in word for word in words) else data_of_run(words)
@@ -78,8 +77,7 @@ def augment(words: list[str], out: str) -> None:
     data.setup("fit")
     index = torch.arange(min(6, len(data.splits["train"])))
     images = data.splits["train"].inputs[data.splits["train"].rows[index]]
-    keys = [sample_keys(data.seed, epoch, index) for epoch in range(9)]
-    save_image(augmented(data.pixels, images, keys), out)
+    save_image(augmented(lambda x, epoch: data.augmented(x, index, epoch), images, range(9)), out)
 
 
 def data_of_run(words: list[str]) -> tuple[Any, str]:

@@ -1,5 +1,6 @@
 """What all datasets share: three splits, whole batches by index, and the loader."""
 
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from trainyard.data.loading.hashing import content_digest, seeded
+from trainyard.data.loading.hashing import content_digest, seeded, stable_hash
 from trainyard.data.loading.order import BatchIndices, BatchOrder
 from trainyard.data.loading.split import split_fold, split_stratified
 from trainyard.data.loading.workers import start_worker
@@ -73,6 +74,7 @@ class DataModule(LightningDataModule):
 
     starts_at_any_batch = True  # a resumed run continues within an epoch; without it, between two epochs
     mixes_neighbors = False  # whether `mix` mixes each sample with the one before it
+    share: BatchIndices | None = None  # the batch that is transformed
     is_copy = False  # whether another process has the current batch as well, and counts it
 
     def __init__(
@@ -155,6 +157,20 @@ class DataModule(LightningDataModule):
         if stage == "test" and "test" not in self.splits:
             self.splits["test"] = self.read("test")
 
+    def keep_batches(self, number: float) -> None:
+        """Train on a number of batches alone, or on a fraction of them, whose samples are drawn by `split_seed`."""
+        train = self.splits["train"]
+        batches = ceil(len(train) / self.batch_size)
+        kept = number if isinstance(number, int) else max(1, int(number * batches))
+        if not 0 < kept <= batches:
+            raise ValueError(
+                f"trainer.overfit_batches={number}: there are {batches:,} batches of {self.batch_size} samples; give a "
+                "number of them, or a fraction below 1"
+            )
+        generator = torch.Generator().manual_seed(stable_hash(self.split_seed, "overfit"))
+        drawn = torch.randperm(len(train), generator=generator)[: kept * self.batch_size]
+        self.splits["train"] = train.select(drawn)
+
     def hold_out(self, labels: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Split the training samples into those to train and to validate on; (N), (N) -> (N - M), (M) int64."""
         if self.folds:
@@ -217,6 +233,7 @@ class DataModule(LightningDataModule):
         self, batch: tuple[Any, Tensor, BatchIndices], dataloader_idx: int
     ) -> tuple[Any, Tensor]:
         inputs, labels, share = batch
+        self.share = share
         training = self.trainer is not None and self.trainer.training
         inputs = self.transform(inputs, share.keys if training else None)
         inputs, labels = self.mix(inputs, labels, share.batch_key) if training else (inputs, labels)

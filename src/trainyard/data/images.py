@@ -10,6 +10,7 @@ from torch import Tensor
 
 from trainyard.data.base import DataModule, Samples
 from trainyard.data.loading.decode import decode_file, to_tensor
+from trainyard.data.loading.hashing import epoch_turns, sample_keys
 from trainyard.data.loading.mixup import Mixup
 from trainyard.data.loading.transforms import Pixels
 
@@ -27,8 +28,9 @@ class Images(DataModule):
         num_classes: int,
         mean: list[float],
         std: list[float],
-        augment: str = "none",
+        augment: str | Sequence[Any] = "none",
         mix: str = "none",
+        mix_alpha: float = 1.0,
         **loading: Any,
     ) -> None:
         super().__init__(**loading)
@@ -39,8 +41,10 @@ class Images(DataModule):
         if len(mean) not in (1, shape[0]):
             raise ValueError(f"mean={list(mean)} must have a value for each of the {shape[0]} channels, or one for all")
         self.shape, self.classes, self.num_classes = tuple(shape), list(classes), num_classes
-        self.pixels, self.mixer = Pixels(mean, std, augment), Mixup(mix, num_classes)
+        self.pixels, self.mixer = Pixels(mean, std, augment), Mixup(mix, num_classes, mix_alpha)
         self.mixes_neighbors = mix != "none"
+        if self.pixels.augmentations:  # once now, for what is wrong with its options
+            self.pixels(torch.zeros(1, *shape, dtype=torch.uint8), torch.zeros(1, dtype=torch.long))
 
     def prepare_inputs(self, inputs: Any) -> Tensor:
         """Images (N, *shape) uint8, as a tensor or an array; or one or several files or Pillow images of any size."""
@@ -62,7 +66,17 @@ class Images(DataModule):
         return images
 
     def transform(self, inputs: Tensor, keys: Tensor | None) -> Tensor:
-        return self.pixels.to(inputs.device)(inputs, keys)
+        turns = None
+        if keys is not None and self.share is not None:
+            turns = epoch_turns(self.seed, self.trainer.current_epoch if self.trainer else 0, self.share.index)
+        return self.pixels.to(inputs.device)(inputs, keys, turns)
+
+    def augmented(self, images: Tensor, index: Tensor, epoch: int | None) -> Tensor:
+        """Training images as they are in an epoch, or unchanged; `index` are their places among the samples."""
+        if epoch is None:
+            return self.pixels(images)
+        keys, turns = sample_keys(self.seed, epoch, index), epoch_turns(self.seed, epoch, index)
+        return self.pixels(images, keys.to(images.device), turns.to(images.device))
 
     def mix(self, inputs: Tensor, labels: Tensor, key: int) -> tuple[Tensor, Tensor]:
         return self.mixer(inputs, labels, key)

@@ -16,6 +16,7 @@ from trainyard.data.base import DataModule, Samples
 from trainyard.data.loading.announce import announced
 from trainyard.data.loading.download import data_root
 from trainyard.data.loading.hashing import stable_hash
+from trainyard.data.loading.token_noise import TokenNoise
 from trainyard.data.loading.tokens import (
     KINDS,
     SPECIAL,
@@ -45,7 +46,8 @@ class Text(DataModule):
 
     Subclasses define `texts` and `fingerprint`. The texts are tokenized once, into the folder `cache`, by a tokenizer
     that was trained on the training split alone, which depends on `split_seed`, never on `seed`. `bucket` puts texts of
-    similar length into a batch.
+    similar length into a batch. In training, the share `word_dropout` of the tokens becomes [UNK], and `token_noise`
+    another token.
     """
 
     def __init__(
@@ -58,6 +60,8 @@ class Text(DataModule):
         truncation_side: str = "left",
         padding_side: str = "right",
         bucket: bool = False,
+        word_dropout: float = 0.0,
+        token_noise: float = 0.0,
         cache: str | None = None,
         **loading: Any,
     ) -> None:
@@ -74,6 +78,7 @@ class Text(DataModule):
                 raise ValueError(f"{name}={side} must be left or right")
         if num_classes != len(classes):
             raise ValueError(f"num_classes={num_classes}, but there are {len(classes)} classes: {', '.join(classes)}")
+        self.noise = TokenNoise(word_dropout, token_noise, vocab_size)
         self.vocab_size, self.max_length, self.kind = vocab_size, max_length, tokenizer
         self.classes, self.num_classes, self.bucket = list(classes), num_classes, bucket
         self.truncation_side, self.padding_side = truncation_side, padding_side
@@ -157,6 +162,9 @@ class Text(DataModule):
 
     def read_val(self) -> Samples | None:
         return self.read("val") if self.has_val() else None
+
+    def transform(self, inputs: Tensor, keys: Tensor | None) -> Tensor:
+        return inputs if keys is None else self.noise(inputs, keys)
 
     def lengths(self, split: str) -> Tensor | None:
         samples = self.splits[split]

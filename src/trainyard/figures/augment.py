@@ -1,6 +1,7 @@
 """Augmented training images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -8,10 +9,10 @@ from torchvision.utils import make_grid
 
 
 def augmented(
-    pixels: Callable[[Tensor, Tensor | None], Tensor], images: Tensor, keys: list[Tensor], columns: int = 0
-) -> Tensor:  # (B, C, H, W) uint8, lists of (B) -> (3, height, width) in [0, 1]
-    """A row per image: as it is, then transformed by `pixels` with each of the keys; or `columns` in each row."""
-    versions = [pixels(images, None), *(pixels(images, key) for key in keys)]
+    pixels: Callable[[Tensor, Any], Tensor], images: Tensor, draws: Iterable[Any], columns: int = 0
+) -> Tensor:  # (B, C, H, W) uint8 -> (3, height, width) in [0, 1]
+    """A row per image: as it is (`pixels` with None), then with each of the draws; or `columns` in each row."""
+    versions = [pixels(images, None), *(pixels(images, draw) for draw in draws)]
     rows = torch.stack(versions, dim=1).flatten(0, 1)
     low, high = versions[0].amin(dim=(0, 2, 3)), versions[0].amax(dim=(0, 2, 3))
     shown = (rows - low[:, None, None]) / (high - low)[:, None, None]

@@ -1,8 +1,16 @@
+import random
+
+import numpy as np
 import pytest
 import torch
 
+from trainyard.config.compose import compose
+from trainyard.config.instantiate import instantiate
+from trainyard.config.resolve import resolve
+from trainyard.data.loading.geometry import affine, crop, cutout, flip
 from trainyard.data.loading.hashing import sample_keys
-from trainyard.data.loading.transforms import AUGMENTATIONS, Pixels, affine, crop, cutout, flip
+from trainyard.data.loading.transforms import AUGMENTATIONS, Pixels
+from trainyard.errors import UserError
 
 KEYS = sample_keys(0, 0, torch.arange(64))
 IMAGES = torch.rand(64, 3, 32, 24, generator=torch.Generator().manual_seed(0))
@@ -90,3 +98,60 @@ def test_affine_rotates_without_stretching() -> None:
 def test_wrong_values_are_refused(arguments: tuple, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Pixels(*arguments)
+
+
+def noisy(image: torch.Tensor) -> torch.Tensor:
+    """A transform of one's own that draws from all generators."""
+    return (image + 0.1 * torch.rand(()) + 0.1 * random.random() + 0.1 * np.random.rand()).clamp(0, 1)
+
+
+def test_a_transform_of_ones_own_draws_by_the_key_of_the_sample() -> None:
+    pixels = Pixels([0.5], [0.3], [noisy, {"erasing": {"probability": 1.0}}, "flip"])
+    images = (255 * IMAGES).to(torch.uint8)
+    before = torch.get_rng_state(), random.getstate()
+    whole = pixels(images, KEYS)
+    torch.rand(3), np.random.rand(3)
+    assert torch.equal(
+        torch.cat([pixels(images[40:], KEYS[40:]), pixels(images[:40], KEYS[:40])]), whole[[*range(40, 64), *range(40)]]
+    )
+    assert random.getstate() == before[1]
+    assert len((whole - pixels(images)).flatten(1).mean(dim=1).unique()) > 60  # each its own
+    assert torch.equal(pixels(images), Pixels([0.5], [0.3])(images))  # only in training
+
+
+def test_a_torchvision_transform_can_be_named(tmp_path) -> None:
+    words = [
+        "data=shapes",
+        "data.augment=[{_target_: torchvision.transforms.v2.RandomRotation, degrees: 20}]",
+        "run.dir=x",
+    ]
+    data = instantiate(resolve(compose(words)).data, "data")
+    images = data.read("train").inputs[:20]
+    turned = data.augmented(images, torch.arange(20), epoch=1)
+    assert torch.equal(turned, data.augmented(images, torch.arange(20), epoch=1))
+    assert not torch.equal(turned, data.augmented(images, torch.arange(20), epoch=2))
+
+
+@pytest.mark.parametrize(
+    ("augment", "message"),
+    [
+        ("[flip,rotate]", "augment has the entry rotate; a list has names .*alternating_flip, flip, crop"),
+        ("[{erasing: {size: 1}}]", "erasing has no option size; it has probability, largest, aspect"),
+        ("[{randaugment: {magnitude: 40}}]", "magnitude=40 from 0 to 30"),
+        (
+            "[{_target_: torchvision.transforms.v2.RandomCrop, size: 20}]",
+            r"RandomCrop makes an image of shape \[3, 20, 20\]",
+        ),
+        ("randaug", "augment=randaug is unknown; choose one of none, flip, .* or a list"),
+    ],
+)
+def test_augmentations_that_cannot_be_are_refused_before_anything_is_read(augment: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        instantiate(resolve(compose(["data=shapes", f"data.augment={augment}", "run.dir=x"])).data, "data=shapes")
+
+
+def test_flips_alternate_in_a_data_module() -> None:
+    data = instantiate(resolve(compose(["data=shapes", "data.augment=[alternating_flip]", "run.dir=x"])).data, "data")
+    images, index = data.read("train").inputs[:50], torch.arange(50)
+    first, second = (data.augmented(images, index, epoch) for epoch in (4, 5))
+    assert torch.equal(first.flip(-1), second) and not torch.equal(first, data.augmented(images, index, None))

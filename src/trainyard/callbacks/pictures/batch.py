@@ -35,8 +35,8 @@ def augmented_images(data: Images) -> Tensor:  # -> (3, height, width)
     samples, count = data.splits["train"], ROWS if augments else ROWS * (EPOCHS + 1)
     index = torch.linspace(0, len(samples) - 1, min(count, len(samples))).round().long()
     images = samples.inputs[samples.rows[index]].to(data.pixels.mean.device)
-    keys = [sample_keys(data.seed, epoch, index).to(images.device) for epoch in range(EPOCHS if augments else 0)]
-    grid = augmented(data.pixels, images, keys, columns=EPOCHS + 1)
+    epochs = range(EPOCHS if augments else 0)
+    grid = augmented(lambda x, epoch: data.augmented(x, index, epoch), images, epochs, columns=EPOCHS + 1)
     times = max(1, SIDE // images.shape[-1])
     return grid.repeat_interleave(times, 1).repeat_interleave(times, 2)
 

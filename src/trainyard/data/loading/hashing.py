@@ -6,7 +6,7 @@ device or on what ran before.
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -53,6 +53,12 @@ def sample_keys(seed: int, epoch: int, index: Tensor) -> Tensor:  # (B) -> (B), 
     return splitmix64(index + stable_hash(seed, "sample", epoch))
 
 
+def epoch_turns(seed: int, epoch: int, index: Tensor) -> Tensor:  # (B) -> (B), bool
+    """True in every second epoch, for half of the samples in the even ones."""
+    bits = shift_right(splitmix64(index + stable_hash(seed, "turn")), 40) & 1
+    return (bits + epoch) % 2 == 1
+
+
 def uniform(keys: Tensor, name: str, low: float = 0.0, high: float = 1.0) -> Tensor:  # (B) -> (B), float32
     """A draw from [low, high) for each key; draws of different names are independent."""
     bits = shift_right(splitmix64(keys + stable_hash(name)), 40)  # the upper 24 bits: float32 represents no more
@@ -72,3 +78,16 @@ def seeded(key: int) -> Iterator[None]:
         random.setstate(states[0])
         np.random.set_state(states[1])
         torch.set_rng_state(states[2])
+
+
+def reseeded(x: Tensor, keys: Sequence[int]) -> Iterator[Tensor]:
+    """The samples of a batch one by one, each with all generators seeded by its key until the next one is taken."""
+    devices = [x.device] if x.is_cuda else []
+    with seeded(0), torch.random.fork_rng(devices=devices):
+        for sample, key in zip(x, keys, strict=True):
+            random.seed(key)
+            np.random.seed(key & 0xFFFFFFFF)
+            torch.default_generator.manual_seed(key)
+            if devices:
+                torch.cuda.manual_seed(key)
+            yield sample

@@ -42,6 +42,12 @@ class TextBlocks(Text):
 
     more = 0  # tokens beyond a block
 
+    def __init__(self, **text: Any) -> None:
+        for name in ("word_dropout", "token_noise"):
+            if text.get(name):
+                raise ValueError(f"{name}={text[name]} is for labeled texts; a language model predicts every token")
+        super().__init__(**text)
+
     def setup(self, stage: str) -> None:
         old = set(self.splits)
         super().setup(stage)

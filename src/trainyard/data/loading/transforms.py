@@ -1,61 +1,17 @@
 """Augmentation and normalization of whole batches of images, on the device; each sample has its own random draws."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from inspect import signature
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainyard.data.loading.hashing import uniform
-
-
-def flip(x: Tensor, keys: Tensor) -> Tensor:  # (B, C, H, W), (B) -> (B, C, H, W)
-    """Flip horizontally with probability 1/2."""
-    return torch.where((uniform(keys, "flip") < 0.5)[:, None, None, None], x.flip(-1), x)
-
-
-def crop(x: Tensor, keys: Tensor, padding: float = 1 / 8) -> Tensor:  # (B, C, H, W), (B) -> (B, C, H, W)
-    """Pad all sides by `padding` times the height, by reflection, then crop to the original size at a random place."""
-    _, channels, height, width = x.shape
-    pad = max(1, round(padding * height))
-    padded = F.pad(x, (pad, pad, pad, pad), mode="reflect")
-    top, left = (uniform(keys, f"crop {side}", 0, 2 * pad + 1).long() for side in ("top", "left"))
-    rows = top[:, None] + torch.arange(height, device=x.device)  # (B, H)
-    columns = left[:, None] + torch.arange(width, device=x.device)  # (B, W)
-    batch = torch.arange(len(x), device=x.device)[:, None, None, None]
-    channel = torch.arange(channels, device=x.device)[None, :, None, None]
-    return padded[batch, channel, rows[:, None, :, None], columns[:, None, None, :]]
-
-
-def cutout(x: Tensor, keys: Tensor, size: float = 1 / 2) -> Tensor:  # (B, C, H, W), (B) -> (B, C, H, W)
-    """Set a square of `size` times the height to zero, at a random place (DeVries & Taylor, 2017)."""
-    _, _, height, width = x.shape
-    half = size * height / 2
-    rows = torch.arange(height, device=x.device) - uniform(keys, "cutout row", 0, height)[:, None]  # (B, H)
-    columns = torch.arange(width, device=x.device) - uniform(keys, "cutout column", 0, width)[:, None]  # (B, W)
-    hole = (rows.abs() < half)[:, None, :, None] & (columns.abs() < half)[:, None, None, :]
-    return x.masked_fill(hole, 0.0)
-
-
-def affine(
-    x: Tensor, keys: Tensor, degrees: float = 20, shift: float = 0.2, zoom: float = 0.2
-) -> Tensor:  # (B, C, H, W), (B) -> (B, C, H, W)
-    """Rotate by up to `degrees`, shift by up to `shift` times the size, zoom by 1 - `zoom` to 1 + `zoom`.
-
-    Bilinear interpolation; beyond the edge the nearest pixel is repeated, as in Keras.
-    """
-    angle = torch.deg2rad(uniform(keys, "rotation", -degrees, degrees))
-    scale = uniform(keys, "zoom", 1 - zoom, 1 + zoom)
-    right, down = (uniform(keys, f"shift {axis}", -2 * shift, 2 * shift) for axis in "xy")  # the image spans 2
-    aspect = x.shape[2] / x.shape[3]
-    cos, sin = scale * angle.cos(), scale * angle.sin()
-    theta = torch.stack(
-        (torch.stack((cos, -sin * aspect, right), dim=1), torch.stack((sin / aspect, cos, down), dim=1)), dim=1
-    )  # (B, 2, 3)
-    grid = F.affine_grid(theta.to(x.dtype), list(x.shape), align_corners=False)
-    return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
-
+from trainyard.data.loading.color import jitter
+from trainyard.data.loading.geometry import affine, alternating_flip, crop, cutout, erasing, flip, resized_crop
+from trainyard.data.loading.hashing import reseeded, uniform
+from trainyard.data.loading.policies import augmix, randaugment, trivialaugment
 
 Augmentation = Callable[[Tensor, Tensor], Tensor]
 AUGMENTATIONS: dict[str, tuple[Augmentation, ...]] = {
@@ -64,30 +20,117 @@ AUGMENTATIONS: dict[str, tuple[Augmentation, ...]] = {
     "standard": (crop, flip),
     "article": (partial(affine, degrees=20, shift=0.2, zoom=0.2), flip),
     "strong": (crop, flip, cutout),
+    "randaugment": (randaugment, crop, flip),
+    "trivialaugment": (trivialaugment, crop, flip),
+    "augmix": (augmix, crop, flip),
 }
+OPERATIONS: dict[str, Augmentation] = {  # of a list
+    each.__name__: each
+    for each in (alternating_flip, flip, crop, resized_crop, affine, cutout, erasing, jitter, randaugment,
+                 trivialaugment, augmix)
+}  # fmt: skip
+BEFORE = (jitter, randaugment, trivialaugment, augmix)  # on pixels in [0, 1], before they are normalized
+
+
+class OwnTransform:
+    """A transform of one image (C, H, W) in [0, 1], as those of torchvision: its draws depend on the sample's key."""
+
+    def __init__(self, transform: Callable[..., Any]) -> None:
+        self.transform = transform
+
+    def __call__(self, x: Tensor, keys: Tensor) -> Tensor:
+        made = [self.transform(image) for image in reseeded(x, keys.tolist())]
+        shapes = {tuple(image.shape) for image in made}
+        if shapes != {tuple(x.shape[1:])}:
+            raise ValueError(
+                f"{type(self.transform).__name__} makes an image of shape {list(max(shapes))} of one of shape "
+                f"{list(x.shape[1:])}, which the network takes"
+            )
+        return torch.stack(made).to(x.dtype)
+
+
+def make_augmentations(augment: str | Sequence[Any]) -> tuple[Augmentation, ...]:
+    """What `augment` names: a set of AUGMENTATIONS; or a list of OPERATIONS by name, or with their options as
+    `{erasing: {probability: 0.3}}`, and of transforms of one's own.
+    """
+    if isinstance(augment, str):
+        if augment not in AUGMENTATIONS:
+            raise ValueError(
+                f"augment={augment} is unknown; choose one of {', '.join(AUGMENTATIONS)}, or a list, such as "
+                "[resized_crop,flip]"
+            )
+        return AUGMENTATIONS[augment]
+    found: list[Augmentation] = []
+    for entry in augment:
+        name, options = next(iter(entry.items())) if isinstance(entry, Mapping) and len(entry) == 1 else (entry, {})
+        if callable(entry):
+            found.append(OwnTransform(entry))
+        elif isinstance(name, str) and name in OPERATIONS and isinstance(options, Mapping):
+            found.append(with_options(OPERATIONS[name], options))
+        else:
+            raise ValueError(
+                f"augment has the entry {entry}; a list has names ({', '.join(OPERATIONS)}), each alone or as "
+                "{name: {option: value}}, or transforms with a _target_"
+            )
+    return tuple(found)
+
+
+def with_options(operation: Augmentation, options: Mapping[str, Any]) -> Augmentation:
+    """The operation with other values than its own; ValueError for an option that it does not have."""
+    known = list(signature(operation).parameters)[2:]
+    wrong = [name for name in options if name not in known]
+    if wrong:
+        raise ValueError(f"{operation.__name__} has no option {wrong[0]}; it has {', '.join(known) or 'none'}")
+    return partial(operation, **options) if options else operation
+
+
+def function_of(augmentation: Augmentation) -> Augmentation:
+    """The function, without its options."""
+    return augmentation.func if isinstance(augmentation, partial) else augmentation
 
 
 class Pixels(nn.Module):
-    """Convert bytes to floats: divide by 255, normalize each channel and, in training, augment."""
+    """Convert bytes to floats: divide by 255, normalize each channel and, in training, augment.
+
+    What changes colors, and transforms of one's own, act on pixels in [0, 1], and so come first.
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, mean: list[float], std: list[float], augment: str = "none") -> None:
+    def __init__(self, mean: list[float], std: list[float], augment: str | Sequence[Any] = "none") -> None:
         super().__init__()
-        if augment not in AUGMENTATIONS:
-            raise ValueError(f"augment={augment} is unknown; choose one of {', '.join(AUGMENTATIONS)}")
+        self.augmentations = make_augmentations(augment)
+        self.before, self.after = (
+            [each for each in self.augmentations
+             if (isinstance(each, OwnTransform) or function_of(each) in BEFORE) == flag]
+            for flag in (True, False)
+        )  # fmt: skip
         if len(mean) != len(std) or min(std) <= 0:
             raise ValueError(
                 f"mean={list(mean)} and std={list(std)} must have the same length, and every std must be positive"
             )
-        self.augmentations = AUGMENTATIONS[augment]
         self.register_buffer("mean", 255 * torch.tensor(mean).view(-1, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(std).view(-1, 1, 1))
 
-    def forward(self, images: Tensor, keys: Tensor | None = None) -> Tensor:  # (B, C, H, W) uint8 -> float32
-        x = (images.float() - self.mean) / self.std
-        if keys is not None:
-            for augmentation in self.augmentations:
+    def forward(
+        self, images: Tensor, keys: Tensor | None = None, turns: Tensor | None = None
+    ) -> Tensor:  # (B, C, H, W) uint8, (B), (B) bool -> (B, C, H, W) float32
+        """`keys` are given in training; `turns`, for alternating flips, differ between an epoch and the next."""
+        x = images.float()
+        if keys is not None and self.before:
+            x = x / 255
+            for augmentation in self.before:
                 x = augmentation(x, keys)
+            x = 255 * x
+        x = (x - self.mean) / self.std
+        if keys is not None:
+            for augmentation in self.after:
+                by_turns = function_of(augmentation) is alternating_flip
+                x = augmentation(x, self.turns(keys, turns) if by_turns else keys)
         return x
+
+    @staticmethod
+    def turns(keys: Tensor, turns: Tensor | None) -> Tensor:
+        """The turns, at random where none are known."""
+        return uniform(keys, "flip") < 0.5 if turns is None else turns
