@@ -29,7 +29,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
         "collectives", "durability", "flops", "inference", "logs", "tasks",
         "data", "evaluation", "explain", "figures", "files",
     },
-    "catalog": {"durability", "errors", "files", "logs", "trust"},
+    "catalog": {"config_keys", "durability", "errors", "files", "logs", "report", "trust"},
     "export": {"data", "errors", "extras", "files", "inference", "models", "tasks"},
     "explain": {"data", "errors", "extras", "figures", "files", "inference", "models", "tasks"},
     "serving": {"cores", "data", "durability", "errors", "explain", "extras", "figures", "inference", "tasks"},
@@ -57,7 +57,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
         "serving",
     },
     "__main__": {"cli"},
-    "__init__": {"cli", "runs", "training"},
+    "__init__": {"catalog", "cli", "runs", "training"},
 }  # fmt: skip
 MAY_IMPORT_HYDRA = {"config", "sweep"}
 MAY_IMPORT_OMEGACONF = {"config", "runs", "sweep", "training"}

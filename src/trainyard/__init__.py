@@ -2,7 +2,8 @@
 
 From Python: `run = trainyard.train(["model=mlp", "data=xor"])` trains, and `trainyard.load("outputs/...")` opens a run
 (or "latest") for `run.predict(x)`, `run.generate(prompt)` and `run.summary`; `trust=True` runs the code that someone
-else's run names, `overrides=["data.root=..."]` change its config. Both return a `Run`.
+else's run names, `overrides=["data.root=..."]` change its config. Both return a `Run`. `trainyard.ls("outputs")` lists
+runs, as rows or as a DataFrame of pandas.
 """
 
 import os
@@ -11,6 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trainyard.catalog.ls import ls
     from trainyard.cli.main import main
     from trainyard.runs.load import load
     from trainyard.runs.run import Run
@@ -21,10 +23,10 @@ if TYPE_CHECKING:
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
-__all__ = ["Run", "load", "main", "train"]
+__all__ = ["Run", "load", "ls", "main", "train"]
 _MODULES = {
-    "Run": "trainyard.runs.run", "load": "trainyard.runs.load", "main": "trainyard.cli.main",
-    "train": "trainyard.training.launch",
+    "Run": "trainyard.runs.run", "load": "trainyard.runs.load", "ls": "trainyard.catalog.ls",
+    "main": "trainyard.cli.main", "train": "trainyard.training.launch",
 }  # fmt: skip
 __version__ = version("trainyard")
 

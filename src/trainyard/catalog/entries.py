@@ -40,6 +40,14 @@ class Entry:
         """The values of its config as text, and the choices of its groups, which --where compares."""
         return {**_lines(self.path / RESOLVED), **_lines(self.path / CHOICES)}
 
+    @cached_property
+    def scores(self) -> dict[str, float]:
+        """Its validation scores, of the best epoch, and its test scores, by name; empty while it trains."""
+        summary, _ = _summary(self.path)
+        parts = [part for name in ("best", "test") if isinstance(part := summary.get(name), dict)]
+        found = {printable(name): _number(value) for part in parts for name, value in part.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
     @property
     def cost(self) -> float:
         """The score as a number of which the lowest is best; infinite without one."""

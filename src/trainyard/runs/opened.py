@@ -20,6 +20,8 @@ from trainyard.data.base import seed_setup
 from trainyard.data.text import Text
 from trainyard.errors import UserError, printable
 from trainyard.files import read_small
+from trainyard.loggers.metrics_lines import read_metrics
+from trainyard.report.rows import Rows, merged, with_epochs
 from trainyard.runs.directory import RESOLVED, SUMMARY, TOKENIZER
 from trainyard.runs.other_data import other_data, split_choice
 from trainyard.tasks.base import Task
@@ -70,6 +72,17 @@ class OpenedRun:
             return json.loads(read_small(file))
         except (OSError, ValueError, RecursionError) as error:
             raise UserError(f"{file} cannot be read: {error}") from error
+
+    def history(self, by: str = "epoch") -> Rows:
+        """What the training logged: a row for each epoch, or `by="step"` for each step that was logged.
+
+        `epoch` counts from 0; where a value was logged several times in an epoch, the last one counts. Scores of the
+        test are in `summary`. `history().frame()` is a DataFrame of pandas.
+        """
+        if by not in ("epoch", "step"):
+            raise UserError(f"history has rows by epoch or by step, not by {by}")
+        rows = [row for row in read_metrics(self.path) if not any(name.startswith("test/") for name in row)]
+        return merged(with_epochs(rows), by)
 
     def data(self) -> LightningDataModule:
         """The data module of the run, nothing loaded yet."""
