@@ -56,9 +56,10 @@ docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(READY)  ## build the site of docs/ into build/site; a warning is an error
 	@$(BIN)/python -m mkdocs build --strict
 
-pages: $(READY)  ## write docs/configuration.md and docs/errors.md again, from conf/ and src/
+pages: $(READY)  ## write docs/configuration.md, docs/errors.md and docs/notebook.ipynb again
 	@$(BIN)/python docs/reference.py
 	@$(BIN)/python docs/messages.py
+	@$(BIN)/python docs/notebook.py
 
 cookbook: $(READY)  ## write docs/cookbook/ again: six networks, half an hour; needs TRAINYARD_DATA
 	@$(BIN)/python docs/cookbook.py
