@@ -18,6 +18,14 @@ CASES = {
     "a last batch of one sample": [*NET, "data.size=111", "data.test_size=101", "data.mix=mixup"],
     "cnn, augmentation": [*IMAGES, "model=cnn", "model.stages=[[4],[4]]", "model.dense=8", "data.augment=strong",
                           *CNN],
+    "muon, warm-up, augmentation by policies": [
+        *IMAGES, "model=cnn", "model.stages=[[4]]", "model.dense=8", *CNN, "hardware.precision=64-true",
+        "optimizer=muon", "scheduler=step", "scheduler.warmup_steps=7", "task.layer_decay=0.8",
+        "data.augment=[randaugment,augmix,jitter,alternating_flip,resized_crop,erasing]"],
+    "own transform, overfit": [
+        *IMAGES, "model=cnn", "model.stages=[[4]]", "model.dense=8", *CNN, "trainer.overfit_batches=3",
+        "data.augment=[{_target_: torchvision.transforms.v2.RandomRotation, degrees: 9}]"],
+    "noisy text": [*[word for word in VARIANTS["noisy text"] if "dropout=0.5" not in word], "model.dropout=0"],
     "mixup": [*IMAGES, "model=cnn", "model.stages=[[4]]", "model.dense=8", "data.mix=mixup", "data.augment=flip",
               *CNN],
     "cutmix or mixup": [*IMAGES, "model=cnn", "model.stages=[[4]]", "model.dense=8", "data.mix=both", *CNN],
