@@ -213,6 +213,7 @@ REFUSED = {
     "a network without blocks": ([*NET], "hardware=fsdp divides the blocks of a network, and MLP has none"),
     "an average": ([*GPT, "callbacks=ema"], "averages whole weights"),
     "swa": ([*GPT, VARIANTS["swa"][-1]], "averages whole weights"),
+    "muon": ([*GPT, "optimizer=muon"], "hardware=fsdp: Muon needs whole weights"),
     "precision": ([*GPT, "hardware.precision=64-true"], "hardware.precision=64-true; use one of 32-true"),
     "memory format": ([*GPT, "hardware.memory_format=channels_last"], "channels_last; set it to contiguous"),
     "compile": ([*GPT, "hardware.compile=true"], "hardware.compile=true; set it to false"),

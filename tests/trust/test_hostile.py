@@ -75,6 +75,12 @@ def test_what_is_not_part_of_a_network_is_not_even_looked_at(foreign: Path) -> N
     assert not (foreign / "canary").exists()
 
 
+def test_muon_and_a_warmup_are_no_reason_for_trust(foreign: Path) -> None:
+    config("optimizer", {"_target_": "trainyard.optim.muon.Muon", "_partial_": True, "lr": 0.1})(foreign)
+    config("scheduler.warmup_steps", 5)(foreign)
+    assert Run(foreign).evaluate("val")["val/accuracy"] > 0
+
+
 def test_someone_elses_folders_are_ignored_and_the_users_overrides_are_not(foreign: Path) -> None:
     config("data.root", "/etc")(foreign)
     assert Run(foreign).cfg.data.root is None

@@ -38,13 +38,15 @@ def one_cycle(
 ) -> OneCycleLR:
     """Torch's OneCycleLR with each group's learning rate as its peak, reached after `pct_start` of all steps.
 
-    Smith & Topin (2017). Stepped every batch; the optimizer's momentum or first beta goes from 0.95 to 0.85 and back.
+    Smith & Topin (2017). Stepped every batch; the optimizer's momentum or first beta, if it has one, goes from 0.95 to
+    0.85 and back.
     """
     peaks = [group["lr"] for group in optimizer.param_groups]
     rise = pct_start + (1e-6 if pct_start * total_steps == 1 else 0)  # of exactly one step, torch divides by zero
     return OneCycleLR(
-        optimizer, peaks, total_steps, pct_start=rise, div_factor=div_factor, final_div_factor=final_div_factor
-    )
+        optimizer, peaks, total_steps, pct_start=rise, div_factor=div_factor, final_div_factor=final_div_factor,
+        cycle_momentum="momentum" in optimizer.defaults or "betas" in optimizer.defaults,
+    )  # fmt: skip
 
 
 def exponential(optimizer: Optimizer, hold: int = 10, rate: float = 0.1) -> LambdaLR:

@@ -19,7 +19,10 @@ PARTS = {  # groups of a config that build something: what that must be
     "scheduler": LRScheduler,
 }  # fmt: skip
 PARTIAL = ("optimizer", "scheduler")  # built later, when their first argument exists
-PACKAGES = ("trainyard.models", "trainyard.tasks", "trainyard.data", "torch.nn", "torch.optim", "torchvision.models")
+PACKAGES = (
+    "trainyard.models", "trainyard.tasks", "trainyard.data", "trainyard.optim.muon", "torch.nn", "torch.optim",
+    "torchvision.models",
+)  # fmt: skip
 SCHEDULES = "trainyard.optim.schedules"  # functions of ours
 HARDWARE = {  # replaces the config's values, except precision and memory_format
     "accelerator": "auto", "devices": 1, "precision": "32-true", "memory_format": "contiguous", "compile": False,
