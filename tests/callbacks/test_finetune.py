@@ -126,7 +126,7 @@ def test_rates_that_cannot_be_are_refused(short: list[str]) -> None:
             ["task.backbone_lr_scale=0"],
             "task.backbone_lr_scale=0 must be positive; callbacks=finetune freezes the backbone",
         ),
-        (["model=perceptron", "data=xor", "task.backbone_lr_scale=0.1"], "`head`, which Perceptron lacks"),
+        (["model=perceptron", "data=xor", "task.backbone_lr_scale=0.1"], "all of Perceptron is its head"),
     ):
         with pytest.raises(UserError, match=message):
             trainyard.train([*short, "model=mlp", "logger=none", *words])

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from lightning import Callback, LightningModule, Trainer
 from torch import nn
 
+from trainyard.tasks.base import Task
+
 
 class Finetune(Callback):
-    """Freeze all of the network except the parts named in `train` (as `head` or `stages.stage4`).
+    """Freeze all of the network except the parts named in `train` (as `head`, whatever its name, or `stages.stage4`).
 
     What is frozen is also in evaluation mode: its batch norm keeps its statistics, its dropout is off. From the start
     of epoch `unfreeze_at_epoch`, counted from 0, everything trains. The optimizer contains all parameters from the
@@ -20,12 +22,18 @@ class Finetune(Callback):
         self.freeze, self.unfreeze_at_epoch, self.train = freeze, unfreeze_at_epoch, tuple(train)
         self.frozen: list[str] = []  # names, as a sharded network has other parameters than it had before
 
-    def check_parts(self, net: nn.Module) -> None:
-        """Raise ValueError for a part that the network does not have."""
-        parts = [name for name, _ in net.named_modules() if name]
-        for part in self.train if self.freeze else ():
+    def check_parts(self, task: LightningModule) -> None:
+        """Find the head; raise ValueError for a part that the network does not have."""
+        if not self.freeze:
+            return
+        if not isinstance(task, Task):
+            raise ValueError(f"callbacks=finetune freezes the network of a task, and {type(task).__name__} is none")
+        if "head" in self.train:
+            self.train = (*(part for part in self.train if part != "head"), *task.head_parts())
+        parts = [name for name, _ in task.net.named_modules() if name]
+        for part in self.train:
             if part not in parts:
-                top = ", ".join(name for name, _ in net.named_children())
+                top = ", ".join(name for name, _ in task.net.named_children())
                 raise ValueError(f"callbacks.finetune.train={part} is not a part of the network; it has {top}")
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -33,7 +41,7 @@ class Finetune(Callback):
         net: nn.Module = pl_module.net  # pyright: ignore
         if stage != "fit":
             return
-        self.check_parts(net)
+        self.check_parts(pl_module)
         if self.freeze:
             self.frozen = [n for n, p in net.named_parameters() if p.requires_grad and not self.is_trained(n)]
         for name in self.frozen:

@@ -4,25 +4,30 @@ from typing import Any
 
 from torch import nn
 
-from trainyard.optim.layers import hidden_matrices, in_head, layers
+from trainyard.optim.head import is_within
+from trainyard.optim.layers import hidden_matrices, layers
 
 KINDS = ("hidden", "matrices", "vectors")
 
 
 def decay_groups(
-    net: nn.Module, backbone_lr_scale: float = 1.0, layer_decay: float = 1.0, splits_hidden: bool = False
+    net: nn.Module,
+    backbone_lr_scale: float = 1.0,
+    layer_decay: float = 1.0,
+    splits_hidden: bool = False,
+    head: tuple[str, ...] = ("head",),
 ) -> list[dict[str, Any]]:
     """Weights with two or more axes, and biases and norm weights, which get no weight decay, in groups of their own.
 
     Frozen parameters are among them, since they may train later; an optimizer skips what has no gradient. Where the
     learning rates of a network's parts differ, each part has such groups, with its factor as `lr_scale`: by
-    `backbone_lr_scale` all but the network's head, by `layer_decay` each layer by how far below the head it is.
+    `backbone_lr_scale` all but the network's `head` (the names of its parts), by `layer_decay` each layer by how far below the head it is.
     With `splits_hidden`, hidden matrices form a third group, and each group has its `kind`.
     """
     weights = dict(net.named_parameters())
     if not any(weight.requires_grad for weight in weights.values()):
         raise ValueError("the network has no trainable parameter")
-    part_of, scales = parts(net, backbone_lr_scale, layer_decay)
+    part_of, scales = parts(net, backbone_lr_scale, layer_decay, head)
     hidden = hidden_matrices(net) if splits_hidden else set()
     kind_of = {name: KINDS[0 if name in hidden else 1 if p.ndim >= 2 else 2] for name, p in weights.items()}
     groups = []
@@ -36,7 +41,9 @@ def decay_groups(
     return [group for group in groups if group["params"]]
 
 
-def parts(net: nn.Module, backbone_lr_scale: float, layer_decay: float) -> tuple[dict[str, str], dict[str, float]]:
+def parts(
+    net: nn.Module, backbone_lr_scale: float, layer_decay: float, head: tuple[str, ...]
+) -> tuple[dict[str, str], dict[str, float]]:
     """The part of the network to which each parameter belongs, and each part's factor of the learning rate."""
     names = [name for name, _ in net.named_parameters()]
     if backbone_lr_scale != 1 and layer_decay != 1:
@@ -45,12 +52,12 @@ def parts(net: nn.Module, backbone_lr_scale: float, layer_decay: float) -> tuple
             "rates below the head; set one of them to 1"
         )
     if backbone_lr_scale != 1:
-        if not hasattr(net, "head"):
+        if all(is_within(name, head) for name in names):
             raise ValueError(
-                f"task.backbone_lr_scale needs a network with a `head`, which {type(net).__name__} lacks; set it to 1"
+                f"all of {type(net).__name__} is its head ({', '.join(head)}); set task.backbone_lr_scale=1"
             )
         scales = {"backbone/": backbone_lr_scale, "head/": 1.0}
-        return {name: "head/" if in_head(name) else "backbone/" for name in names}, scales
+        return {name: "head/" if is_within(name, head) else "backbone/" for name in names}, scales
     if layer_decay != 1:
         depth_of = layers(net)
         top = max(depth_of.values())

@@ -13,6 +13,7 @@ from torchmetrics import MeanMetric, Metric
 
 from trainyard.collectives import gathered, rank, totals, world_size
 from trainyard.optim.groups import decay_groups
+from trainyard.optim.head import find_head
 from trainyard.optim.signature import is_stepped_every_batch, needs_length, splits_hidden
 from trainyard.optim.warmup import WarmedUp
 from trainyard.optim.warmup_length import Warmup
@@ -42,9 +43,11 @@ class Task(LightningModule):
     Subclasses define `score` and `metrics`, and `postprocess` where a prediction is not what the network returns.
     `scheduler` is called with the optimizer; one whose signature has `total_steps` gets those too and is stepped every
     batch, others every epoch; `warmup` precedes it. A plateau schedule watches `monitor`. All of the network except its
-    `head` learns at `backbone_lr_scale` times the optimizer's learning rate; or each layer at `layer_decay` times that
-    of the layer above it (Howard & Ruder, 2018; Clark et al., 2020).
+    `head` (found where it is None: `optim.head`) learns at `backbone_lr_scale` times the optimizer's learning rate; or
+    each layer at `layer_decay` times that of the layer above it (Howard & Ruder, 2018; Clark et al., 2020).
     """
+
+    starts_at_any_batch = True  # its meters are in checkpoints, so that a resumed run continues within an epoch
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class Task(LightningModule):
         backbone_lr_scale: float = 1.0,
         warmup: Warmup | None = None,
         layer_decay: float = 1.0,
+        head: str | None = None,
     ) -> None:
         super().__init__()
         if backbone_lr_scale <= 0:
@@ -64,6 +68,7 @@ class Task(LightningModule):
         if not 0 < layer_decay <= 1:
             raise ValueError(f"task.layer_decay={layer_decay} must be in (0, 1]; 1 is the same rate for all layers")
         self.backbone_lr_scale, self.layer_decay, self.warmup = backbone_lr_scale, layer_decay, warmup
+        self.head_name = head
         self.net, self.optimizer, self.scheduler, self.monitor = net, optimizer, scheduler, monitor
         self.weights: list[int] = []  # of the batches since the last step, where gradients are accumulated
         # One set of meters per stage. (ModuleDict refuses the name "train".)
@@ -73,6 +78,10 @@ class Task(LightningModule):
                 for stage in STAGES
             }
         )
+
+    def head_parts(self) -> tuple[str, ...]:
+        """The names of the modules that are the network's head; ValueError if that is not clear."""
+        return find_head(self.net, self.head_name, getattr(self, "num_classes", None))
 
     def metrics(self, stage: str) -> dict[str, Metric]:
         """New metrics of one stage by name; each compares predictions with targets."""
@@ -235,9 +244,8 @@ class Task(LightningModule):
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """What the optimizer is called with."""
-        return decay_groups(
-            self.net, self.backbone_lr_scale, self.layer_decay, splits_hidden=splits_hidden(self.optimizer)
-        )
+        head = self.head_parts() if self.backbone_lr_scale != 1 else ()
+        return decay_groups(self.net, self.backbone_lr_scale, self.layer_decay, splits_hidden(self.optimizer), head)
 
     @property
     def needs_total_steps(self) -> bool:

@@ -46,8 +46,7 @@ def projector_of(scene: Scene) -> None:
 
 def samples_of(scene: Scene) -> Embedded | None:
     """Validation samples by what the last linear layer of the network's head gets."""
-    head, index = getattr(scene.net, "head", None), spread(scene.data, SAMPLES)
-    layers = [module for module in head.modules() if isinstance(module, nn.Linear)] if head is not None else []
+    layers, index = head_layers(scene.task), spread(scene.data, SAMPLES)
     if not layers or index is None:
         return None
     features, guesses = [], []
@@ -73,6 +72,16 @@ def samples_of(scene: Scene) -> Embedded | None:
         columns["text"] = [text[:100] for text in texts_of(scene.data, samples, index)]
     images = sprites(samples.inputs[samples.rows[index]]) if isinstance(scene.data, Images) else None
     return Embedded("validation samples before the head", torch.cat(features), columns, images)
+
+
+def head_layers(task: Any) -> list[nn.Module]:
+    """The linear layers of the network's head; none where it is not clear what that is."""
+    try:
+        parts = task.head_parts()
+    except ValueError:
+        return []
+    modules = [module for name in parts for module in task.net.get_submodule(name).modules()]
+    return [module for module in modules if isinstance(module, nn.Linear)]
 
 
 def tokens_of(scene: Scene) -> Embedded | None:
