@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 for folder in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):  # tokens and the key of these tests are no one else's
     os.environ[folder] = tempfile.mkdtemp(prefix="trainyard-")
 SMALL_REVIEWS = 20
+EXTRAS = {"timm": "timm", "hf_text": "transformers", "hf_causal": "transformers"}  # models, and the package they need
 torch.set_num_threads(1)  # the tests run beside each other
 
 
@@ -36,6 +37,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def options(group: str) -> list[str]:
     """The choices of a config group: a new YAML is tested the moment it exists."""
     return sorted(file.stem for file in (ROOT / "conf" / group).glob("*.yaml"))
+
+
+def need_package(model: str) -> None:
+    """Skip the test of a network whose package is not installed; CI installs it."""
+    if model in EXTRAS:
+        pytest.importorskip(EXTRAS[model], reason=f"model={model} needs the package {EXTRAS[model]}")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import lightning
 import pytest
 import torch
 import yaml
-from conftest import ROOT, options
+from conftest import ROOT, need_package, options
 
 import trainyard
 from trainyard.config.compose import compose
@@ -27,22 +27,26 @@ TEXT = {
 }  # a network for each dataset of text
 HOME = {  # a network's own data, where shapes will not do
     "perceptron": ["data=xor"], "bert": ["data=imdb_mlm"], "gpt": ["data=imdb_lm"],
+    "hf_text": ["data=imdb_mlm"], "hf_causal": ["data=imdb_lm"],
     **{model: ["data=imdb"] for model in ("lstm", "gru", "bow", "transformer")},
 }  # fmt: skip
+THEIRS = "lightning"  # other people's modules and data: tests/training/test_lightning_modules.py
 ONCE = ["trainer.max_epochs=1", *(f"trainer.limit_{split}_batches=1" for split in ("train", "val", "test"))]
 HARDWARE = {"gpu": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
 
 
-@pytest.mark.parametrize("model", options("model"))
+@pytest.mark.parametrize("model", [model for model in options("model") if model != THEIRS])
 def test_every_model_trains(model: str, short: list[str], small_imdb: Path) -> None:
+    need_package(model)
     run = trainyard.train([*short, *ONCE, *HOME.get(model, SHAPES), f"model={model}"])
     assert math.isfinite(run.summary["test"]["test/loss"])
     assert run.summary["steps"] > 0
 
 
-@pytest.mark.parametrize("model", [model for model in options("model") if model not in HOME])
+@pytest.mark.parametrize("model", [model for model in options("model") if model not in (*HOME, THEIRS)])
 def test_untrained_model_is_uncertain(model: str) -> None:
     """Before training, the loss is near log(number of classes): the initial weights have a sane scale."""
+    need_package(model)
     torch.manual_seed(0)
     composed = compose([f"model={model}", *SHAPES, "data.batch_size=32"])
     cfg = resolve(composed)
@@ -85,7 +89,7 @@ def test_every_hardware_trains_or_says_why_not(hardware: str, short: list[str]) 
             trainyard.train(words)
 
 
-@pytest.mark.parametrize("data", options("data"))
+@pytest.mark.parametrize("data", [data for data in options("data") if data != THEIRS])
 def test_every_data_set_trains(
     data: str, short: list[str], small_imdb: Path, image_root: Path, text_root: Path
 ) -> None:

@@ -46,8 +46,8 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
         "files", "flops", "hardware", "loggers", "logs", "models", "optim", "runs", "tasks", "trust",
     },
     "sweep": {
-        "config", "config_keys", "cores", "durability", "errors", "files", "hardware", "logs", "report", "runs",
-        "training", "trust",
+        "config", "config_keys", "cores", "durability", "errors", "files", "hardware", "loggers", "logs", "report",
+        "runs", "training", "trust",
     },
     "cli": {
         "config", "data", "durability", "errors", "evaluation", "figures", "files", "hardware", "inference", "logs",

@@ -10,6 +10,7 @@ import hydra.utils
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig
 
+from trainyard.config.targets import import_problem
 from trainyard.config_keys import RENAMED
 from trainyard.errors import UserError, did_you_mean
 from trainyard.optim.signature import check_closure, has_modes
@@ -34,6 +35,8 @@ def instantiate(node: DictConfig, label: str, **objects: Any) -> Any:
     try:
         return _instantiate(node, **objects, **allowed)
     except Exception as error:  # Hydra 1.3 wraps what a target raises, 1.4 does not
+        if problem := next(filter(None, map(import_problem, sorted(_targets(node)))), None):
+            raise UserError(f"{label}: {problem}") from error
         cause = (error.__cause__ or error) if isinstance(error, InstantiationException) else error
         if isinstance(cause, TypeError):
             raise UserError(f"{label}: {_wrong_argument(node, cause)}") from error
@@ -45,15 +48,24 @@ def instantiate(node: DictConfig, label: str, **objects: Any) -> Any:
 
 
 def instantiate_task(cfg: DictConfig, choices: Mapping[str, str] | None = None) -> "Task":
-    """Network, optimizer, scheduler, and the task that contains them; errors name the option that caused them."""
+    """Network, optimizer, scheduler, and the task that contains them; errors name the option that caused them.
+
+    (Or a LightningModule, which is no task: task=lightning.)
+    """
     named = {group: f"{group}={choice}" for group, choice in (choices or {}).items()}
     net = instantiate(cfg.model, f"{named.get('model', 'model')} with {named.get('data', 'data')}")
     if cfg.hardware.precision == "64-true":
         net.double()  # now, as Lightning converts it after it has loaded a checkpoint's weights, rounded to 32 bits
+    given = {group: node for group in ("optimizer", "scheduler") if (node := cfg.get(group)) is not None}
+    if len(given) < 2:  # of a LightningModule that has its own, and refuses others
+        parts = {group: instantiate(node, named.get(group, group)) for group, node in given.items()}
+        return instantiate(cfg.task, named.get("task", "task"), net=net, **parts)
     schedule, warmup = split_warmup(cfg.scheduler, named.get("scheduler", "scheduler"))
     parts = {group: instantiate(node, named.get(group, group))
              for group, node in (("optimizer", cfg.optimizer), ("scheduler", schedule))}  # fmt: skip
     task: Task = instantiate(cfg.task, named.get("task", "task"), net=net, **parts, **warmup)
+    if not hasattr(task, "make_optimizer"):
+        return task
     try:
         check_closure(parts["optimizer"])
         check_modes(parts["optimizer"], schedule)

@@ -14,8 +14,10 @@ from trainyard.config.validate import check_pretrained_data
 from trainyard.data.text import MAX_TOKENIZER
 from trainyard.errors import UserError
 from trainyard.files import read_small
+from trainyard.optim.head import is_within
 from trainyard.tasks.base import Task
-from trainyard.trust.checkpoint_files import load_checkpoint, plain_tensors, size_limit
+from trainyard.training.published import check_normalization, match_names, read_file
+from trainyard.trust.checkpoint_files import size_limit
 from trainyard.trust.safe_yaml import read_config
 from trainyard.trust.signature import read_signed
 
@@ -29,20 +31,23 @@ log = logging.getLogger(__name__)
 def load_pretrained(task: Task, path: str, model: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     """Copy every weight of the same name and shape into the task's network, and log which were copied.
 
-    `path` is a run directory (its best weights), a weights file (a state dict, plain or in Lightning's checkpoint), or
-    `imagenet` for a network that has published weights. `model` and `data` are the config groups of this training.
+    `path` is a run directory (its best weights), a weights file (of torch.save, plain or in a checkpoint, or
+    .safetensors), or `imagenet` for a network that has published weights. `model` and `data` are the config groups of
+    this training.
     The head of a run on other classes is not copied, even where there are as many. UserError if nothing fits, or if
     anything but the head has another shape: a pretrained backbone is always copied as a whole.
     """
     weights, there = read_weights(task.net, path)
     if there:
         check_pretrained_data(path, there["data"], data)
-    ours = task.net.state_dict()
+    else:
+        check_normalization(path, task.net, model, data)
+    ours, head = task.net.state_dict(), head_of(task)
     shared = [name for name in ours if name in weights]
     reshaped = [name for name in shared if weights[name].shape != ours[name].shape]
-    check_network(path, there.get("model"), model, task.net, weights, reshaped)
+    check_network(path, there.get("model"), model, task.net, weights, reshaped, head)
     new_head = bool(there) and there["data"].get("classes") != data.get("classes")
-    other_classes = [name for name in shared if new_head and in_head(name) and name not in reshaped]
+    other_classes = [name for name in shared if new_head and is_within(name, head) and name not in reshaped]
     copied = [name for name in shared if name not in {*reshaped, *other_classes}]
     with torch.no_grad():
         for name in copied:
@@ -53,7 +58,7 @@ def load_pretrained(task: Task, path: str, model: Mapping[str, Any], data: Mappi
         "not in it": [name for name in ours if name not in weights],
         "not used": [name for name in weights if name not in ours],
     }
-    same = network_name(there.get("model")) == type(task.net).__name__
+    same = network_name(there.get("model")) == network_name(model)
     if same and (clause := differences(there.get("model"), model)):
         log.warning(f"pretrained={path}: the networks are configured differently{clause}")
     listed = [f"{note}: {first_names(names)}" for note, names in notes.items() if names]
@@ -97,11 +102,10 @@ def read_weights(net: nn.Module, path: str) -> tuple[Weights, dict[str, Any]]:
         check_groups(resolved, config)
     if not file.is_file():
         raise UserError(f"pretrained={path} is neither a run directory nor a weights file")
-    state = load_checkpoint(file, size_limit(net) if config and read_signed(Path(path).expanduser()) is None else None)
-    state = plain_tensors(state.get("state_dict", state), file)
+    state = read_file(file, size_limit(net) if config and read_signed(Path(path).expanduser()) is None else None)
     if any(name.startswith("net.") for name in state):
         state = {name.removeprefix("net."): value for name, value in state.items() if name.startswith("net.")}
-    return state, config
+    return (state if config else match_names(state, net)), config
 
 
 def check_groups(file: Path, config: Mapping[str, Any]) -> None:
@@ -120,29 +124,40 @@ def check_network(
     net: nn.Module,
     weights: Weights,
     reshaped: list[str],
+    head: tuple[str, ...],
 ) -> None:
     """Raise UserError if the weights are another network's, or if a shape outside the head differs."""
     ours = net.state_dict()
-    wrong = [name for name in reshaped if not in_head(name)]
-    theirs, own = network_name(there), type(net).__name__
+    wrong = [name for name in reshaped if not is_within(name, head)]
+    theirs, own = network_name(there), network_name(here)
     if wrong and theirs in (None, own):
+        named = "the head" if "head" in head else f"the head ({', '.join(head) or 'task.head=... names it'})"
         raise UserError(
-            f"pretrained={path}: {shapes(wrong[0], weights, ours)}, and only the head may differ"
+            f"pretrained={path}: {shapes(wrong[0], weights, ours)}, and only {named} may differ"
             f"{differences(there, here)}"
         )
-    if wrong or not any(name in weights for name in ours if not in_head(name)):
+    if wrong or not any(name in weights for name in ours if not is_within(name, head)):
         listed = f"of the network {theirs}" if theirs else f"named {first_names(weights)}"
         raise UserError(f"pretrained={path} has {len(weights)} weights {listed}, which do not fit the network {own}")
 
 
-def in_head(name: str) -> bool:
-    """Whether a weight belongs to the last layer, which a new task replaces."""
-    return name.startswith("head.")
+def head_of(task: Task) -> tuple[str, ...]:
+    """The parts of the network that a new task replaces; none where it is not clear which they are."""
+    try:
+        return task.head_parts()
+    except ValueError:
+        if task.head_name is not None:
+            raise
+        return ()
 
 
 def network_name(model: Mapping[str, Any] | None) -> str | None:
-    """The class of a run's network."""
-    return model["_target_"].rpartition(".")[2] if model else None
+    """The class of a run's network, or its name in a library whose function has made it."""
+    if not model:
+        return None
+    named = next((model[key] for key in ("model_name", "name") if isinstance(model.get(key), str)), None)
+    target = model["_target_"].rpartition(".")[2]
+    return named if named and target in ("create_model", "get_model") else target
 
 
 def differences(there: Mapping[str, Any] | None, here: Mapping[str, Any]) -> str:
