@@ -1,5 +1,6 @@
 """Functions that the config files call as `${name:...}`."""
 
+import json
 from math import prod
 from pathlib import Path
 from secrets import token_hex
@@ -9,6 +10,7 @@ import omegaconf
 from omegaconf import OmegaConf
 
 from trainyard.errors import UserError
+from trainyard.files import read_small
 
 
 def subfolders(path: str) -> list[str]:
@@ -22,10 +24,23 @@ def subfolders(path: str) -> list[str]:
     return names
 
 
+def read_json(path: str) -> dict[str, Any]:
+    """The JSON object in a file, such as the config.json of a network of Hugging Face's."""
+    file = Path(path).expanduser()
+    try:
+        content = json.loads(read_small(file))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{file} cannot be read as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{file} contains no JSON object")
+    return content
+
+
 def register() -> None:
     """Make the resolvers known to OmegaConf; can be called again."""
     is_2_3 = omegaconf.__version__.startswith("2.3.")  # where register_resolver was something else
     add: Any = OmegaConf.register_new_resolver if is_2_3 else OmegaConf.register_resolver
+    add("json", read_json, replace=True)
     add("length", len, replace=True)
     add("product", prod, replace=True)
     add("subfolders", subfolders, replace=True)

@@ -1,0 +1,67 @@
+"""Run a network of somebody else's once, on two samples: an output that the task does not understand is refused."""
+
+from typing import Any
+
+import torch
+from lightning import LightningDataModule
+from torch import Tensor
+from torch.utils._pytree import tree_map_only
+
+from trainyard.data.loading.hashing import seeded
+from trainyard.errors import UserError
+from trainyard.tasks.base import Scored, Task, weight_dtype
+from trainyard.training.dry_run import first_batch
+
+OWN = "trainyard.models."  # networks whose outputs are known
+SAMPLES = 2
+
+
+def check_outputs(task: Task, data: LightningDataModule, named: str) -> None:
+    """Raise UserError, with both shapes, if the task cannot score what its network returns; `data` is set up."""
+    if type(task.net).__module__.startswith(OWN):
+        return
+    seen: list[Any] = []
+    hook = task.net.register_forward_hook(lambda net, inputs, output: seen.append(output))
+    modes = [(module, module.training) for module in task.modules()]
+    with seeded(0):
+        batch = first_samples(data, weight_dtype(task.net))
+    try:
+        with seeded(0), torch.no_grad():
+            problem = wrong_outputs(task, task.eval().score(batch))
+    except Exception as error:  # whatever the network or the loss raises
+        problem = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    finally:
+        hook.remove()
+        for module, mode in modes:
+            module.training = mode
+    if problem:
+        returned = f"returns {described(seen[-1])}" if seen else "cannot be called"
+        raise UserError(
+            f"{named}: {type(task.net).__name__} {returned} for a batch of {described(batch)}, which "
+            f"{type(task).__name__} does not understand: {problem}"
+        )
+
+
+def first_samples(data: LightningDataModule, dtype: torch.dtype) -> Any:
+    """Two training samples as a batch, their numbers of the network's type."""
+    batch = tree_map_only(Tensor, lambda tensor: tensor[:SAMPLES], first_batch(data))
+    return tree_map_only(Tensor, lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor, batch)
+
+
+def wrong_outputs(task: Task, scored: Scored) -> str:
+    """What is wrong with the predictions of a classification, which would train nevertheless; empty if nothing is."""
+    classes, found = getattr(task, "num_classes", None), scored.predictions
+    if classes is None or found.ndim < 2 or found.shape[1] == classes:
+        return ""
+    return f"there are {classes} classes, and {found.shape[1]} outputs for each sample"
+
+
+def described(value: Any) -> str:
+    """A value by its shapes, or its type."""
+    if isinstance(value, Tensor):
+        return f"{tuple(value.shape)}"
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        return f"[{', '.join(map(described, value))}]"
+    if isinstance(value, dict):
+        return f"{type(value).__name__} of {', '.join(f'{key} {described(child)}' for key, child in value.items())}"
+    return f"a {type(value).__name__}"
