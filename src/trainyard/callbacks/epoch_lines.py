@@ -10,7 +10,9 @@ from lightning import Callback, LightningModule, Trainer
 
 from trainyard.callbacks.recent_loss import RecentLoss
 from trainyard.logs import duration
+from trainyard.tasks.base import Task
 
+OURS = ("throughput/", "norm/", "lr-")  # beginnings of what other callbacks log
 log = logging.getLogger(__name__)
 
 
@@ -49,7 +51,8 @@ class EpochLines(Callback):
         self.said = now
         step, total = trainer.global_step, trainer.estimated_stepping_batches
         rate = (step - self.first_step) / (now - self.started)
-        left = f"  about {duration((total - step) / rate)} left" if isfinite(total) else ""
+        is_known = isfinite(total) and len(trainer.optimizers) == 1  # of several, each counts steps of its own
+        left = f"  about {duration((total - step) / rate)} left" if is_known else ""
         recent = self.recent.read(pl_module)
         loss = "" if recent is None else f"  loss {recent:.4f}"
         log.info("epoch %d, step %d%s  %.3g steps/s%s", trainer.current_epoch + 1, step, loss, rate, left)
@@ -84,7 +87,14 @@ class EpochLines(Callback):
         log.info("epoch %s  %s", number, "  ".join(shown), extra={"one_line": True})
 
     def names(self, scores: dict[str, float], task: Any) -> tuple[list[str], list[str]]:
-        """The scores to show: the monitored one and the losses, then those that train and val both have."""
+        """The scores to show: the monitored one and the losses, then those that train and val both have.
+
+        A LightningModule that is no task names its scores as it likes: all that it logs are shown.
+        """
+        if not isinstance(task, Task):
+            monitor = getattr(task.trainer.checkpoint_callback, "monitor", None)
+            own = [name for name in scores if not name.startswith(OURS)]
+            return sorted(own, key=lambda name: name != monitor), []
         stages = ("val", "train") if self.validated else ("train",)
         both = [name[6:] for name in scores if name.startswith("train/") and name != "train/step_loss"]
         wanted = [task.monitor, "val/loss", "train/loss", *(f"{stage}/{name}" for stage in stages for name in both)]

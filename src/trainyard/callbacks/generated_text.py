@@ -8,6 +8,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from trainyard.collectives import is_sharded, usable_weights
 from trainyard.inference.generate import can_generate, generate_texts, prompt_tokens
+from trainyard.tasks.lightning_module import network_of
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class GeneratedText(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Count the tokens of each prompt, and warn about one that cannot be continued."""
-        net, data = pl_module.net, trainer.datamodule  # pyright: ignore
+        net, data = network_of(pl_module), trainer.datamodule  # pyright: ignore
         for prompt in self.prompts if can_generate(net, data) else []:  # pyright: ignore
             try:
                 self.room[prompt] = net.max_length - len(prompt_tokens(net, data, prompt))  # pyright: ignore
@@ -41,7 +42,7 @@ class GeneratedText(Callback):
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         loggers = [logger for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
-        net, data = pl_module.net, trainer.datamodule  # pyright: ignore
+        net, data = network_of(pl_module), trainer.datamodule  # pyright: ignore
         is_needed = trainer.is_global_zero or is_sharded(net)  # pyright: ignore
         if trainer.sanity_checking or not loggers or not is_needed:
             return

@@ -8,6 +8,7 @@ from torch import nn
 
 from trainyard.collectives import is_sharded
 from trainyard.logs import render
+from trainyard.tasks.lightning_module import network_of
 
 log = logging.getLogger(__name__)
 
@@ -19,8 +20,8 @@ class ModelSummary(Callback):
     """
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        net = pl_module.net
-        if trainer.is_global_zero and isinstance(net, nn.Module):
+        net = network_of(pl_module)
+        if trainer.is_global_zero:
             again = f"{name_of(net)}: {count_parameters(net):,} parameters, layers as above"
             log.info(network_table(net), extra={"again": again})
 

@@ -9,6 +9,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.fabric.utilities.throughput import get_available_flops
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 
 from trainyard.flops import flop_counter
 from trainyard.tasks.base import Task
@@ -54,7 +55,7 @@ class Throughput(Callback):
         elif self.ended is not None:  # not the first step after a pause, which was not a wait for data
             self.waited += self.started - self.ended
             self.worked += now - self.started
-            self.samples += len(batch[-1]) * trainer.world_size
+            self.samples += samples_in(batch) * trainer.world_size
             self.elements += elements(batch) * trainer.world_size
             self.steps += 1
         self.ended = now
@@ -79,6 +80,11 @@ class Throughput(Callback):
                 values["throughput/mfu"] = flops / peak
         pl_module.log_dict(values, on_step=False, on_epoch=True, batch_size=1)
         self.reset()
+
+
+def samples_in(batch: Any) -> int:
+    """The samples of a batch, the length of its first tensor with an axis; 1 where it has none."""
+    return next((len(leaf) for leaf in tree_leaves(batch) if isinstance(leaf, Tensor) and leaf.ndim), 1)
 
 
 def elements(batch: Any) -> int:

@@ -62,15 +62,17 @@ def check_callbacks(cfg: DictConfig) -> None:
             raise UserError(f"callbacks.{key}={node} must be null, which leaves the callback out, or have a _target_")
 
 
-def check_monitored_scores(cfg: DictConfig, scores: Iterable[str]) -> None:
+def check_monitored_scores(cfg: DictConfig, scores: Iterable[str], whose: str = "a score of this task") -> None:
     """Raise UserError for a score that the run or a callback monitors but the task does not log."""
     known = list(scores)
+    names = [cfg.monitor] if cfg.monitor is not None else []
     nodes = {key: node for key, node in (cfg.get("callbacks") or {}).items() if node is not None}
     watched = {key: node.monitor for key, node in nodes.items() if node.get("monitor")}
-    for name in [cfg.monitor, *watched.values()]:
+    for name in [*names, *watched.values()]:
         if name not in known:
             hint = did_you_mean(str(name), known)
-            raise UserError(f"monitor={name} is not a score of this task.{hint} It has {', '.join(known)}.")
+            listed = f"It has {', '.join(known)}." if known else "It has none; monitor=null keeps the last weights."
+            raise UserError(f"monitor={name} is not {whose}.{hint} {listed}")
     for key, name in watched.items():
         if cfg.trainer.limit_val_batches == 0 and name.startswith("val/") and key != "best":
             raise UserError(
@@ -131,9 +133,9 @@ def check_context_length(cfg: DictConfig, choices: Mapping[str, str] | None = No
 
 def check_length(cfg: DictConfig) -> None:
     """Raise UserError if a schedule needs the number of steps, and nothing says where the training ends."""
-    target = str(cfg.scheduler.get("_target_"))
+    target = str((cfg.get("scheduler") or {}).get("_target_"))
     endless = cfg.trainer.max_epochs in (None, -1) and cfg.trainer.max_steps in (None, -1)
-    if endless and needs_total_steps(cfg.scheduler):
+    if endless and needs_total_steps(cfg.get("scheduler")):
         what = f"the schedule {target.rpartition('.')[2]}" if needs_length(get_object(target)) else "scheduler.warmup"
         raise UserError(
             f"trainer.max_epochs={cfg.trainer.max_epochs} and trainer.max_steps={cfg.trainer.max_steps}: {what} "
@@ -141,8 +143,13 @@ def check_length(cfg: DictConfig) -> None:
         )
 
 
-def needs_total_steps(scheduler: Mapping[str, Any]) -> bool:
-    """Whether every value of a schedule, or the share of its warm-up, depends on the run's length."""
+def needs_total_steps(scheduler: Mapping[str, Any] | None) -> bool:
+    """Whether every value of a schedule, or the share of its warm-up, depends on the run's length.
+
+    A LightningModule has a schedule of its own, which is not in the config.
+    """
+    if not scheduler:
+        return False
     by_share = scheduler.get("warmup") and not (scheduler.get("warmup_steps") or scheduler.get("warmup_epochs"))
     return bool(by_share) or needs_length(get_object(str(scheduler.get("_target_"))))
 

@@ -28,7 +28,9 @@ class NonFiniteGuard(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        loss = outputs["loss"] if isinstance(outputs, dict) else outputs
+        loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
+        if not isinstance(loss, Tensor):  # of a LightningModule that optimizes by itself, or has skipped the batch
+            return
         step = torch.full((), trainer.global_step, device=loss.device)
         found = torch.where(torch.isfinite(loss.detach()).all(), NEVER, step)
         self.first_step = found if self.first_step is None else torch.minimum(self.first_step, found)
@@ -94,12 +96,16 @@ class NonFiniteGuard(Callback):
         for name, weight in module.named_parameters():
             if not torch.isfinite(own_part(weight)).all():
                 return f"the weights: {name} contains NaN or infinite values: an update was too large or not finite"
+        if not hasattr(module, "score"):
+            return f"the training_step of {type(module).__name__}: the batch and the weights are finite"
         return layer or "the loss itself: every layer's output is finite"
 
 
 @torch.no_grad()
 def first_non_finite_layer(module: LightningModule, batch: Any) -> str | None:
-    """The first layer whose output is not finite on this batch."""
+    """The first layer whose output is not finite on this batch; None of a LightningModule with steps of its own."""
+    if not hasattr(module, "score"):
+        return None
     found: list[str] = []
 
     def watch(name: str) -> Any:

@@ -37,8 +37,8 @@ class ResumePoints(Callback):
 
     A point is due after `every_n_steps` optimizer steps or `every_seconds` (longer where writing would take more than a
     twentieth of the time), and when a signal asks to stop; never between batches whose gradients are accumulated, and
-    only between epochs where the data cannot start within one. This must be the first callback: the others' batch-start
-    hooks run after resuming.
+    only between epochs where the data, or a LightningModule of others, cannot start within one. This must be the first
+    callback: the others' batch-start hooks run after resuming.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class ResumePoints(Callback):
         return {
             "should_stop": bool(self.trainer and self.trainer.should_stop),
             "seconds": self.seconds,
-            "scores": {name: float(value) for name, value in scores.items() if name.startswith("val/")},
+            "scores": {name: float(value) for name, value in scores.items() if name.startswith("val")},
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -80,7 +80,8 @@ class ResumePoints(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.trainer = trainer
-        self.within_epochs = getattr(trainer.datamodule, "starts_at_any_batch", False)  # pyright: ignore
+        parts = (trainer.datamodule, pl_module)  # pyright: ignore
+        self.within_epochs = all(getattr(part, "starts_at_any_batch", False) for part in parts)
         if stage == "fit" and trainer.is_global_zero:
             remove_parts(self.folder)
             delete_orphans(self.folder)

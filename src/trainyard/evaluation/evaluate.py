@@ -16,6 +16,7 @@ from trainyard.evaluation.collect import Collected, collected
 from trainyard.hardware.settings import prepare_network
 from trainyard.tasks.base import Task
 from trainyard.tasks.classification import Classification, class_names
+from trainyard.tasks.lightning_module import network_of
 
 
 @dataclass
@@ -45,7 +46,7 @@ class Evaluator:
         self, task: Task, data: LightningDataModule, hardware: Any, limits: Mapping[str, Any], split: str = "test"
     ) -> None:
         self.task, self.data, self.split = task, data, split
-        prepare_network(task.net, hardware)
+        prepare_network(network_of(task), hardware)
         self.trainer = Trainer(
             accelerator=hardware.accelerator, devices=1, precision=hardware.precision, logger=False,
             enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
@@ -66,6 +67,8 @@ class Evaluator:
 
     def evaluation(self) -> Evaluation:
         """The scores, and what the samples tell."""
+        if not isinstance(self.task, Task):
+            return Evaluation(self.split, self.scores(), 0)
         with collected(self.task) as kept:
             scores = self.scores()
         found = Evaluation(self.split, scores, len(kept.targets), intervals(self.task, self.split, kept, scores))

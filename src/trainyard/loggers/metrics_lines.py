@@ -1,10 +1,20 @@
 """Read and truncate metrics.jsonl."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from trainyard.files import read_small, write_durably
+
+STAGED = re.compile(r"(?:(train)(?:ing)?|(val)(?:id|idation)?|(test))[/_](.+)")
+
+
+def usual_name(name: str, stage: str = "") -> str:
+    """A score's name in Trainyard's form: val_loss, valid/loss -> val/loss; a name without a stage gets `stage`."""
+    if match := STAGED.fullmatch(name):
+        return f"{match[1] or match[2] or match[3]}/{match[4]}"
+    return f"{stage}/{name}" if stage else name
 
 
 def read_metrics(folder: Path, most: int = 1 << 40) -> list[dict[str, Any]]:

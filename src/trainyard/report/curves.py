@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from trainyard.errors import printable
-from trainyard.loggers.metrics_lines import read_metrics
+from trainyard.loggers.metrics_lines import read_metrics, usual_name
 from trainyard.report.runs import MAX_METRICS
 
 Series = tuple[list[float], list[float]]  # x, y
@@ -23,7 +23,8 @@ def read_series(folder: Path, x: str = "epoch") -> dict[str, Series]:
     """
     found: dict[str, list[tuple[float, float, float]]] = {}
     for row in read_metrics(folder, MAX_METRICS):
-        for name, value in row.items():
+        for logged, value in row.items():
+            name = usual_name(logged)
             if name in ("step", "time", "epoch") or not _is_number(value):
                 continue
             if len(found) < MAX_NAMES or name in found:

@@ -9,7 +9,7 @@ from typing import Any
 from trainyard.config_keys import changes_numbers, flatten
 from trainyard.errors import UserError, printable
 from trainyard.files import read_small
-from trainyard.loggers.metrics_lines import read_metrics
+from trainyard.loggers.metrics_lines import read_metrics, usual_name
 from trainyard.trust.safe_yaml import read_config, read_yaml
 
 GROUPS = ("model", "data", "task", "optimizer", "scheduler", "trainer")  # of the config, on which the scores depend
@@ -69,7 +69,7 @@ def _read(folder: Path) -> Finished:
     summary, environment = (json.loads(read_small(folder / name)) for name in ("summary.json", "environment.json"))
     typed = [printable(word, 1000) for word in read_yaml(folder / "overrides.yaml") or []]
     scores = {**summary["best"], **summary["test"]}
-    metric = summary["monitor"].split("/", 1)[-1]
+    metric = str(summary["monitor"]).split("/", 1)[-1]
     metric = "perplexity" if metric == "loss" and "val/perplexity" in scores else metric
     threads = cfg["hardware"].get("threads") or environment["threads"]
     gpus = environment.get("gpus") or []
@@ -121,5 +121,6 @@ def _portable(word: str) -> str:
 
 def _train_score(folder: Path, name: str, epoch: int | None) -> float | None:
     """The score on the training split in the epoch whose weights were tested."""
-    found = [row[name] for row in read_metrics(folder, MAX_METRICS) if name in row and row.get("epoch") == epoch]
+    rows = [row for row in read_metrics(folder, MAX_METRICS) if row.get("epoch") == epoch]
+    found = [value for row in rows for key, value in row.items() if usual_name(key) == name]
     return found[-1] if found else None

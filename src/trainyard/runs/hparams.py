@@ -21,7 +21,7 @@ def log_hparams(values: dict[str, Any], summary: dict[str, Any], loggers: list[L
     """Log the run's `values` with its final scores, the monitored score's columns first; trackers get the scores."""
     best = {name.replace("val/", "best/", 1): value for name, value in summary["best"].items() if value is not None}
     scores = best | {name: value for name, value in summary["test"].items() if value is not None}
-    monitored = summary["monitor"].rpartition("/")[2]
+    monitored = str(summary["monitor"]).rpartition("/")[2]
     scores = dict(sorted(scores.items(), key=lambda item: not item[0].endswith(f"/{monitored}")))
     for logger in loggers:
         if isinstance(logger, TensorBoardLogger) or is_tracker(logger):
@@ -54,7 +54,8 @@ def hyperparameters(cfg: DictConfig, choices: dict[str, str], overrides: list[st
     is_trial = choices.get("sweep") not in (None, "null")
     values: dict[str, Any] = {}
     if not is_trial:
-        values |= {group: choices[group] for group in ("model", "data", "optimizer", "scheduler")}
+        groups = ("model", "data", "optimizer", "scheduler")
+        values |= {group: choices[group] for group in groups if choices.get(group) is not None}
         values |= {name: OmegaConf.select(cfg, key) for name, key in COLUMNS.items()}
     for word in overrides:
         key = word.partition("=")[0].lstrip("+~")

@@ -17,6 +17,7 @@ from trainyard.config.override_types import with_overrides
 from trainyard.config.user_conf import add_user_modules
 from trainyard.config.validate import check_context_length
 from trainyard.data.base import seed_setup
+from trainyard.data.loading.hashing import seeded
 from trainyard.data.text import Text
 from trainyard.errors import UserError, printable
 from trainyard.files import read_small
@@ -86,7 +87,8 @@ class OpenedRun:
 
     def data(self) -> LightningDataModule:
         """The data module of the run, nothing loaded yet."""
-        data = seed_setup(instantiate(self.cfg.data, "data"))
+        with seeded(0):
+            data = seed_setup(instantiate(self.cfg.data, "data"))
         if isinstance(data, Text):
             data.tokenizer_file = self.path / TOKENIZER
         if not self.other_data:

@@ -90,7 +90,7 @@ def finished_run(path: Path, cfg: DictConfig) -> Run | None:
     if not is_done or then != cfg.trainer.max_epochs:
         return None
     run = Run(path)
-    fixed = needs_total_steps(cfg.scheduler)
+    fixed = needs_total_steps(cfg.get("scheduler"))
     more = f"pretrained={path} starts a new run with its weights" if fixed else "a larger trainer.max_epochs extends it"
     log.info("run: %s is finished (score %s); %s", path, run.summary["score"], more)
     return run

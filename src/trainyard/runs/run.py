@@ -10,6 +10,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 
 from trainyard.config.validate import check_hardware
+from trainyard.data.lightning_data import Loaders
 from trainyard.errors import UserError, short_traceback
 from trainyard.evaluation.evaluate import Evaluation, Evaluator
 from trainyard.evaluation.robustness import Disturbed, robustness
@@ -40,7 +41,13 @@ class Run(OpenedRun):
 
     @cached_property
     def _predictor(self) -> tuple[Task, LightningDataModule]:
-        return self.task(), self.data()
+        task = self.task()
+        if not isinstance(task, Task):
+            raise UserError(
+                f"{self.path}: {type(task).__name__} has steps of its own, so that what it predicts is not known; "
+                "trainyard evaluate scores it, and trainyard.load(RUN).task() is the module with its trained weights"
+            )
+        return task, self.data()
 
     @short_traceback
     def predict(self, inputs: Any, batch_size: int | None = None, device: str = "auto") -> Tensor:
@@ -106,7 +113,10 @@ class Run(OpenedRun):
         check_hardware(hardware)
         configure_torch(hardware)
         limits = {key: self.cfg.trainer.get(key) for key in LIMITS}
-        return Evaluator(self.task(), self.data(), hardware, limits, split)
+        task, data = self.task(), self.data()
+        if isinstance(data, Loaders):
+            data.take_from(task)
+        return Evaluator(task, data, hardware, limits, split)
 
     @short_traceback
     def robustness(self, split: str = "test") -> list[Disturbed]:

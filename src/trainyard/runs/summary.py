@@ -10,35 +10,44 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from trainyard.files import write_durably
+from trainyard.loggers.metrics_lines import usual_name
 from trainyard.logs import render
 from trainyard.runs.directory import SUMMARY
+from trainyard.tasks.lightning_module import network_of
 
 log = logging.getLogger(__name__)
 SPEED = "throughput/samples_per_second"
 
 
 def summarize(cfg: DictConfig, rows: list[dict[str, Any]], trainer: Trainer, seconds: float) -> dict[str, Any]:
-    """Scores under the names that they were logged by (`rows`): validation in its best epoch, test, time and speed.
+    """Scores (`rows` are what was logged): validation in its best epoch, test, time and speed.
 
-    `best_epoch` counts from 0, as `epoch` in metrics.jsonl and Lightning's own; what is printed counts from 1.
+    Their names are those that they were logged by; a LightningModule's val_loss becomes val/loss, as in every other
+    run. Where nothing is monitored, the last epoch is the best one. `best_epoch` counts from 0, as `epoch` in
+    metrics.jsonl and Lightning's own; what is printed counts from 1.
     """
     scored = [row for row in rows if row.get(cfg.monitor) is not None]
     select = min if cfg.mode == "min" else max
     best = select(scored, key=lambda row: row[cfg.monitor]) if scored else {}
+    if cfg.monitor is None:
+        best = next((row for row in reversed(rows) if any(usual_name(name).startswith("val/") for name in row)), {})
+    monitor = usual_name(cfg.monitor, "val") if cfg.monitor else None
+    shown = {usual_name(name, "val" if name == cfg.monitor else ""): value for name, value in best.items()}
+    tested = {usual_name(name): value for name, value in rows[-1].items()} if rows else {}
     speeds = sorted(row[SPEED] for row in rows if row.get(SPEED))
     module = trainer.lightning_module
     return {
         "name": cfg.run.name,
         "seed": cfg.seed,
-        "monitor": cfg.monitor,
-        "score": best.get(cfg.monitor),
+        "monitor": monitor,
+        "score": best.get(str(cfg.monitor)),
         "best_epoch": best.get("epoch"),
-        "best": {name: value for name, value in best.items() if name.startswith("val/")},
-        "test": {name: value for name, value in rows[-1].items() if name.startswith("test/")} if rows else {},
+        "best": {name: value for name, value in shown.items() if name.startswith("val/")},
+        "test": {name: value for name, value in tested.items() if name.startswith("test/")},
         "limited": limits(cfg),
         "epochs": trainer.current_epoch,
         "steps": trainer.global_step,
-        "parameters": sum(p.numel() for p in module.net.parameters()),  # pyright: ignore
+        "parameters": sum(p.numel() for p in network_of(module).parameters()),
         "seconds": round(seconds, 2),
         "samples_per_second": round(speeds[len(speeds) // 2], 1) if speeds else None,
     }

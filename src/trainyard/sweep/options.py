@@ -44,6 +44,10 @@ def read_options(config: DictConfig) -> Options:
         if key not in ("sampler", "pruner")
     }
     folder = Path(config.hydra.sweep.dir).absolute()
+    if not node["objectives"] and config.monitor is None:
+        raise UserError(
+            "a sweep ranks its runs by a score, and monitor=null names none; set monitor=NAME mode=min or max"
+        )
     objectives = node["objectives"] or {config.monitor: config.mode}
     _check(node, config, objectives)
     return Options(

@@ -13,6 +13,7 @@ from trainyard.durability.run_lock import read_status
 from trainyard.durability.signals import INTERRUPTED, PREEMPTED
 from trainyard.errors import UserError
 from trainyard.files import read_small
+from trainyard.loggers.metrics_lines import usual_name
 from trainyard.runs.directory import SUMMARY
 
 STOPPED = (PREEMPTED, INTERRUPTED, -signal.SIGTERM)  # exit codes of a training that was asked to stop, and can continue
@@ -68,6 +69,7 @@ def _scores(folder: Path, objectives: list[str]) -> list[float | None]:
     if not summary["best"]:  # no validation had a finite score
         return [None]
     known = {**{key: value for key, value in summary.items() if isinstance(value, int | float)}, **summary["best"]}
+    known |= {name: known[usual] for name in objectives if (usual := usual_name(name, "val")) in known}
     if unknown := [name for name in objectives if name not in known]:
         raise UserError(
             f"hydra.sweeper.objectives: {unknown[0]} is not in {folder / SUMMARY}, which has {', '.join(known)}"

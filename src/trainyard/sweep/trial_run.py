@@ -26,7 +26,7 @@ class TrialRuns:
         self.options, self.space = options, space
         self.outcomes: list[Outcome] = []
         objective = next(iter(options.objectives))
-        self.monitor = objective if objective.startswith("val/") else None  # others have no intermediate values
+        self.monitor = objective if objective.startswith("val") else None  # others have no intermediate values
         self.common = [*space.fixed, "trainer.enable_progress_bar=false"]
         if options.execution == "process":  # a launcher's jobs have them from the sweep
             words = list(config.hydra.overrides.hydra)

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from lightning import LightningDataModule, Trainer
+from lightning import LightningDataModule, LightningModule, Trainer
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
@@ -11,18 +11,22 @@ from trainyard.callbacks.model_summary import count_parameters, network_table
 from trainyard.data.base import DataModule
 from trainyard.flops import flop_counter
 from trainyard.tasks.base import Task
+from trainyard.tasks.lightning_module import network_of
 from trainyard.training.scale import describe_scale, shares
 from trainyard.training.units import num_bytes, with_prefix
 
 log = logging.getLogger(__name__)
 
 
-def dry_run(task: Task, data: LightningDataModule, trainer: Trainer, hardware: Any) -> None:
+def dry_run(task: LightningModule, data: LightningDataModule, trainer: Trainer, hardware: Any) -> None:
     """Print size and cost of the network; train, validate and test on one batch each (with a fast_dev_run Trainer).
 
     Of a training in several processes, of which none is started, print what each would compute, keep and send.
     """
-    log.info(network_table(task.net))
+    log.info(network_table(network_of(task)))
+    if not isinstance(task, Task):  # it was trained on a batch as it was built
+        log.info("one batch of train and val passed; nothing was written")
+        return
     devices, num_nodes = hardware.devices, hardware.num_nodes
     batch_size = data.batch_size if isinstance(data, DataModule) else 0
     if isinstance(data, DataModule):

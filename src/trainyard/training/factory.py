@@ -5,7 +5,7 @@ import warnings
 from copy import deepcopy
 from typing import Any
 
-from lightning import Callback, LightningDataModule, Trainer
+from lightning import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import (
     BatchSizeFinder,
     Checkpoint,
@@ -23,7 +23,8 @@ from trainyard.callbacks.schedule_free import ScheduleFree
 from trainyard.config.instantiate import instantiate, instantiate_task
 from trainyard.config.validate import check_monitored_scores
 from trainyard.data.base import seed_setup
-from trainyard.data.loading.hashing import stable_hash
+from trainyard.data.lightning_data import Loaders
+from trainyard.data.loading.hashing import seeded, stable_hash
 from trainyard.distributed.ranks import Ranks
 from trainyard.distributed.strategy import WrapAgain, strategy_arguments
 from trainyard.durability.checkpoint_io import DurableIO
@@ -38,6 +39,7 @@ from trainyard.loggers.metrics_file import MetricsFile
 from trainyard.optim.groups import describe_kinds
 from trainyard.optim.signature import has_modes, splits_hidden
 from trainyard.tasks.base import Task
+from trainyard.tasks.lightning_module import network_of
 from trainyard.training.devices import process_count
 from trainyard.training.job import Job
 from trainyard.training.pretrained import load_pretrained
@@ -53,20 +55,36 @@ TUNER = (
 
 def make_task_and_data(
     cfg: DictConfig, choices: dict[str, str], with_weights: bool
-) -> tuple[Task, LightningDataModule]:
+) -> tuple[LightningModule, LightningDataModule]:
     """The task, `with_weights` also with its pretrained weights if the config names some, and the data."""
-    task = instantiate_task(cfg, choices)
-    data = seed_setup(instantiate(cfg.data, f"data={choices.get('data')}"))
-    check_monitored_scores(cfg, task.scores())
+    task: LightningModule = instantiate_task(cfg, choices)
+    with seeded(0):  # other people's data may be drawn as they are built, and again when the run is evaluated
+        data = seed_setup(instantiate(cfg.data, f"data={choices.get('data')}"))
+    use_own_loaders(task, data)
+    if isinstance(task, Task):
+        check_monitored_scores(cfg, task.scores())
+    if cfg.pretrained and not isinstance(task, Task):
+        raise UserError(f"pretrained={cfg.pretrained}: {type(task).__name__} reads its own weights; leave it out")
     if cfg.pretrained and with_weights:
         load_pretrained(task, cfg.pretrained, cfg.model, cfg.data)
-    if splits_hidden(task.optimizer):
-        log.info("optimizer: %s", describe_kinds(task.parameter_groups()))
-    prepare_network(task.net, cfg.hardware, process_count(cfg))
+    if splits_hidden(optimizer_of(task)):
+        log.info("optimizer: %s", describe_kinds(task.parameter_groups()))  # pyright: ignore
+    prepare_network(network_of(task), cfg.hardware, process_count(cfg))
     return task, data
 
 
-def make_run_trainer(job: Job, task: Task, first_step: int | None, ranks: Ranks | None, divides: bool) -> Trainer:
+def use_own_loaders(task: LightningModule, data: LightningDataModule) -> None:
+    """Let data=lightning without any loader have those of the LightningModule."""
+    if isinstance(data, Loaders):
+        try:
+            data.take_from(task)
+        except ValueError as error:
+            raise UserError(f"data=lightning: {error}") from error
+
+
+def make_run_trainer(
+    job: Job, task: LightningModule, first_step: int | None, ranks: Ranks | None, divides: bool
+) -> Trainer:
     """The Trainer of a run with its callbacks and loggers. A resumed one logs from `first_step` on.
 
     TensorBoard drops what was logged from there on before. `divides` says whether the data module itself divides
@@ -99,12 +117,17 @@ def make_run_trainer(job: Job, task: Task, first_step: int | None, ranks: Ranks 
     return trainer
 
 
-def mode_callbacks(task: Task) -> list[Callback]:
+def optimizer_of(task: LightningModule) -> Any:
+    """What makes a task's optimizer; None of a LightningModule, which makes its own."""
+    return task.optimizer if isinstance(task, Task) else None
+
+
+def mode_callbacks(task: LightningModule) -> list[Callback]:
     """What switches an optimizer with modes; before whatever writes checkpoints."""
-    return [ScheduleFree()] if has_modes(task.optimizer) else []
+    return [ScheduleFree()] if has_modes(optimizer_of(task)) else []
 
 
-def make_callbacks(job: Job, task: Task) -> list[Any]:
+def make_callbacks(job: Job, task: LightningModule) -> list[Any]:
     """The callbacks of the config; UserError for one that does not fit the run."""
     callbacks = make_group(job.cfg, "callbacks")
     for callback in callbacks:
@@ -112,14 +135,14 @@ def make_callbacks(job: Job, task: Task) -> list[Any]:
             callback.sweeper = job.composed.sweeper
         if isinstance(callback, BatchSizeFinder | LearningRateFinder):
             raise UserError(TUNER.format(type(callback).__name__))
-        if isinstance(callback, WeightAveraging) and has_modes(task.optimizer):
+        if isinstance(callback, WeightAveraging) and has_modes(optimizer_of(task)):
             raise UserError(
                 f"{type(callback).__name__} averages the weights, and so does the optimizer; leave the callback out"
             )
-        if isinstance(callback, LearningRateMonitor) and task.warmup and callback.logging_interval is None:
+        if isinstance(callback, LearningRateMonitor) and getattr(task, "warmup", None) and callback.logging_interval is None:
             callback.logging_interval = "step"  # else a schedule by epochs is logged once in each
         if isinstance(callback, Finetune):
-            callback.check_parts(task.net)
+            callback.check_parts(task)
             if callback.freeze and not job.cfg.pretrained:
                 log.warning("callbacks=finetune freezes a backbone that was never trained; set pretrained=RUN")
     return callbacks

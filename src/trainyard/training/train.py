@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import lightning
-from lightning import LightningDataModule, Trainer
+from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from omegaconf import DictConfig, OmegaConf
 
@@ -42,7 +42,9 @@ from trainyard.training.dry_run import dry_run
 from trainyard.training.factory import make_run_trainer, make_task_and_data, make_trainer, mode_callbacks
 from trainyard.training.fitting import report_crashes, train_and_test
 from trainyard.training.job import Job, prepare, write_job
+from trainyard.training.outputs import check_outputs
 from trainyard.training.pretrained import check_tokenizer
+from trainyard.training.rehearsal import check_logged, rehearse
 from trainyard.trust.safe_yaml import read_config
 
 REFUSAL = 60.0  # seconds that processes wait for one another to be told that their hardware.timeout is none
@@ -153,7 +155,7 @@ def conclude(job: Job, trainer: Trainer, seconds: float) -> None:
 
 def build(
     job: Job, point: Path | None, first_step: int | None, ranks: Ranks | None = None
-) -> tuple[Task, LightningDataModule, Trainer]:
+) -> tuple[LightningModule, LightningDataModule, Trainer]:
     """The parts of a training, its data read; `point` and `first_step` are those from which a run is resumed."""
     cfg = job.cfg
     log.info("hardware: %s", describe(cfg.hardware))
@@ -172,6 +174,12 @@ def build(
             raise UserError(str(error)) from error
     if cfg.pretrained:
         check_tokenizer(cfg.pretrained, data)
+    if isinstance(task, Task) and first_step is None:
+        check_outputs(task, data, f"model={job.composed.choices.get('model')}")
+    elif first_step is None:
+        alone = make_trainer(cfg, [], [], fast_dev_run=True, enable_progress_bar=False)
+        if said := check_logged(cfg, task, rehearse(cfg, job.composed.choices, data, alone)):
+            log.info(said)
     return task, data, trainer
 
 

@@ -10,12 +10,13 @@ from lightning import Callback, LightningModule, Trainer
 
 from trainyard.callbacks.pictures.budget import Budget
 from trainyard.callbacks.pictures.kept import Kept
-from trainyard.tasks.base import Scored
+from trainyard.tasks.base import Scored, Task
 from trainyard.tasks.classification import Classification
 
 if TYPE_CHECKING:
     from trainyard.callbacks.pictures.scene import Moment, Picture, Scene
 
+OF_NETWORK = ("boundary", "attention", "graph", "projector")  # called with the data's inputs alone
 OF_PREDICTIONS = ("confusion", "mistakes", "reliability", "precision_recall")  # in the last validation
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,8 @@ class Pictures(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.budget.start()
         self.kept.clear()
+        if not isinstance(pl_module, Task):  # what a LightningModule of others predicts is not known
+            self.left_out |= set(OF_NETWORK)
         if self.is_due(trainer):
             self.draw(trainer, pl_module, "START")
 

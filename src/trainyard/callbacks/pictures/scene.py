@@ -18,6 +18,7 @@ from trainyard.callbacks.pictures.kept import Kept, Predicted
 from trainyard.collectives import is_sharded
 from trainyard.data.loading.hashing import seeded
 from trainyard.tasks.classification import Classification, class_names
+from trainyard.tasks.lightning_module import network_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure  # which takes half a second
@@ -38,8 +39,8 @@ class Scene:
 
     @property
     def net(self) -> nn.Module:
-        """The task's network."""
-        return self.task.net  # pyright: ignore
+        """The network that trains."""
+        return network_of(self.task)
 
     @property
     def writers(self) -> list[SummaryWriter]:
