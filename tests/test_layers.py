@@ -43,7 +43,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     },
     "training": {
         "callbacks", "collectives", "config", "config_keys", "cores", "data", "distributed", "durability", "errors",
-        "files", "flops", "hardware", "loggers", "logs", "models", "optim", "runs", "tasks", "trust",
+        "extras", "files", "flops", "hardware", "loggers", "logs", "models", "optim", "runs", "tasks", "trust",
     },
     "sweep": {
         "config", "config_keys", "cores", "durability", "errors", "files", "hardware", "loggers", "logs", "report",

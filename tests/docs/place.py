@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+from conftest import ROOT
 from PIL import Image
 
 import trainyard
@@ -31,6 +32,8 @@ RUNS = {  # the names of runs in the docs, and which of these they are here
 FILES = ("cat.png", "dog.png", "photo.png", "photos/star.png", "photos/train/cat/1.png", "photos/train/dog/2.png",
          "photos/test/cat/3.png")  # fmt: skip
 STUDIES = ("2026-11-29_19-25-46-4a9d62", "2026-11-29_19-28-23-2e00fd")
+PAGE = (ROOT / "docs" / "own.md").read_text()
+CONFIGS = re.findall(r"`(conf/[\w/]+\.yaml)`[^`]*:\n\n```yaml\n(.*?)```", PAGE, re.DOTALL)  # which its commands choose
 RUN = re.compile(rf"outputs/({'|'.join(RUNS)})(?:/(?:\.\.\.|\d{{4}}-[^/ ]*))?$")
 
 
@@ -43,6 +46,9 @@ class Place:
         for name in FILES:
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             picture.save(path / name)
+        for name, text in CONFIGS:
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_text(text)
         (path / "texts").mkdir()
         for split in ("train", "test"):
             (path / "texts" / f"{split}.csv").write_text("text,label\ngood film,good\nbad film,bad\n")

@@ -45,12 +45,13 @@ def _options(group: str) -> list[str]:
 
 def _has_all_facts(words: list[str], reader: str) -> bool:
     try:
-        OmegaConf.to_container(compose_overrides(words).cfg[reader], resolve=True)
+        node = compose_overrides(words).cfg[reader]
+        OmegaConf.to_container(node, resolve=True)
+        return not OmegaConf.is_missing(node, "_target_")  # of what is to be named, nothing is known
     except (InterpolationKeyError, *COMPOSITION_ERRORS):
         return False
     except (UserError, OmegaConfBaseException):  # a value that is to be given
         return True
-    return True
 
 
 def _missing_option(error: MissingConfigException) -> str:

@@ -17,23 +17,28 @@ SAMPLES = 2
 
 
 def check_outputs(task: Task, data: LightningDataModule, named: str) -> None:
-    """Raise UserError, with both shapes, if the task cannot score what its network returns; `data` is set up."""
+    """Raise UserError, with both shapes, if the task cannot score what its network returns; `data` is set up.
+
+    It runs as in training, where some networks return more than outputs; nothing in it, and no generator, has changed
+    afterwards.
+    """
     if type(task.net).__module__.startswith(OWN):
         return
     seen: list[Any] = []
     hook = task.net.register_forward_hook(lambda net, inputs, output: seen.append(output))
-    modes = [(module, module.training) for module in task.modules()]
+    statistics = {name: value.clone() for name, value in task.named_buffers()}
     with seeded(0):
         batch = first_samples(data, weight_dtype(task.net))
     try:
         with seeded(0), torch.no_grad():
-            problem = wrong_outputs(task, task.eval().score(batch))
+            problem = wrong_outputs(task, task.train().score(batch))
     except Exception as error:  # whatever the network or the loss raises
         problem = (str(error).strip().splitlines() or [type(error).__name__])[0]
     finally:
         hook.remove()
-        for module, mode in modes:
-            module.training = mode
+        for name, value in task.named_buffers():  # of batch norm
+            if name in statistics:
+                value.copy_(statistics[name])
     if problem:
         returned = f"returns {described(seen[-1])}" if seen else "cannot be called"
         raise UserError(

@@ -157,7 +157,7 @@ def network_name(model: Mapping[str, Any] | None) -> str | None:
         return None
     named = next((model[key] for key in ("model_name", "name") if isinstance(model.get(key), str)), None)
     target = model["_target_"].rpartition(".")[2]
-    return named if named and target in ("create_model", "get_model") else target
+    return named if named and target in ("create_model", "get_model", "torchvision_classifier") else target
 
 
 def differences(there: Mapping[str, Any] | None, here: Mapping[str, Any]) -> str:

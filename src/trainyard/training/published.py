@@ -72,9 +72,9 @@ def _of_timm(net: nn.Module) -> dict[str, list[float]] | None:
 def _of_torchvision(model: Mapping[str, Any], file: str) -> dict[str, list[float]] | None:
     """Those of torchvision's weights in a file of that name, else of the default ones of the network."""
     target = str(model.get("_target_"))
-    if not target.startswith("torchvision.models."):
+    if not target.startswith(("torchvision.models.", "trainyard.models.torchvision_classifier.")):
         return None
-    name = model.get("name") if target.endswith(".get_model") else target.rpartition(".")[2]
+    name = model.get("name", target.rpartition(".")[2])
     try:
         known: Any = get_model_weights(str(name))
     except ValueError:  # a network without weights

@@ -28,6 +28,8 @@ def check_sharding(cfg: DictConfig, choices: Mapping[str, str]) -> None:
                 f"hardware=fsdp: callbacks.{name} ({kind.__name__}) averages whole weights, of which each process has "
                 f"a part; leave it out (callbacks.{name}=null), or use hardware=ddp"
             )
+    if cfg.get("optimizer") is None:
+        raise UserError("hardware=fsdp divides the network of a task, and a LightningModule is none; use hardware=ddp")
     optimizer = target_of(cfg.optimizer)
     if splits_hidden(optimizer) or has_modes(optimizer):
         raise UserError(
