@@ -51,7 +51,7 @@ class Classifier(LightningModule):
     def evaluate(self, split: str, batch: tuple[Tensor, Tensor]) -> None:
         logits = self(batch[0])
         self.accuracy[split](logits, batch[1])
-        self.log(f"{split}_loss", F.cross_entropy(logits, batch[1]))
+        self.log(f"{split}_loss", F.cross_entropy(logits, batch[1]), sync_dist=True)
         self.log(f"{split}_acc", self.accuracy[split])
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
