@@ -21,8 +21,8 @@ def decay_groups(
 
     Frozen parameters are among them, since they may train later; an optimizer skips what has no gradient. Where the
     learning rates of a network's parts differ, each part has such groups, with its factor as `lr_scale`: by
-    `backbone_lr_scale` all but the network's `head` (the names of its parts), by `layer_decay` each layer by how far below the head it is.
-    With `splits_hidden`, hidden matrices form a third group, and each group has its `kind`.
+    `backbone_lr_scale` all but the network's `head` (the names of its parts), by `layer_decay` each layer by how far
+    below the head it is. With `splits_hidden`, hidden matrices form a third group, and each group has its `kind`.
     """
     weights = dict(net.named_parameters())
     if not any(weight.requires_grad for weight in weights.values()):

@@ -139,8 +139,8 @@ def make_callbacks(job: Job, task: LightningModule) -> list[Any]:
             raise UserError(
                 f"{type(callback).__name__} averages the weights, and so does the optimizer; leave the callback out"
             )
-        if isinstance(callback, LearningRateMonitor) and getattr(task, "warmup", None) and callback.logging_interval is None:
-            callback.logging_interval = "step"  # else a schedule by epochs is logged once in each
+        if isinstance(callback, LearningRateMonitor) and getattr(task, "warmup", None):
+            callback.logging_interval = callback.logging_interval or "step"  # by epochs, the warm-up would not show
         if isinstance(callback, Finetune):
             callback.check_parts(task)
             if callback.freeze and not job.cfg.pretrained:
