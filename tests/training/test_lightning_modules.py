@@ -92,7 +92,7 @@ def test_a_data_module_for_a_network_of_trainyards(words: list[str]) -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        (["monitor=val_loss"], r"val_loss is not logged by Classifier. Did you mean valid_loss .* It has .*valid_acc"),
+        (["monitor=val_loss"], r"val_loss is not a score of Classifier. Did you mean valid_loss .* It has .*valid_acc"),
         (["model._target_=torch.nn.ReLU"], "ReLU is no LightningModule: a network needs another task"),
         (["optimizer=sgd"], "Classifier makes its own optimizers .configure_optimizers.; leave out optimizer"),
         (["model._target_=others.Klassifier"], "others has no Klassifier. Did you mean Classifier"),

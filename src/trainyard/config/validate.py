@@ -62,7 +62,7 @@ def check_callbacks(cfg: DictConfig) -> None:
             raise UserError(f"callbacks.{key}={node} must be null, which leaves the callback out, or have a _target_")
 
 
-def check_monitored_scores(cfg: DictConfig, scores: Iterable[str], whose: str = "a score of this task") -> None:
+def check_monitored_scores(cfg: DictConfig, scores: Iterable[str], whose: str = "this task") -> None:
     """Raise UserError for a score that the run or a callback monitors but the task does not log."""
     known = list(scores)
     names = [cfg.monitor] if cfg.monitor is not None else []
@@ -72,7 +72,7 @@ def check_monitored_scores(cfg: DictConfig, scores: Iterable[str], whose: str = 
         if name not in known:
             hint = did_you_mean(str(name), known)
             listed = f"It has {', '.join(known)}." if known else "It has none; monitor=null keeps the last weights."
-            raise UserError(f"monitor={name} is not {whose}.{hint} {listed}")
+            raise UserError(f"monitor={name} is not a score of {whose}.{hint} {listed}")
     for key, name in watched.items():
         if cfg.trainer.limit_val_batches == 0 and name.startswith("val/") and key != "best":
             raise UserError(

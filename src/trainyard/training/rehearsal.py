@@ -38,7 +38,7 @@ def rehearse(cfg: DictConfig, choices: Mapping[str, str], data: LightningDataMod
 def check_logged(cfg: DictConfig, module: Any, logged: list[str]) -> str:
     """A sentence about what the module logs, for the run's log; UserError if what is monitored is not among it."""
     name = type(module).__name__
-    check_monitored_scores(cfg, logged, f"logged by {name}")
+    check_monitored_scores(cfg, logged, name)
     if cfg.monitor is not None:
         return ""
     listed = f"it logs {', '.join(logged)} (monitor=NAME mode=min or max keeps the best)" if logged else "it logs none"
