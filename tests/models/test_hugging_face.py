@@ -10,6 +10,7 @@ import torch
 import trainyard
 from trainyard.errors import UserError
 from trainyard.models.hugging_face import HuggingFaceText
+from trainyard.tasks.head import head_parts
 
 transformers = pytest.importorskip("transformers", reason="the extra huggingface")
 SIZES = {
@@ -97,4 +98,4 @@ def test_a_local_folders_weights_are_fine_tuned_and_reopened_without_it(
 def test_its_head_has_a_rate_of_its_own(short: list[str]) -> None:
     words = [f"model.config.{key}={value}" for key, value in SIZES["bert"].items()]
     run = trainyard.train([*short, *REVIEWS, "model=hf_text", *words, "task.backbone_lr_scale=0.1"])
-    assert run.task().head_parts() == ("model.classifier",) and run.evaluate() == pytest.approx(run.summary["test"])
+    assert head_parts(run.task()) == ("model.classifier",) and run.evaluate() == pytest.approx(run.summary["test"])

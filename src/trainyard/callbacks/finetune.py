@@ -6,6 +6,7 @@ from lightning import Callback, LightningModule, Trainer
 from torch import nn
 
 from trainyard.tasks.base import Task
+from trainyard.tasks.head import head_parts
 
 
 class Finetune(Callback):
@@ -29,7 +30,7 @@ class Finetune(Callback):
         if not isinstance(task, Task):
             raise ValueError(f"callbacks=finetune freezes the network of a task, and {type(task).__name__} is none")
         if "head" in self.train:
-            self.train = (*(part for part in self.train if part != "head"), *task.head_parts())
+            self.train = (*(part for part in self.train if part != "head"), *head_parts(task))
         parts = [name for name, _ in task.net.named_modules() if name]
         for part in self.train:
             if part not in parts:

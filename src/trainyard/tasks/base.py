@@ -13,10 +13,10 @@ from torchmetrics import MeanMetric, Metric
 
 from trainyard.collectives import gathered, rank, totals, world_size
 from trainyard.optim.groups import decay_groups
-from trainyard.optim.head import find_head
 from trainyard.optim.signature import is_stepped_every_batch, needs_length, splits_hidden
 from trainyard.optim.warmup import WarmedUp
 from trainyard.optim.warmup_length import Warmup
+from trainyard.tasks.head import head_parts
 from trainyard.tasks.meters import fill_empty_lists, mean_over_processes, merge_meters, restore_meters
 from trainyard.tasks.run_length import total_steps, warmup_steps
 
@@ -78,10 +78,6 @@ class Task(LightningModule):
                 for stage in STAGES
             }
         )
-
-    def head_parts(self) -> tuple[str, ...]:
-        """The names of the modules that are the network's head; ValueError if that is not clear."""
-        return find_head(self.net, self.head_name, getattr(self, "num_classes", None))
 
     def metrics(self, stage: str) -> dict[str, Metric]:
         """New metrics of one stage by name; each compares predictions with targets."""
@@ -244,7 +240,7 @@ class Task(LightningModule):
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """What the optimizer is called with."""
-        head = self.head_parts() if self.backbone_lr_scale != 1 else ()
+        head = head_parts(self) if self.backbone_lr_scale != 1 else ()
         return decay_groups(self.net, self.backbone_lr_scale, self.layer_decay, splits_hidden(self.optimizer), head)
 
     @property

@@ -16,6 +16,7 @@ from trainyard.errors import UserError
 from trainyard.files import read_small
 from trainyard.optim.head import is_within
 from trainyard.tasks.base import Task
+from trainyard.tasks.head import head_parts
 from trainyard.training.published import check_normalization, match_names, read_file
 from trainyard.trust.checkpoint_files import size_limit
 from trainyard.trust.safe_yaml import read_config
@@ -144,7 +145,7 @@ def check_network(
 def head_of(task: Task) -> tuple[str, ...]:
     """The parts of the network that a new task replaces; none where it is not clear which they are."""
     try:
-        return task.head_parts()
+        return head_parts(task)
     except ValueError:
         if task.head_name is not None:
             raise

@@ -18,6 +18,7 @@ from trainyard.data.text import Text
 from trainyard.figures.heat_map import to_unit
 from trainyard.files import write_durably
 from trainyard.tasks.classification import Classification
+from trainyard.tasks.head import head_parts
 
 SAMPLES, TOKENS, BATCH = 200, 1000, 50
 AXES = 50  # principal components that are kept
@@ -77,7 +78,7 @@ def samples_of(scene: Scene) -> Embedded | None:
 def head_layers(task: Any) -> list[nn.Module]:
     """The linear layers of the network's head; none where it is not clear what that is."""
     try:
-        parts = task.head_parts()
+        parts = head_parts(task)
     except ValueError:
         return []
     modules = [module for name in parts for module in task.net.get_submodule(name).modules()]
