@@ -113,9 +113,10 @@ def test_a_run_rises_for_as_long_as_it_should(words: list[str], length: int, sho
         (["scheduler.warmup=0.1", "trainer.max_epochs=-1"], "scheduler.warmup needs the length of the training"),
     ],
 )
-def test_a_warmup_that_cannot_be_is_refused(words: list[str], message: str, short: list[str]) -> None:
-    with pytest.raises(Exception, match=message):
-        trainyard.train([*short, *SHAPES, *TEN, "scheduler=constant", *words])
+def test_a_warmup_that_cannot_be_is_refused(words: list[str], message: str, short: list[str], tmp_path) -> None:
+    with pytest.raises(UserError, match=message):
+        trainyard.train([*short, *SHAPES, *TEN, "scheduler=constant", *words, f"run.dir={tmp_path}/run"])
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_share_that_is_a_number_of_steps_is_refused() -> None:

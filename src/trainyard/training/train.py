@@ -37,6 +37,7 @@ from trainyard.runs.resume import finished_run
 from trainyard.runs.run import Run
 from trainyard.runs.summary import print_summary, summarize, write_summary
 from trainyard.tasks.base import Task
+from trainyard.tasks.run_length import warmup_steps
 from trainyard.training.devices import process_count
 from trainyard.training.dry_run import dry_run
 from trainyard.training.factory import make_run_trainer, make_task_and_data, make_trainer, mode_callbacks
@@ -167,9 +168,11 @@ def build(
             data.prepare_data()
         barrier()
     data.setup("fit")
-    if cfg.trainer.overfit_batches and isinstance(data, DataModule):
+    if isinstance(data, DataModule):
         try:
-            data.keep_batches(cfg.trainer.overfit_batches)
+            if cfg.trainer.overfit_batches:
+                data.keep_batches(cfg.trainer.overfit_batches)
+            warmup_steps(trainer, task.warmup, data)  # refuses one that is longer than the run
         except ValueError as error:
             raise UserError(str(error)) from error
     if cfg.pretrained:
