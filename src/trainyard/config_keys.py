@@ -58,7 +58,20 @@ HARDWARE_ADDED = {  # what holds for runs whose config lacks these keys of hardw
     "num_nodes": 1, "strategy": "ddp", "sync_batchnorm": True, "comm_hook": None, "find_unused_parameters": False,
     "timeout": 1800, "max_restarts": 0, "checkpoint_blocks": False,
 }  # fmt: skip
-ADDED = {"model.attention_dropout": (_TRANSFORMERS, 0.0)}  # of these targets, and what holds for runs without the key
+_TASKS = (
+    "trainyard.tasks.classification.Classification", "trainyard.tasks.perceptron.PerceptronRule",
+    "trainyard.tasks.causal_lm.CausalLM", "trainyard.tasks.masked_lm.MaskedLM",
+)  # fmt: skip
+_IMAGES = ("trainyard.data.cifar10.CIFAR10", "trainyard.data.shapes.Shapes", "trainyard.data.image_folder.ImageFolder")
+_TEXTS = (
+    "trainyard.data.imdb.IMDB", "trainyard.data.reviews.Reviews", "trainyard.data.text_folder.TextFolder",
+    "trainyard.data.text_csv.TextCSV",
+)  # fmt: skip
+ADDED = {  # of these targets, and what holds for runs without the key
+    "model.attention_dropout": (_TRANSFORMERS, 0.0), "task.layer_decay": (_TASKS, 1.0),
+    "data.mix_alpha": (_IMAGES, 1.0), "data.word_dropout": (_TEXTS, 0.0), "data.token_noise": (_TEXTS, 0.0),
+    "callbacks.ema.warmup": (("trainyard.callbacks.ema.EMA",), False),
+}  # fmt: skip
 
 
 def _is_in(key: str, entries: Iterable[str]) -> bool:
@@ -131,7 +144,9 @@ def upgrade(config: Mapping[str, Any]) -> dict[str, Any]:
     upgraded = renamed(config)
     for key, (targets, value) in ADDED.items():
         group, _, name = key.rpartition(".")
-        node = upgraded.get(group)
+        node: Any = upgraded
+        for part in group.split("."):
+            node = node.get(part) if isinstance(node, dict) else None
         if isinstance(node, dict) and node.get("_target_") in targets:
             node.setdefault(name, value)
     if isinstance(hardware := upgraded.get("hardware"), dict):

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 import trainyard
-from trainyard.config_keys import upgrade
+from trainyard.config.compose import compose
+from trainyard.config_keys import ADDED, flatten, unflatten, upgrade
 from trainyard.errors import UserError
 from trainyard.sweep.study import upgrade_config
 from trainyard.trust.signature import SIGNATURE, SIGNATURE_0_1, SIGNED_FILES, read_signed, sign
@@ -73,7 +75,25 @@ def test_a_run_from_before_a_key_existed_is_still_the_same_run(short: list[str],
     assert trainyard.train(words).summary == run.summary  # it is finished
     flat = {"model._target_": "trainyard.models.vit.ViT", "seed": 0}
     assert upgrade_config(flat) == {**flat, "model.attention_dropout": 0.0}  # of a study
+    averaged = {"callbacks.ema._target_": "trainyard.callbacks.ema.EMA"}
+    assert upgrade_config(averaged)["callbacks.ema.warmup"] is False
     assert upgrade_config({"model._target_": "mine.Net"}) == {"model._target_": "mine.Net"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["data=shapes", "model=vit", "callbacks=ema"], ["data=cifar10"], ["data=image_folder", "data.root=x"],
+     ["data=imdb", "model=gru"], ["data=csv", "model=gru", "data.root=x"], ["data=imdb_lm", "model=gpt"],
+     ["data=xor", "model=perceptron"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_config_without_the_keys_that_were_added_is_todays(words: list[str]) -> None:
+    cfg = OmegaConf.to_container(compose([*words, "run.dir=x"]).cfg)
+    assert isinstance(cfg, dict)
+    flat = flatten(cfg)
+    assert set(flat) & set(ADDED)
+    older = unflatten({key: value for key, value in flat.items() if key not in ADDED})
+    assert flatten(upgrade(older)) == flat
 
 
 OWN_DATA = """

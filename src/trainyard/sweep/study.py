@@ -124,7 +124,7 @@ def upgrade_config(values: dict[str, Any]) -> dict[str, Any]:
     groups = [name for name in ("data", "task") if str(values.get(f"{name}._target_")).startswith("trainyard.")]
     names = {old: new for old, new in RENAMED.items() if old.partition(".")[0] in groups}
     added = {key: value for key, (targets, value) in ADDED.items()
-             if values.get(f"{key.partition('.')[0]}._target_") in targets}  # fmt: skip
+             if values.get(f"{key.rpartition('.')[0]}._target_") in targets}  # fmt: skip
     upgraded = {
         names.get(key, key): MOVED.get(value, value) if isinstance(value, str) else value
         for key, value in values.items()
