@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+import processes
 import pytest
 
 import trainyard
@@ -112,6 +113,24 @@ def test_what_does_not_fit_is_refused_before_the_run(
     with pytest.raises((UserError, ValueError), match=message):
         trainyard.train([*words, *CLASSIFIER, *changed])
     assert not (tmp_path / "outputs").exists()
+
+
+def test_a_run_is_the_beginning_of_another_one(words: list[str], tmp_path: Path) -> None:
+    """A config without an optimizer is taken over as well."""
+    first = trainyard.train([*words, *CLASSIFIER, "+model.lr=0.05"])
+    again = trainyard.train([f"like={first.path}", f"run.root={tmp_path}/again"])
+    assert again.summary["best"] == first.summary["best"] and again.cfg.model.lr == 0.05
+
+
+@pytest.mark.slow
+def test_a_sweep_ranks_by_the_modules_own_score(words: list[str], tmp_path: Path) -> None:
+    sweep = ["-m", "sweep=search", "hydra.sweeper.n_trials=2", "hydra.sweeper.plots=false"]
+    done = processes.run(processes.train, *sweep, *words, *CLASSIFIER, "+model.lr=choice(1e-4,5e-2)", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (best,) = tmp_path.glob("outputs/sweeps/*/best.yaml")
+    assert "valid_loss" in best.read_text() and "monitor: valid_loss" in best.read_text()
+    done = processes.run(processes.train, *sweep, *words, *GAN, "+model.lr=choice(1e-4,5e-2)", folder=tmp_path)
+    assert "a sweep ranks its runs by a score, and monitor=null names none" in done.stderr
 
 
 def test_an_infinite_loss_stops_it(words: list[str]) -> None:

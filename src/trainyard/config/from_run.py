@@ -38,8 +38,12 @@ def experiment_from_run(
 
 
 def own_choices(chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """The choices that the config consists of: neither sets of values for others, nor Hydra's own."""
-    return {group: choice for group, choice in chosen.items() if group not in SETS and not group.startswith("hydra")}
+    """The choices that the config consists of: neither sets of values for others, nor Hydra's own.
+
+    A group without a choice is left out: task=lightning, which is one, has no optimizer.
+    """
+    own = {group: choice for group, choice in chosen.items() if group not in SETS and not group.startswith("hydra")}
+    return {group: choice for group, choice in own.items() if choice is not None}
 
 
 def is_portable(key: str, _value: Any) -> bool:
@@ -49,7 +53,7 @@ def is_portable(key: str, _value: Any) -> bool:
 
 def _words(choices: Mapping[str, Any]) -> list[str]:
     """The choices as overrides."""
-    return [f"{group}={'null' if choice is None else choice}" for group, choice in choices.items()]
+    return [f"{group}={choice}" for group, choice in choices.items()]
 
 
 def _replaced(chosen: Mapping[str, Any], needed: Mapping[str, Any], given: list[str]) -> set[str]:
