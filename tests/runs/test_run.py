@@ -174,13 +174,13 @@ def test_a_directory_that_is_not_a_run_is_refused(tmp_path: Path, run: trainyard
 
 def test_a_monitor_that_is_better_when_lower_needs_min(short: list[str]) -> None:
     with pytest.raises(UserError, match="monitor=val/loss with mode=max would keep the worst weights; set mode=min"):
-        trainyard.train([*short, *WORDS, "monitor=val/loss"])
+        trainyard.train([*short, *WORDS, "monitor=val/loss", "mode=max"])
 
 
 def test_a_score_of_ones_own_has_the_direction_that_one_says_and_the_test_set_is_not_watched(short: list[str]) -> None:
     for mode in ("min", "max"):
-        with pytest.raises(UserError, match="monitor=val/mae is not a score of this task"):
-            trainyard.train([*short, *WORDS, "monitor=val/mae", f"mode={mode}"])
+        with pytest.raises(UserError, match="monitor=val/mine is not a score of this task"):
+            trainyard.train([*short, *WORDS, "monitor=val/mine", f"mode={mode}"])
     with pytest.raises(
         UserError, match="monitor=test/accuracy: the test set is read once, at the end; monitor a score"
     ):

@@ -63,7 +63,7 @@ def instantiate_task(cfg: DictConfig, choices: Mapping[str, str] | None = None) 
     schedule, warmup = split_warmup(cfg.scheduler, named.get("scheduler", "scheduler"))
     parts = {group: instantiate(node, named.get(group, group))
              for group, node in (("optimizer", cfg.optimizer), ("scheduler", schedule))}  # fmt: skip
-    task: Task = instantiate(cfg.task, named.get("task", "task"), net=net, **parts, **warmup)
+    task: Task = instantiate(with_loss_function(cfg.task), named.get("task", "task"), net=net, **parts, **warmup)
     if not hasattr(task, "make_optimizer"):
         return task
     try:
@@ -106,6 +106,18 @@ def split_warmup(node: DictConfig, label: str) -> tuple[DictConfig, dict[str, Wa
     except ValueError as error:
         raise UserError(f"{label}: {error}") from error
     return rest, {"warmup": warmup} if any(value is not None for value in given.values()) else {}
+
+
+def with_loss_function(node: DictConfig) -> DictConfig:
+    """A task's config in which a function that is named as its loss is the loss: it is not called to build one."""
+    loss = node.get("loss")
+    if not isinstance(loss, DictConfig) or "_target_" not in loss or "_partial_" in loss:
+        return node
+    try:
+        is_class = isinstance(target_of(loss), type)
+    except Exception:  # whatever importing it raises is explained when it is built
+        return node
+    return node if is_class else DictConfig({**node, "loss": {**loss, "_partial_": True}})
 
 
 def target_of(node: Mapping[str, Any]) -> Any:

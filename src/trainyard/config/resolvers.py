@@ -9,6 +9,7 @@ from typing import Any
 import omegaconf
 from omegaconf import OmegaConf
 
+from trainyard.config.directions import direction
 from trainyard.errors import UserError
 from trainyard.files import read_small
 
@@ -41,6 +42,7 @@ def register() -> None:
     is_2_3 = omegaconf.__version__.startswith("2.3.")  # where register_resolver was something else
     add: Any = OmegaConf.register_new_resolver if is_2_3 else OmegaConf.register_resolver
     add("json", read_json, replace=True)
+    add("direction", direction, replace=True)
     add("length", len, replace=True)
     add("product", prod, replace=True)
     add("subfolders", subfolders, replace=True)

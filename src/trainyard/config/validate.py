@@ -12,6 +12,7 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from trainyard.config.composition import Composed
+from trainyard.config.directions import known_direction
 from trainyard.config_keys import flatten, may_change_on_resume
 from trainyard.errors import UserError, did_you_mean
 from trainyard.machine import ACCELERATORS
@@ -20,9 +21,6 @@ from trainyard.optim.signature import needs_length
 MATMUL = ("highest", "high", "medium")
 STRATEGIES = ("ddp", "fsdp")
 MEMORY_FORMATS = ("contiguous", "channels_last")
-DIRECTIONS = {  # words in the name of a score; any other is believed
-    "min": ("loss", "perplexity", "error", "bits_per_character"), "max": ("accuracy", "f1"),
-}  # fmt: skip
 
 
 def validate(composed: Composed, cfg: DictConfig, started: Mapping[str, Any] | None = None) -> None:
@@ -49,10 +47,13 @@ def check_monitor_mode(cfg: DictConfig) -> None:
         raise UserError(
             f"monitor={cfg.monitor}: the test set is read once, at the end; monitor a score of val/ or train/"
         )
-    known = [mode for mode, words in DIRECTIONS.items() if any(word in str(cfg.monitor) for word in words)]
-    if known and cfg.mode not in known:
-        mode = known[0]
-        raise UserError(f"monitor={cfg.monitor} with mode={cfg.mode} would keep the worst weights; set mode={mode}")
+    refuse_wrong_mode(cfg, known_direction(str(cfg.monitor)))
+
+
+def refuse_wrong_mode(cfg: DictConfig, better: str | None) -> None:
+    """Raise UserError if the mode contradicts what is better, `min` or `max`; None: the mode is believed."""
+    if better is not None and cfg.mode != better:
+        raise UserError(f"monitor={cfg.monitor} with mode={cfg.mode} would keep the worst weights; set mode={better}")
 
 
 def check_callbacks(cfg: DictConfig) -> None:

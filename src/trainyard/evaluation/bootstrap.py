@@ -47,7 +47,7 @@ def _of_blocks(stage: str, kept: Collected, scores: Mapping[str, float]) -> dict
 def class_scorer(task: Classification, kept: Collected) -> Callable[[Tensor], list[Tensor]]:
     """A function of how often each sample counts, (r, N): loss, accuracy, accuracy_top5 and (macro) f1, (r) each."""
     logits, labels = kept.predictions.float(), kept.targets
-    losses = torch.vmap(lambda logit, label: task.loss(logit[None], label[None]))(logits, labels).double()
+    losses = sample_losses(task, logits, labels).double()
     guesses = logits.argmax(dim=1)
     hit = (guesses == labels).double()
     top = (logits.topk(min(5, task.num_classes)).indices == labels[:, None]).any(dim=1).double()
@@ -61,6 +61,14 @@ def class_scorer(task: Classification, kept: Collected) -> Callable[[Tensor], li
         return [*(counts @ values / len(labels) for values in (losses, hit, top)), f1]
 
     return scores
+
+
+def sample_losses(task: Classification, logits: Tensor, labels: Tensor) -> Tensor:  # (N, classes), (N) -> (N)
+    """The loss of each sample; one by one where a loss of the user's own cannot be vectorized."""
+    try:
+        return torch.vmap(lambda logit, label: task.loss(logit[None], label[None]))(logits, labels)
+    except RuntimeError:
+        return torch.stack([task.loss(*pair) for pair in zip(logits[:, None], labels[:, None], strict=True)])
 
 
 def macro_f1(right: Tensor, true: Tensor, guessed: Tensor) -> Tensor:  # (..., classes) each -> (...)

@@ -79,6 +79,16 @@ class Task(LightningModule):
             }
         )
 
+    def learn(self, data: Any) -> None:
+        """Take from a data module that is set up what the task needs to know of its training split; by default nothing.
+
+        What is learned is stored in buffers, so that it is in every checkpoint.
+        """
+
+    def setup(self, stage: str) -> None:
+        if stage == "fit":
+            self.learn(getattr(self.trainer, "datamodule", None))
+
     def metrics(self, stage: str) -> dict[str, Metric]:
         """New metrics of one stage by name; each compares predictions with targets."""
         raise NotImplementedError

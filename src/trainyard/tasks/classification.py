@@ -1,5 +1,6 @@
 """Classify samples."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,6 +10,10 @@ from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from trainyard.tasks.base import Scored, Task
+from trainyard.tasks.class_weights import balanced, first_weights, training_labels
+from trainyard.tasks.losses import OF_CLASSES, class_probabilities, cross_entropy, make_loss, mean_loss
+from trainyard.tasks.meters import add_meters
+from trainyard.tasks.metrics import make_metrics, of_classes
 
 
 def class_names(task: "Classification", data: Any) -> list[str]:
@@ -21,15 +26,35 @@ class Classification(Task):
 
     A single logit z stands for the two logits (0, z): their cross-entropy is the binary cross-entropy of z.
     Labels are class indices (B), or class probabilities (B, num_classes) where samples were mixed: then the more
-    probable class counts for the meters. Logged in each stage: loss and accuracy; in val and test also f1 (macro) and,
-    with more than five classes, accuracy_top5.
+    probable class counts for the meters. Logged in each stage: loss and accuracy; in val and test also f1 (macro),
+    with more than five classes accuracy_top5, and what `metrics` lists.
+
+    `loss` is one of `losses.OF_CLASSES` by its name, or any callable (logits, labels) -> the loss of each
+    sample, or their mean. `class_weights` has a factor for each class, or is `balanced`: samples / (classes x samples
+    of the class) of the training split, so that their mean is 1. They and `label_smoothing` hold in training alone, so
+    that val/loss can be compared between runs. A weighted loss is the mean of (weight x loss) over the samples; it is
+    not divided by the sum of weights, which would make it depend on what else is in a batch.
     """
 
-    def __init__(self, num_classes: int, label_smoothing: float = 0.0, **common: Any) -> None:
+    def __init__(
+        self,
+        num_classes: int,
+        label_smoothing: float = 0.0,
+        loss: Any = "cross_entropy",
+        metrics: Sequence[Any] = (),
+        class_weights: Sequence[float] | str | None = None,
+        **common: Any,
+    ) -> None:
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing={label_smoothing} must be in [0, 1)")
         self.num_classes, self.label_smoothing = num_classes, label_smoothing
         super().__init__(**common)
+        self.criterion = make_loss(loss, OF_CLASSES)
+        if metrics:
+            add_meters(self.meters, make_metrics(metrics, of_classes(num_classes)))
+        self.is_balanced = class_weights == "balanced"
+        if class_weights is not None:
+            self.register_buffer("class_weights", first_weights(class_weights, num_classes))
 
     def metrics(self, stage: str) -> dict[str, Metric]:
         common: dict[str, Any] = {"num_classes": self.num_classes, "validate_args": False}
@@ -55,5 +80,25 @@ class Classification(Task):
         return Scored(self.loss(logits, labels), len(labels), logits, classes)
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:  # (B, num_classes), (B) or (B, num_classes) -> ()
-        """Cross-entropy; labels are smoothed in training alone, so that val/loss can be compared between runs."""
-        return F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing if self.training else 0.0)
+        """The mean loss; in training, labels are smoothed and classes weighted."""
+        smoothing = self.label_smoothing if self.training else 0.0
+        weights = getattr(self, "class_weights", None) if self.training else None
+        if self.criterion is cross_entropy and weights is None:
+            return F.cross_entropy(logits, labels, label_smoothing=smoothing)
+        if smoothing:
+            labels = class_probabilities(labels, self.num_classes)
+            labels = labels * (1 - smoothing) + smoothing / self.num_classes
+        losses = self.criterion(logits, labels)
+        if weights is not None:
+            if losses.shape != labels.shape[:1]:
+                raise ValueError(
+                    f"task.class_weights needs the loss of each sample, ({len(labels)},), and task.loss returns "
+                    f"{tuple(losses.shape)}; set its reduction: none"
+                )
+            losses = losses * (weights[labels] if labels.ndim == 1 else labels @ weights)
+        return mean_loss(losses, len(labels))
+
+    def learn(self, data: Any) -> None:
+        """The class weights, if they are `balanced`."""
+        if self.is_balanced:
+            self.class_weights = balanced(training_labels(data), self.num_classes).to(self.class_weights)

@@ -1,4 +1,4 @@
-"""Meters of several processes: restored from a checkpoint, and merged."""
+"""Meters: added to those of a task; of several processes, restored from a checkpoint and merged."""
 
 import warnings
 from collections.abc import Mapping
@@ -9,6 +9,22 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from trainyard.collectives import gathered, totals, world_size
+
+
+def add_meters(meters: nn.ModuleDict, metrics: Mapping[str, Metric]) -> None:
+    """Log further metrics in val and test, not in training, of which some would keep every prediction.
+
+    ValueError for one under the name of another one.
+    """
+    for stage in ("val/", "test/"):
+        known: Any = meters[stage]
+        for name, metric in metrics.items():
+            if name in known:
+                raise ValueError(
+                    f"task.metrics: {name} is logged anyway; with arguments of its own it needs another name, as "
+                    f"{{my_{name}: {{_target_: ...}}}}"
+                )
+            known[name] = metric.clone()
 
 
 def restore_meters(meters: Mapping[str, Metric], states: Mapping[str, Mapping[str, Any]]) -> None:

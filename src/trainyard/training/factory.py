@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 from trainyard.callbacks.finetune import Finetune
 from trainyard.callbacks.schedule_free import ScheduleFree
 from trainyard.config.instantiate import instantiate, instantiate_task
-from trainyard.config.validate import check_monitored_scores
+from trainyard.config.validate import check_monitored_scores, refuse_wrong_mode
 from trainyard.data.base import seed_setup
 from trainyard.data.lightning_data import Loaders
 from trainyard.data.loading.hashing import seeded, stable_hash
@@ -40,6 +40,7 @@ from trainyard.optim.groups import describe_kinds
 from trainyard.optim.signature import has_modes, splits_hidden
 from trainyard.tasks.base import Task
 from trainyard.tasks.lightning_module import network_of
+from trainyard.tasks.metrics import OfPredictions
 from trainyard.training.devices import process_count
 from trainyard.training.job import Job
 from trainyard.training.pretrained import load_pretrained
@@ -63,6 +64,7 @@ def make_task_and_data(
     use_own_loaders(task, data)
     if isinstance(task, Task):
         check_monitored_scores(cfg, task.scores())
+        refuse_wrong_mode(cfg, better_value(task, cfg.monitor))
     if cfg.pretrained and not isinstance(task, Task):
         raise UserError(f"pretrained={cfg.pretrained}: {type(task).__name__} reads its own weights; leave it out")
     if cfg.pretrained and with_weights:
@@ -80,6 +82,14 @@ def use_own_loaders(task: LightningModule, data: LightningDataModule) -> None:
             data.take_from(task)
         except ValueError as error:
             raise UserError(f"data=lightning: {error}") from error
+
+
+def better_value(task: Task, score: str) -> str | None:
+    """`min` or `max`, which is better of a score, as its metric says; None if it does not."""
+    stage, _, name = score.partition("/")
+    metric = task.stage_meters(stage).get(name) if f"{stage}/" in task.meters else None
+    metric = metric.metric if isinstance(metric, OfPredictions) else metric
+    return {True: "max", False: "min", None: None}[getattr(metric, "higher_is_better", None)]
 
 
 def make_run_trainer(

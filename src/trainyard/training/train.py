@@ -172,9 +172,12 @@ def build(
         try:
             if cfg.trainer.overfit_batches:
                 data.keep_batches(cfg.trainer.overfit_batches)
-            warmup_steps(trainer, task.warmup, data)  # refuses one that is longer than the run
+            if isinstance(task, Task):
+                warmup_steps(trainer, task.warmup, data)  # refuses one that is longer than the run
         except ValueError as error:
             raise UserError(str(error)) from error
+    if isinstance(task, Task):
+        task.learn(data)
     if cfg.pretrained:
         check_tokenizer(cfg.pretrained, data)
     if isinstance(task, Task) and first_step is None:
