@@ -22,7 +22,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "distributed": {"collectives", "durability", "errors", "files", "models", "trust"},
     "report": {"config_keys", "errors", "figures", "files", "loggers", "logs", "trust"},
     "page": {"durability", "config_keys", "errors", "figures", "files", "report", "trust"},
-    "config": {"config_keys", "errors", "files", "machine", "optim", "tasks", "trust"},
+    "config": {"config_keys", "data", "errors", "files", "machine", "optim", "tasks", "trust"},
     "inference": {"cores", "data", "errors", "files", "models", "tasks"},
     "evaluation": {"data", "errors", "figures", "files", "hardware", "tasks"},
     "callbacks": {
