@@ -19,11 +19,12 @@ class BagOfWords(nn.Module):
     def __init__(
         self,
         vocab_size: int,
-        num_classes: int,
+        num_classes: int | None,
         ngrams: int = 2,
         buckets: int = 200_000,
         dim: int = 16,
         dropout: float = 0.0,
+        num_outputs: int | None = None,
     ) -> None:
         super().__init__()
         if min(ngrams, buckets, dim) < 1:
@@ -35,7 +36,7 @@ class BagOfWords(nn.Module):
         with torch.no_grad():
             self.embedding.weight[PADDING].zero_()
         self.dropout = nn.Dropout(check_probability("dropout", dropout))
-        self.head = nn.Linear(dim, num_logits(num_classes))
+        self.head = nn.Linear(dim, num_logits(num_classes, num_outputs))
 
     def forward(self, tokens: Tensor) -> Tensor:  # (B, T) -> (B, num_logits)
         return self.head(self.dropout(self.embedding(self.bag(tokens))))

@@ -18,7 +18,7 @@ class CNN(nn.Module):
     def __init__(
         self,
         shape: list[int],
-        num_classes: int,
+        num_classes: int | None,
         stages: list[list[int]],
         dense: int = 512,
         stage_dropout: float = 0.25,
@@ -27,6 +27,7 @@ class CNN(nn.Module):
         padding: int = 0,
         batch_norm: bool = False,
         init: str = "torch",
+        num_outputs: int | None = None,
     ) -> None:
         super().__init__()
         channels, height, width = check_image_shape("the CNN", shape)
@@ -49,7 +50,7 @@ class CNN(nn.Module):
         self.neck = nn.Sequential(
             nn.Linear(channels * height * width, dense), *norm, make_activation(activation), nn.Dropout(dense_dropout)
         )
-        self.head = nn.Linear(dense, num_logits(num_classes))
+        self.head = nn.Linear(dense, num_logits(num_classes, num_outputs))
         initialize(self, init)
 
     def forward(self, image: Tensor) -> Tensor:  # (B, C, H, W) -> (B, num_logits)

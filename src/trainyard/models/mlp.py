@@ -20,12 +20,13 @@ class MLP(nn.Module):
     def __init__(
         self,
         shape: list[int],
-        num_classes: int,
+        num_classes: int | None,
         widths: list[int],
         activation: str = "relu",
         dropout: float | list[float] = 0.0,
         batch_norm: bool = False,
         init: str = "torch",
+        num_outputs: int | None = None,
     ) -> None:
         super().__init__()
         if any(width < 1 for width in widths):
@@ -39,7 +40,7 @@ class MLP(nn.Module):
             layers += [nn.Linear(inputs, outputs), *([nn.BatchNorm1d(outputs)] if batch_norm else [])]
             layers += [make_activation(activation), *([nn.Dropout(check_probability("dropout", rate))] if rate else [])]
         self.body = nn.Sequential(*layers)
-        self.head = nn.Linear(sizes[-1], num_logits(num_classes))
+        self.head = nn.Linear(sizes[-1], num_logits(num_classes, num_outputs))
         initialize(self, init)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, *shape) -> (B, num_logits)

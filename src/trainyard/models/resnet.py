@@ -66,12 +66,13 @@ class ResNet(nn.Module):
     def __init__(
         self,
         shape: list[int],
-        num_classes: int,
+        num_classes: int | None,
         blocks: list[int],
         width: int = 64,
         stem: str = "auto",
         block: str = "basic",
         stochastic_depth: float = 0.0,
+        num_outputs: int | None = None,
     ) -> None:
         super().__init__()
         channels, *size = check_image_shape("the ResNet", shape)
@@ -97,7 +98,7 @@ class ResNet(nn.Module):
             stages[f"stage{stage + 1}"] = nn.Sequential(*made)
         self.stages = nn.Sequential(stages)
         self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        self.head = nn.Linear(inputs, num_logits(num_classes))
+        self.head = nn.Linear(inputs, num_logits(num_classes, num_outputs))
 
     @property
     def blocks(self) -> list[nn.Module]:

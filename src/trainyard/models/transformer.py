@@ -22,7 +22,7 @@ class Transformer(nn.Module):
         self,
         vocab_size: int,
         max_length: int,
-        num_classes: int,
+        num_classes: int | None,
         dim: int = 128,
         depth: int = 2,
         heads: int = 4,
@@ -35,6 +35,7 @@ class Transformer(nn.Module):
         attention_dropout: float = 0.0,
         stochastic_depth: float = 0.0,
         embed_norm: bool = False,
+        num_outputs: int | None = None,
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, dim, padding_idx=0)
@@ -45,7 +46,7 @@ class Transformer(nn.Module):
             depth, dim, norm, stochastic_depth, heads=heads, head_dim=head_dim, ff_dim=ff_dim, dropout=dropout,
             activation=activation, rotary=positions == "rotary", attention_dropout=attention_dropout,
         )  # fmt: skip
-        self.head = nn.Linear(dim, num_logits(num_classes))
+        self.head = nn.Linear(dim, num_logits(num_classes, num_outputs))
         initialize(self.blocks, "glorot")
         initialize_normal(self.embedding)
         initialize_normal(self.head)

@@ -21,10 +21,11 @@ class VGG16(nn.Module):
     def __init__(
         self,
         shape: list[int],
-        num_classes: int,
+        num_classes: int | None,
         dense: int = 256,
         dropout: float = 0.5,
         resize: int | None = None,
+        num_outputs: int | None = None,
     ) -> None:
         super().__init__()
         channels, *size = check_image_shape("the VGG16", shape)
@@ -49,7 +50,7 @@ class VGG16(nn.Module):
             nn.Linear(channels, dense),
             nn.ReLU(inplace=True),
             nn.Dropout(check_probability("dropout", dropout)),
-            nn.Linear(dense, num_logits(num_classes)),
+            nn.Linear(dense, num_logits(num_classes, num_outputs)),
         )
 
     def forward(self, image: Tensor) -> Tensor:  # (B, C, H, W) -> (B, num_logits)

@@ -19,7 +19,7 @@ class ViT(nn.Module):
     def __init__(
         self,
         shape: list[int],
-        num_classes: int,
+        num_classes: int | None,
         patch_size: int = 4,
         dim: int = 128,
         depth: int = 6,
@@ -29,6 +29,7 @@ class ViT(nn.Module):
         dropout: float = 0.1,
         attention_dropout: float = 0.0,
         stochastic_depth: float = 0.0,
+        num_outputs: int | None = None,
     ) -> None:
         super().__init__()
         channels, height, width = check_image_shape("the ViT", shape)
@@ -43,7 +44,7 @@ class ViT(nn.Module):
             depth, dim, "pre", stochastic_depth, heads=heads, ff_dim=ff_dim, dropout=dropout, activation=activation,
             attention_dropout=attention_dropout,
         )  # fmt: skip
-        self.head = nn.Linear(dim, num_logits(num_classes))
+        self.head = nn.Linear(dim, num_logits(num_classes, num_outputs))
         initialize(self.blocks, "glorot")
         initialize_normal(self.head)
         nn.init.normal_(self.class_token, std=0.02)

@@ -49,12 +49,13 @@ class Recurrent(nn.Module):
     def __init__(
         self,
         vocab_size: int,
-        num_classes: int,
+        num_classes: int | None,
         layers: list[int],
         dim: int = 128,
         bidirectional: bool = False,
         dropout: float = 0.0,
         pool: str = "last",
+        num_outputs: int | None = None,
     ) -> None:
         super().__init__()
         if not layers or min(layers) < 1:
@@ -68,7 +69,7 @@ class Recurrent(nn.Module):
         inputs = [dim, *(sides * width for width in layers)]
         pairs = zip(inputs, layers, strict=False)
         self.layers = nn.ModuleList(Layer(self.cell, size, width, bidirectional) for size, width in pairs)
-        self.head = nn.Linear(inputs[-1], num_logits(num_classes))
+        self.head = nn.Linear(inputs[-1], num_logits(num_classes, num_outputs))
         self.initialize()
 
     def initialize(self) -> None:
