@@ -95,6 +95,7 @@ def test_every_data_set_trains(
 ) -> None:
     root = {
         "cifar10": [f"data.root={small_imdb}"], "image_folder": [f"data.root={image_root}"],
+        "tabular": [f"data.path={text_root}/train.csv", "data.categories=[text]"],
         "text_folder": [f"data.root={text_root}"], "csv": [f"data.root={text_root}", "data.classes=[bad,good]"],
     }.get(data, [])  # fmt: skip
     model = [f"model={TEXT[data]}"] if data in TEXT else ["model=mlp", "model.widths=[8]"]

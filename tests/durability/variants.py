@@ -177,6 +177,8 @@ TEXT = ["data=reviews", "data.size=500", "data.test_size=100", "data.batch_size=
         "model.layers=[8]", "model.dropout=0.5"]  # fmt: skip
 BLOCKS = ["data.vocab_size=80", "data.max_length=8", "data.batch_size=20", "model.depth=1", "model.heads=2",
           "model.ff_dim=8", "+data.size=200", "+data.test_size=100"]  # fmt: skip
+TABLE = [f"data.path={Path(__file__).with_name('houses.csv')}", "data=tabular", "data.batch_size=8", "model=mlp",
+         "model.widths=[8]"]  # fmt: skip
 PLAIN = ["data=xor", "data._target_=variants.PlainData", "model=mlp", "model.widths=[8]"]
 VARIANTS: dict[str, list[str]] = {
     "plain": NET,
@@ -252,6 +254,9 @@ VARIANTS: dict[str, list[str]] = {
     "plain data module, workers": [*PLAIN, "data.num_workers=2", "trainer.val_check_interval=3"],
     "max_time": [*NET, "trainer.max_time=00:00:10:00"],
     "limited batches, two loggers": [*NET, "trainer.limit_train_batches=7", "logger=[tensorboard,csv]"],
+    "regression on a table": [*TABLE, "task=regression", "task.metrics=[spearman_corr_coef]", "model.dropout=0.5"],
+    "balanced classes, focal loss": [*TABLE, "data.target=color", "task.class_weights=balanced",
+                                     "task.loss=focal", "task.metrics=[auroc]"],
     "fold": [*NET, "data.folds=4", "data.fold=2", "callbacks=early_stopping"],
     "early stopping, ema, plateau": [
         *NET, "callbacks=[early_stopping,ema]", "callbacks.early_stopping.patience=1", "callbacks.ema.decay=0.9",

@@ -10,6 +10,7 @@ import omegaconf
 from omegaconf import OmegaConf
 
 from trainyard.config.directions import direction
+from trainyard.data.loading.columns import facts
 from trainyard.errors import UserError
 from trainyard.files import read_small
 
@@ -37,6 +38,19 @@ def read_json(path: str) -> dict[str, Any]:
     return content
 
 
+def targets_of(task: str) -> str:
+    """The kind of targets that a task takes, by the import path of its class."""
+    return {"Regression": "numbers", "Multilabel": "labels"}.get(task.rpartition(".")[2], "classes")
+
+
+def table(key: str, *, _parent_: Any) -> Any:
+    """A fact of the table that a config group of data describes: shape, classes, num_classes or outputs."""
+    try:
+        return facts(_parent_)[key]
+    except (ValueError, OSError) as error:
+        raise UserError(str(error)) from error
+
+
 def register() -> None:
     """Make the resolvers known to OmegaConf; can be called again."""
     is_2_3 = omegaconf.__version__.startswith("2.3.")  # where register_resolver was something else
@@ -46,4 +60,6 @@ def register() -> None:
     add("length", len, replace=True)
     add("product", prod, replace=True)
     add("subfolders", subfolders, replace=True)
+    add("table", table, replace=True)
+    add("targets_of", targets_of, replace=True)
     add("token", lambda: token_hex(3), use_cache=True, replace=True)

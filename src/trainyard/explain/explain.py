@@ -82,7 +82,9 @@ class Explainer:
             return self.read_text(self.data, value)
         found = self.data.prepare_inputs([value])
         moved = self.data.transform(found.to(self.task.device), None)
-        return Subject(self.net, moved.to(weight_dtype(self.net)), stored=found[0])
+        is_prepared = self.kind == "numbers" and moved.shape != found.shape  # of a table: the numbers that it became
+        stored = moved[0].cpu() if is_prepared else found[0]
+        return Subject(self.net, moved.to(weight_dtype(self.net)), stored=stored)
 
     def read_text(self, data: Text, text: str) -> Subject:
         """A text, with what a language model needs to predict a word: [SEP] before it, or [MASK] in it."""

@@ -107,8 +107,10 @@ def agreement(made: "Exported", request: "Request") -> str:
 
 def limits(facts: Mapping[str, Any], metadata: Mapping[str, str], request: "Request") -> str:
     """What the network cannot do, as far as the run tells."""
+    answers = "it has an answer for every input, also for one of no class at all."
+    has_chances = "probability" in metadata["output"]
     found = [
-        "Its probabilities were not calibrated; it has an answer for every input, also for one of no class at all.",
+        f"Its probabilities were not calibrated; {answers}" if has_chances else "It has an answer for every input.",
         "The scores are those of one seed and one split; on other data they are lower.",
     ]
     if "max_length" in metadata:

@@ -8,9 +8,12 @@ from typing import Any
 from lightning import LightningDataModule
 
 from trainyard.data.images import Images
+from trainyard.data.tabular import Tabular
 from trainyard.data.text import Text
 from trainyard.tasks.base import Task
 from trainyard.tasks.language import LanguageModel
+from trainyard.tasks.multilabel import Multilabel
+from trainyard.tasks.regression import Regression
 
 
 def describe(
@@ -43,7 +46,9 @@ def output(task: Task) -> str:
     """What the program returns, in words."""
     if isinstance(task, LanguageModel):
         return "the probability of each token of the vocabulary, at each position"
-    return "the probability of each class" if getattr(task, "num_classes", None) else "the predictions of the task"
+    kinds = {Regression: "the predicted numbers, in the unit of the data", Multilabel: "the probability of each label"}
+    known = next((text for base, text in kinds.items() if isinstance(task, base)), "the predictions of the task")
+    return "the probability of each class" if getattr(task, "num_classes", None) else known
 
 
 def preprocessing(data: LightningDataModule) -> str:
@@ -57,5 +62,13 @@ def preprocessing(data: LightningDataModule) -> str:
         return (
             f"tokenizer.json turns texts into tokens; of longer texts the {kept} {data.max_length} tokens are kept, "
             f"shorter ones are padded with 0 on the {data.padding_side}"
+        )
+    if isinstance(data, Tabular):
+        columns = [
+            each.name if each.categories is None else f"{each.name} as its place in ({', '.join(each.categories)})"
+            for each in data.encoder.columns
+        ]
+        return (
+            f"inside: numbers scaled, categories as ones and zeros; a row is {', '.join(columns)}; NaN is an empty cell"
         )
     return "none: inputs as the dataset has them"

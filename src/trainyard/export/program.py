@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from trainyard.data.base import DataModule
 from trainyard.data.images import Images
+from trainyard.data.tabular import Tabular
 from trainyard.models.bag_of_words import BagOfWords
 from trainyard.tasks.base import Task, weight_dtype
 
@@ -17,15 +18,18 @@ from trainyard.tasks.base import Task, weight_dtype
 class Program(nn.Module):
     """Normalization, network and probabilities in one, in evaluation mode, on the CPU.
 
-    Images are uint8 (B, C, H, W), texts int64 tokens (B, T) padded with 0; all else is as the dataset stores it.
+    Images are uint8 (B, C, H, W), texts int64 tokens (B, T) padded with 0, rows of a table what `TableEncoder` takes;
+    all else is as the dataset stores it.
     """
 
     def __init__(self, task: Task, data: LightningDataModule) -> None:
         super().__init__()
         self.net = exportable(task.net.cpu())
-        self.pixels = self.transform = None
+        self.preparation = self.transform = None
         if isinstance(data, Images) and type(data).transform is Images.transform:
-            self.pixels = copy.deepcopy(data.pixels).cpu()
+            self.preparation = copy.deepcopy(data.pixels).cpu()
+        elif isinstance(data, Tabular):
+            self.preparation = copy.deepcopy(data.encoder).cpu()
         elif isinstance(data, DataModule) and type(data).transform is not DataModule.transform:
             self.transform = data.transform
         self.postprocess = task.postprocess
@@ -33,7 +37,7 @@ class Program(nn.Module):
         self.eval()
 
     def forward(self, inputs: Tensor) -> Tensor:  # (B, ...) -> predictions (B, ...)
-        x = inputs if self.pixels is None else self.pixels(inputs)
+        x = inputs if self.preparation is None else self.preparation(inputs)
         x = x if self.transform is None else self.transform(x, None)
         return self.postprocess(self.net(x.to(self.dtype) if x.is_floating_point() else x))
 

@@ -1,5 +1,6 @@
 """From the words of a command (files, folders, texts, numbers, - for stdin) to inputs, one at a time, none decoded."""
 
+import csv
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,20 +12,24 @@ import numpy as np
 
 from trainyard.data.images import Images
 from trainyard.data.imdb import read_text
+from trainyard.data.loading.table_file import SUFFIXES, read_table
+from trainyard.data.tabular import Tabular
 from trainyard.data.text import Text
 from trainyard.inference.preprocessing import describe_preprocessing
 from trainyard.inference.table_rows import numbers_of, read_cells
 
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".npy")
 TEXTS, TABLES = (".txt",), (".csv",)
-KINDS = {"image": IMAGES, "text": TEXTS, "row of numbers": TABLES}  # the files of a folder that are inputs
+KINDS = {  # the files of a folder that are inputs
+    "image": IMAGES, "text": TEXTS, "row of numbers": TABLES, "row of cells": SUFFIXES,
+}  # fmt: skip
 
 
 class Input(NamedTuple):
     """One input, not read yet if it is an image's file."""
 
     name: str  # what the user calls it: the file, FILE:LINE, a text itself
-    value: Any  # what `DataModule.prepare_inputs` takes a list of: a file, a text, the numbers of a row
+    value: Any  # what `DataModule.prepare_inputs` takes a list of: a file, a text, the numbers or cells of a row
 
 
 def short_name(each: Input, width: int = 60) -> str:
@@ -54,7 +59,8 @@ class Inputs:
         self.data, self.words, self.columns, self.refuse = data, list(words), tuple(columns), refuse
         self.stdin = stdin
         self.shape = tuple(getattr(data, "shape", ()))  # of an input; of numbers without one the length of the first
-        self.kind = "image" if isinstance(data, Images) else "text" if isinstance(data, Text) else "row of numbers"
+        kinds = {Images: "image", Text: "text", Tabular: "row of cells"}
+        self.kind = next((name for base, name in kinds.items() if isinstance(data, base)), "row of numbers")
 
     def preprocessing(self) -> str:
         """What happens to an input before the network gets it, in a line."""
@@ -63,7 +69,7 @@ class Inputs:
     def count(self) -> int | None:
         """How many inputs there are; None if that is known only when they have been read, from stdin or tables."""
         paths = [Path(word) for word in self.words if os.path.exists(word)]  # noqa: PTH110
-        if "-" in self.words or any(path.suffix.lower() in TABLES for path in paths):
+        if "-" in self.words or any(path.suffix.lower() in SUFFIXES for path in paths):
             return None
         folders = [path for path in paths if path.is_dir()]
         return len(self.words) - len(folders) + sum(len(self.files(folder)) for folder in folders)
@@ -81,6 +87,8 @@ class Inputs:
         is_there = os.path.exists(word)  # noqa: PTH110  Path's raises for a text that is too long for a name
         if is_there and path.is_dir():
             yield from self.read_folder(path)
+        elif is_there and self.kind == "row of cells":
+            yield from self.read_rows(path)
         elif is_there and path.suffix.lower() in TABLES:
             yield from self.read_table(path)
         elif is_there:
@@ -113,6 +121,8 @@ class Inputs:
             if not line.strip():
                 raise ValueError("a text is empty")
             return line
+        if self.kind == "row of cells":
+            return next(csv.reader([line]), [])
         return self.shaped(numbers_of(line.split(","), line), line)
 
     def shaped(self, numbers: list[float], name: str) -> Any:
@@ -146,6 +156,17 @@ class Inputs:
                 yield from self.attempt(place, lambda text=text, place=place: self.line_of(_checked(text, place)))
         if not count:
             raise ValueError("stdin is empty; it should have an input on each line")
+
+    def read_rows(self, file: Path) -> Iterator[Input]:
+        """An input for each row of a table that has the columns of the run's own; ValueError if one is lacking."""
+        if self.columns:
+            raise ValueError(f"--column={self.columns[0]}: the run knows its columns; leave that out")
+        table = read_table(file)
+        for name in self.data.columns:
+            if name not in table.columns:
+                raise ValueError(f"{file} has no column {name}; it has {', '.join(table.columns)}")
+        for line, *cells in zip(table.lines, *(table.columns[name] for name in self.data.columns), strict=True):
+            yield Input(f"{file}:{line}", cells)
 
     def read_table(self, file: Path) -> Iterator[Input]:
         """An input for each row of a CSV file."""

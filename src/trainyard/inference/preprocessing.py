@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from trainyard.data.images import Images
 from trainyard.data.loading.tokens import UNK
+from trainyard.data.tabular import Tabular
 from trainyard.data.text import Text
 
 
@@ -18,6 +19,8 @@ def describe_preprocessing(data: Any) -> str:
         size = data.saved_tokenizer().get_vocab_size()
         end = "last" if data.truncation_side == "left" else "first"
         return f"tokenizer {data.kind} of {size:,} entries, the {end} {data.max_length:,} tokens of each text"
+    if isinstance(data, Tabular):
+        return f"{len(data.columns)} columns ({', '.join(data.columns)}): numbers scaled, categories as ones and zeros"
     shape = getattr(data, "shape", None)
     return f"numbers as they are{f', of shape {list(shape)}' if shape else ''}"
 

@@ -17,6 +17,7 @@ from trainyard.trust.signature import CHOICES, COMPOSED, OVERRIDES, RESOLVED, si
 SUMMARY = "summary.json"
 ENVIRONMENT = "environment.json"  # where it came from
 TOKENIZER = "tokenizer.json"  # of a run on text
+COLUMNS = "columns.json"  # of a run on tables: what was learned of their columns
 
 
 def name_run(composed: Composed, job: str | None = None) -> tuple[str, Path]:

@@ -18,12 +18,13 @@ from trainyard.config.user_conf import add_user_modules
 from trainyard.config.validate import check_context_length
 from trainyard.data.base import seed_setup
 from trainyard.data.loading.hashing import seeded
+from trainyard.data.tabular import Tabular
 from trainyard.data.text import Text
 from trainyard.errors import UserError, printable
 from trainyard.files import read_small
 from trainyard.loggers.metrics_lines import read_metrics
 from trainyard.report.rows import Rows, merged, with_epochs
-from trainyard.runs.directory import RESOLVED, SUMMARY, TOKENIZER
+from trainyard.runs.directory import COLUMNS, RESOLVED, SUMMARY, TOKENIZER
 from trainyard.runs.other_data import other_data, split_choice
 from trainyard.tasks.base import Task
 from trainyard.trust.allowlist import restrict
@@ -91,6 +92,8 @@ class OpenedRun:
             data = seed_setup(instantiate(self.cfg.data, "data"))
         if isinstance(data, Text):
             data.tokenizer_file = self.path / TOKENIZER
+        if isinstance(data, Tabular):
+            data.columns_file = self.path / COLUMNS
         if not self.other_data:
             return data
         words = [word for word in self.overrides if word.startswith("data.")]

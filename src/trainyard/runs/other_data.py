@@ -12,6 +12,7 @@ from trainyard.config.instantiate import instantiate
 from trainyard.data.base import seed_setup
 from trainyard.data.images import Images
 from trainyard.data.loading.text_blocks import TextBlocks
+from trainyard.data.tabular import Tabular
 from trainyard.data.text import Text
 from trainyard.errors import UserError
 
@@ -30,6 +31,8 @@ def other_data(choice: str, words: Sequence[str], own: LightningDataModule, cfg:
 
     Its images are scaled and normalized, its texts tokenized, as `own` are. UserError if classes or shapes differ.
     """
+    if isinstance(own, Tabular):
+        raise UserError(f"data={choice}: the run was trained on a table; data.path=... alone names another one")
     composed = compose([f"data={choice}", *words])
     named = {word.partition("=")[0] for word in words}
     node = composed.cfg.data

@@ -12,12 +12,15 @@ from trainyard.serving.limits import Limits, RefusedError
 
 JSON, FORM = "application/json", "multipart/form-data"
 RAW = "application/octet-stream"  # an image; image/... is one as well
-FIELDS = {"text": "text", "row of numbers": "values"}  # of a JSON object, by the kind of the network's inputs
+FIELDS = {  # of a JSON object, by the kind of the network's inputs
+    "text": "text", "row of numbers": "values", "row of cells": "values",
+}  # fmt: skip
 FIELD = "file"  # of a form
 HEAD, BOUNDARY = 4096, 70  # the longest head of a part of a form, and RFC 2046's longest boundary
 HOW = {
     "image": "the network takes images: send the file as the body, or in a form as `file`",
     "text": 'the network takes texts: send {"text": "..."} as application/json',
+    "row of cells": 'the network takes rows of a table: send {"values": [...]}, the cells, as application/json',
     "row of numbers": 'the network takes numbers: send {"values": [...]} as application/json',
 }
 

@@ -61,7 +61,8 @@ class Served:
                     found.append(Prepared(image))
                     left -= pixels
                 else:
-                    found.append(self.read_text(value) if self.kind == "text" else self.read_numbers(value))
+                    read = {"text": self.read_text, "row of cells": self.read_cells}.get(self.kind, self.read_numbers)
+                    found.append(read(value))
             except RefusedError as error:
                 if len(values) == 1:
                     raise
@@ -76,6 +77,17 @@ class Served:
             why = f"all of its {words.count} words are unknown to the tokenizer" if words.count else "it has no word"
             raise RefusedError(422, f"the text cannot be predicted: {why}")
         return Prepared(self.data.encode([text])[0], text, words)
+
+    def read_cells(self, values: Any) -> Prepared:
+        """A row of the table, in the order of its columns."""
+        if not isinstance(values, list) or any(isinstance(cell, list | dict | bool) for cell in values):
+            raise RefusedError(422, "`values` must be a list of numbers, words and null")
+        if any(isinstance(cell, str) and len(cell) > self.limits.characters for cell in values):
+            raise RefusedError(413, f"a cell has more than {self.limits.characters:,} characters")
+        try:
+            return Prepared(self.data.prepare_inputs([values])[0])
+        except (ValueError, OverflowError) as error:
+            raise RefusedError(422, printable(error, 300)) from error
 
     def read_numbers(self, values: Any) -> Prepared:
         """Numbers in the shape that the network takes."""

@@ -19,6 +19,7 @@ from trainyard.config.composition import Composed
 from trainyard.config.validate import is_timeout
 from trainyard.config_keys import flatten
 from trainyard.data.base import DataModule
+from trainyard.data.tabular import Tabular
 from trainyard.data.text import Text
 from trainyard.distributed.ranks import Ranks, find_ranks
 from trainyard.durability.point_files import first_step_to_log, newest_intact
@@ -30,7 +31,7 @@ from trainyard.hardware.settings import configure_torch, describe
 from trainyard.loggers import trackers
 from trainyard.loggers.metrics_lines import read_metrics, truncate_metrics
 from trainyard.logs import log_to_file
-from trainyard.runs.directory import RESOLVED, TOKENIZER, create, write_config
+from trainyard.runs.directory import COLUMNS, RESOLVED, TOKENIZER, create, write_config
 from trainyard.runs.hparams import hyperparameters, log_hparams
 from trainyard.runs.origin import changed_code, check_same_data
 from trainyard.runs.resume import finished_run
@@ -201,6 +202,8 @@ def write_directory(job: Job, data: LightningDataModule, first_step: int | None)
         write_config(path, job.composed, job.cfg)
     if isinstance(data, Text):
         write_durably(path / TOKENIZER, lambda file: file.write(data.tokenizer_json().encode()))
+    if isinstance(data, Tabular):
+        write_durably(path / COLUMNS, lambda file: file.write(data.encoder.to_json().encode()))
 
 
 def digests(data: LightningDataModule) -> dict[str, str]:

@@ -29,7 +29,7 @@ HARDWARE = {  # replaces the config's values, except precision and memory_format
     "deterministic": False, "matmul_precision": "high", "threads": None,
 }  # fmt: skip
 LIMITS = ("limit_val_batches", "limit_test_batches")
-OTHER_MACHINE = {"root": None, "cache": None, "num_workers": 0}  # of the data: another machine's mean nothing here
+OTHER_MACHINE = {"root": None, "path": None, "cache": None, "num_workers": 0}  # of the data: another's mean nothing
 KEYS = ("_target_", "_partial_")  # Hydra's own keys that are allowed
 PLAIN = (str, int, float, bool, type(None))
 
