@@ -26,7 +26,7 @@ TEXT = {
     "imdb_mlm": "bert",
 }  # a network for each dataset of text
 HOME = {  # a network's own data, where shapes will not do
-    "perceptron": ["data=xor"], "bert": ["data=imdb_mlm"], "gpt": ["data=imdb_lm"],
+    "perceptron": ["data=xor"], "autoencoder": SHAPES, "bert": ["data=imdb_mlm"], "gpt": ["data=imdb_lm"],
     "hf_text": ["data=imdb_mlm"], "hf_causal": ["data=imdb_lm"],
     **{model: ["data=imdb"] for model in ("lstm", "gru", "bow", "transformer")},
 }  # fmt: skip

@@ -25,6 +25,7 @@ from trainyard.inference.predict import find_device
 from trainyard.tasks.base import Task, weight_dtype
 from trainyard.tasks.classification import Classification
 from trainyard.tasks.language import LanguageModel
+from trainyard.tasks.ordinal import Ordinal
 
 FEW = 5  # parts, below which orders and ranks tell nothing
 
@@ -47,6 +48,10 @@ class Explainer:
     ) -> None:
         if not isinstance(task, Classification | LanguageModel) or not isinstance(data, DataModule):
             raise ValueError(f"{type(task).__name__} has no classes: explain takes classifiers and language models")
+        if isinstance(task, Ordinal):
+            raise ValueError(
+                "Ordinal has one number for all classes: explain takes networks with a logit for each class"
+            )
         self.task, self.data, self.net, self.kind = task, data, task.net, kind_of(data)
         self.method = choose_method(method, self.net, self.kind)
         self.classes = explained_classes(task, data)

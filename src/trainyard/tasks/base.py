@@ -7,17 +7,15 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LRScheduler
 from torch.utils._pytree import tree_map_only
 from torchmetrics import MeanMetric, Metric
 
 from trainyard.collectives import gathered, rank, totals, world_size
-from trainyard.optim.groups import decay_groups
-from trainyard.optim.signature import is_stepped_every_batch, needs_length, splits_hidden
-from trainyard.optim.warmup import WarmedUp
+from trainyard.optim.signature import needs_length
 from trainyard.optim.warmup_length import Warmup
-from trainyard.tasks.head import head_parts
 from trainyard.tasks.meters import fill_empty_lists, mean_over_processes, merge_meters, restore_meters
+from trainyard.tasks.optimization import optimizer_and_schedule, parameter_groups
 from trainyard.tasks.run_length import total_steps, warmup_steps
 
 STAGES = ("train", "val", "test")
@@ -230,28 +228,11 @@ class Task(LightningModule):
 
     def make_optimizer(self, total_steps: int, warmup_steps: int = 0) -> dict[str, Any]:
         """Optimizer and schedule of a run of that length, in the form that Lightning takes."""
-        optimizer = self.optimizer(self.parameter_groups())
-        scales = [group.pop("lr_scale", 1.0) for group in optimizer.param_groups]
-        for group, scale in zip(optimizer.param_groups, scales, strict=True):
-            group["lr"] *= scale
-        every_batch = is_stepped_every_batch(self.scheduler)
-        scheduler = self.scheduler(optimizer, **({"total_steps": total_steps - warmup_steps} if every_batch else {}))
-        if len(set(scales)) > 1 and len({group["lr"] for group in optimizer.param_groups} - {0}) == 1:
-            key = "layer_decay" if self.layer_decay != 1 else "backbone_lr_scale"
-            raise ValueError(
-                "this schedule sets one learning rate for all weights, which contradicts "
-                f"task.{key}={getattr(self, key)}; use another schedule, or set that to 1"
-            )
-        shown: dict[str, Any] = {"interval": "step" if every_batch else "epoch", "monitor": self.monitor, "name": "lr"}
-        shown["reduce_on_plateau"] = isinstance(scheduler, ReduceLROnPlateau)
-        if warmup_steps:
-            scheduler = WarmedUp(scheduler, warmup_steps, waits=every_batch)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, **shown}}
+        return optimizer_and_schedule(self, total_steps, warmup_steps)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """What the optimizer is called with."""
-        head = head_parts(self) if self.backbone_lr_scale != 1 else ()
-        return decay_groups(self.net, self.backbone_lr_scale, self.layer_decay, splits_hidden(self.optimizer), head)
+        return parameter_groups(self)
 
     @property
     def needs_total_steps(self) -> bool:

@@ -21,6 +21,11 @@ def class_names(task: "Classification", data: Any) -> list[str]:
     return [str(name) for name in getattr(data, "classes", None) or range(task.num_classes)]
 
 
+def class_logits(outputs: Tensor) -> Tensor:  # (B, num_logits) -> (B, num_classes)
+    """The logits of all classes: a single logit z stands for (0, z)."""
+    return torch.cat((torch.zeros_like(outputs), outputs), dim=1) if outputs.shape[1] == 1 else outputs
+
+
 class Classification(Task):
     """Any network that returns class logits: (B, num_classes), or (B, 1) for two classes.
 
@@ -73,9 +78,10 @@ class Classification(Task):
 
     def score(self, batch: tuple[Tensor, Tensor]) -> Scored:
         inputs, labels = batch
-        logits = self.net(inputs)
-        if logits.shape[1] == 1:
-            logits = torch.cat((torch.zeros_like(logits), logits), dim=1)
+        return self.scored(class_logits(self.net(inputs)), labels)
+
+    def scored(self, logits: Tensor, labels: Tensor) -> Scored:  # (B, num_classes), (B) or (B, num_classes)
+        """The loss of a batch, and what the metrics compare."""
         classes = labels.argmax(dim=1) if labels.ndim == 2 else labels
         return Scored(self.loss(logits, labels), len(labels), logits, classes)
 
