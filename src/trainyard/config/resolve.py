@@ -32,7 +32,8 @@ def resolve(composed: Composed, decided: Mapping[str, Any] | None = None) -> Dic
         missing = re.search(r"[Mm]issing mandatory value: (\S+)", str(error))
         if missing is None:
             raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
-        raise UserError(f"{missing[1]} is required: set {missing[1]}=...") from error
+        key = str(error.full_key or missing[1]) if isinstance(error, MissingMandatoryValue) else missing[1]
+        raise UserError(f"{key} is required: set {key}=...") from error
 
 
 def _missing_key(error: InterpolationKeyError, composed: Composed) -> str:

@@ -39,11 +39,13 @@ from trainyard.loggers.metrics_file import MetricsFile
 from trainyard.optim.groups import describe_kinds
 from trainyard.optim.signature import has_modes, splits_hidden
 from trainyard.tasks.base import Task
+from trainyard.tasks.distillation import Distillation
 from trainyard.tasks.lightning_module import network_of
 from trainyard.tasks.metrics import OfPredictions
 from trainyard.training.devices import process_count
 from trainyard.training.job import Job
 from trainyard.training.pretrained import load_pretrained
+from trainyard.training.teacher import load_teacher
 
 log = logging.getLogger(__name__)
 PURGING = (".TensorBoardLogger", ".StageLogger")  # loggers that can drop what was logged from a step on
@@ -63,9 +65,8 @@ def make_task_and_data(
         data = seed_setup(instantiate(cfg.data, f"data={choices.get('data')}"))
     use_own_loaders(task, data)
     if isinstance(task, Task):
-        check_monitored_scores(cfg, task.scores())
-        refuse_wrong_mode(cfg, better_value(task, cfg.monitor))
-    if cfg.pretrained and not isinstance(task, Task):
+        check_task(task, cfg)
+    elif cfg.pretrained:
         raise UserError(f"pretrained={cfg.pretrained}: {type(task).__name__} reads its own weights; leave it out")
     if cfg.pretrained and with_weights:
         load_pretrained(task, cfg.pretrained, cfg.model, cfg.data)
@@ -73,6 +74,16 @@ def make_task_and_data(
         log.info("optimizer: %s", describe_kinds(task.parameter_groups()))  # pyright: ignore
     prepare_network(network_of(task), cfg.hardware, process_count(cfg))
     return task, data
+
+
+def check_task(task: Task, cfg: DictConfig) -> None:
+    """Check what a task logs, and whether its weights can be divided; give one that distills its teacher."""
+    check_monitored_scores(cfg, task.scores())
+    refuse_wrong_mode(cfg, better_value(task, cfg.monitor))
+    if cfg.hardware.strategy == "fsdp" and any(True for _ in task.parameters(recurse=False)):
+        raise UserError(f"hardware=fsdp divides the network alone, and {type(task).__name__} has weights of its own")
+    if isinstance(task, Distillation):
+        load_teacher(task, cfg)
 
 
 def use_own_loaders(task: LightningModule, data: LightningDataModule) -> None:

@@ -25,7 +25,6 @@ from trainyard.distributed.ranks import Ranks, find_ranks
 from trainyard.durability.point_files import first_step_to_log, newest_intact
 from trainyard.durability.resume_points import ResumePoints
 from trainyard.durability.run_lock import RunLock, write_status
-from trainyard.errors import UserError
 from trainyard.files import remove_parts, unshare, write_durably
 from trainyard.hardware.settings import configure_torch, describe
 from trainyard.loggers import trackers
@@ -37,16 +36,12 @@ from trainyard.runs.origin import changed_code, check_same_data
 from trainyard.runs.resume import finished_run
 from trainyard.runs.run import Run
 from trainyard.runs.summary import print_summary, summarize, write_summary
-from trainyard.tasks.base import Task
-from trainyard.tasks.run_length import warmup_steps
 from trainyard.training.devices import process_count
 from trainyard.training.dry_run import dry_run
 from trainyard.training.factory import make_run_trainer, make_task_and_data, make_trainer, mode_callbacks
 from trainyard.training.fitting import report_crashes, train_and_test
 from trainyard.training.job import Job, prepare, write_job
-from trainyard.training.outputs import check_outputs
-from trainyard.training.pretrained import check_tokenizer
-from trainyard.training.rehearsal import check_logged, rehearse
+from trainyard.training.setup import set_up
 from trainyard.trust.safe_yaml import read_config
 
 REFUSAL = 60.0  # seconds that processes wait for one another to be told that their hardware.timeout is none
@@ -169,24 +164,7 @@ def build(
             data.prepare_data()
         barrier()
     data.setup("fit")
-    if isinstance(data, DataModule):
-        try:
-            if cfg.trainer.overfit_batches:
-                data.keep_batches(cfg.trainer.overfit_batches)
-            if isinstance(task, Task):
-                warmup_steps(trainer, task.warmup, data)  # refuses one that is longer than the run
-        except ValueError as error:
-            raise UserError(str(error)) from error
-    if isinstance(task, Task):
-        task.learn(data)
-    if cfg.pretrained:
-        check_tokenizer(cfg.pretrained, data)
-    if isinstance(task, Task) and first_step is None:
-        check_outputs(task, data, f"model={job.composed.choices.get('model')}")
-    elif first_step is None:
-        alone = make_trainer(cfg, [], [], fast_dev_run=True, enable_progress_bar=False)
-        if said := check_logged(cfg, task, rehearse(cfg, job.composed.choices, data, alone)):
-            log.info(said)
+    set_up(job, task, data, trainer, is_new=first_step is None)
     return task, data, trainer
 
 
