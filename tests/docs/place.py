@@ -10,6 +10,7 @@ from PIL import Image
 
 import trainyard
 
+HOUSES = Path(__file__).parents[1] / "durability" / "houses.csv"
 REVIEWS = ["data=reviews", "data.size=400", "data.test_size=100"]
 IMAGES = ["data=shapes", "data.size=200", "data.test_size=100"]
 BASES = {  # the runs that are trained, in two steps
@@ -18,6 +19,7 @@ BASES = {  # the runs that are trained, in two steps
     "texts": ["model=gru", "model.dim=8", "model.layers=[8]", *REVIEWS],
     "patches": ["model=vit", "model.dim=8", "model.depth=1", "model.heads=2", "model.ff_dim=8", *IMAGES],
     "words": ["model=bert", "model.dim=8", "model.depth=1", "model.heads=2", "model.ff_dim=8", *REVIEWS],
+    "table": ["data=tabular", f"data.path={HOUSES}", "task=regression", "model=mlp"],
     "gpt": ["experiment=imdb_gpt", "model.heads=2", "model.dim=16", "model.depth=1", "model.ff_dim=16"],
     "bert": ["experiment=imdb_bert_pretrain", "model.heads=2", "model.dim=16", "model.depth=1", "model.ff_dim=16"],
 }
@@ -27,7 +29,7 @@ RUNS = {  # the names of runs in the docs, and which of these they are here
     **dict.fromkeys(["reviews_gru", "gru_reviews", "imdb_gru", "imdb_lstm", "gru"], "texts"),
     **dict.fromkeys(["xor_mlp", "xor_mlp_article", "xor"], "numbers"),
     **dict.fromkeys(["vit", "cifar10_vit"], "patches"), "bert": "words",
-    "imdb_gpt": "gpt", "imdb_bert_pretrain": "bert",
+    "imdb_gpt": "gpt", "mlp_tabular": "table", "imdb_bert_pretrain": "bert",
 }  # fmt: skip
 FILES = ("cat.png", "dog.png", "photo.png", "photos/star.png", "photos/train/cat/1.png", "photos/train/dog/2.png",
          "photos/test/cat/3.png")  # fmt: skip
@@ -49,6 +51,7 @@ class Place:
         for name, text in CONFIGS:
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             (path / name).write_text(text)
+        shutil.copy(HOUSES, path / "houses.csv")
         (path / "texts").mkdir()
         for split in ("train", "test"):
             (path / "texts" / f"{split}.csv").write_text("text,label\ngood film,good\nbad film,bad\n")
