@@ -34,6 +34,7 @@ SMALL = ["model.dim=8", "model.heads=2", "model.ff_dim=16", "model.depth=2"]
 NETWORKS = {  # an option of conf/model, perhaps a variant of it: its config
     "perceptron": ["data=xor"],
     "mlp": [*IMAGES, "model.widths=[8]", "model.batch_norm=true"],
+    "autoencoder": [*IMAGES, "model.widths=[8]", "model.code=4"],
     "cnn": [*IMAGES, "model.stages=[[4,4],[8]]", "model.dense=8", "model.batch_norm=true"],
     "vgg16": IMAGES,
     "vgg16 resized": [*IMAGES, "model.resize=40"],

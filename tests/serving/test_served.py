@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import ROOT
 from lightning import LightningDataModule
 from torch import Tensor, nn
 
+import trainyard
 from trainyard.inference.preprocessing import Words
 from trainyard.models.gpt import GPT
 from trainyard.optim.schedules import cosine
@@ -63,3 +65,24 @@ def test_of_many_classes_the_most_probable_ones_are_told() -> None:
     found = prediction(torch.tensor([0.1, 0.7, 0.2]), ["a", "b", "c"], 2, Words(4, 1, True))
     assert [each["label"] for each in found["top"]] == ["b", "c"] and found["label"] == "b"
     assert (found["words"], found["unknown_words"], found["truncated"]) == (4, 1, True)
+
+
+def test_a_row_of_a_table_has_numbers_words_and_gaps(short: list[str]) -> None:
+    table = ROOT / "tests" / "durability" / "houses.csv"
+    words = ["data=tabular", f"data.path={table}", "task=regression", "model=mlp", "model.widths=[8]"]
+    run = trainyard.train([*short, *words])
+    served = Served(run.task(), run.data(), "cpu", Limits())
+    columns = ["size", "color", "heating", "age"]
+    assert served.input_facts() == {"kind": "row of cells", "shape": [4], "columns": columns}
+    rows = [[50, "red", None, 10.5], ["50", "red", "", "10.5"]]
+    first, second = served.predict(served.prepare(rows))
+    assert isinstance(first, Tensor) and isinstance(second, Tensor)
+    assert torch.equal(first, second) and torch.equal(first, run.predict(rows)[0])
+    for row, said in (
+        ([50, "red"], "a row has 2 cells, and there are 4 columns: size, color, heating, age"),
+        (["big", "red", None, 1], "size is 'big', and the column has numbers"),
+        ([[50], "red", None, 1], "`values` must be a list of numbers, words and null"),
+        ("50,red", "`values` must be a list of numbers, words and null"),
+    ):
+        with pytest.raises(RefusedError, match=said):
+            served.prepare([row])

@@ -121,7 +121,7 @@ class Endpoints:
             {
                 "network": self.served.network,
                 "classes": self.served.labels,
-                "input": {"kind": self.served.kind, "shape": list(self.served.shape)},
+                "input": self.served.input_facts(),
                 "preprocessing": self.served.preprocessing,
                 "methods": list(self.explaining.methods),
                 "limits": {

@@ -12,6 +12,7 @@ from trainyard.serving.answers import explained
 from trainyard.serving.limits import Limits, RefusedError, busy
 from trainyard.serving.served import Prepared, Served
 from trainyard.tasks.base import Task
+from trainyard.tasks.ordinal import Ordinal
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,8 @@ class Explaining:
 
     def __init__(self, served: Served, limits: Limits) -> None:
         self.served, self.limits = served, limits
-        self.methods = fitting_methods(served.task.net, kind_of(served.data)) if served.labels else ()
+        has_scores = served.labels and not isinstance(served.task, Ordinal)
+        self.methods = fitting_methods(served.task.net, kind_of(served.data)) if has_scores else ()
         self.thread = ThreadPoolExecutor(1, "explain")
         self.task: Task | None = None
         self.waiting = 0

@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from trainyard.data.loading.decode import FORMATS, to_tensor
+from trainyard.data.tabular import Tabular
 from trainyard.data.text import Text
 from trainyard.errors import printable
 from trainyard.inference.batches import prepare
@@ -46,10 +47,16 @@ class Served:
             self.data.kept_tokenizer = data.saved_tokenizer()  # which each text would read again
         self.predictor = Predictor(task, self.data, device)
         self.kind = Inputs(data, ()).kind
-        self.shape: tuple[int, ...] = tuple(getattr(data, "shape", ()))
+        self.columns: list[str] = data.columns if isinstance(data, Tabular) else []
+        self.shape: tuple[int, ...] = (len(self.columns),) if self.columns else tuple(getattr(data, "shape", ()))
         self.labels = class_names(task, data)
         self.network = type(task.net).__name__
         self.preprocessing = describe_preprocessing(self.data)
+
+    def input_facts(self) -> dict[str, Any]:
+        """What an input is: its kind, its shape and, of a table, the columns."""
+        columns = {"columns": self.columns} if self.columns else {}
+        return {"kind": self.kind, "shape": list(self.shape), **columns}
 
     def prepare(self, values: Sequence[Any]) -> list[Prepared]:
         """The inputs of a request; RefusedError, with the number of a bad one if there are several. For any thread."""
