@@ -1,5 +1,7 @@
 """Which weights are in which group, on the networks that are there."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -9,7 +11,10 @@ from trainyard.config.instantiate import instantiate_task
 from trainyard.config.resolve import resolve
 from trainyard.optim.groups import decay_groups
 from trainyard.optim.layers import hidden_matrices, layers
+from trainyard.optim.muon import Muon
+from trainyard.optim.schedules import cosine
 from trainyard.tasks.base import Task
+from trainyard.tasks.classification import Classification
 
 
 def task(*words: str) -> Task:
@@ -30,22 +35,32 @@ def task(*words: str) -> Task:
 def test_hidden_matrices_are_neither_embeddings_nor_the_head(
     words: list[str], inside: set[str], outside: set[str]
 ) -> None:
-    net = task(*words).net
-    found = hidden_matrices(net)
+    made = task(*words, "optimizer=muon")
+    hidden = next(group for group in made.parameter_groups() if group["kind"] == "hidden")
+    net, held = made.net, {id(weight) for weight in hidden["params"]}
+    found = {name for name, weight in net.named_parameters() if id(weight) in held}
     assert inside <= found and not outside & found
     assert found and all(net.get_parameter(name).ndim >= 2 for name in found)
     assert len({name for name in found if "weight" in name}) >= 2  # those of the layers between
 
 
-def test_without_a_head_the_last_linear_layer_is_it() -> None:
-    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 4), nn.Linear(4, 2))
-    assert hidden_matrices(net) == {"0.weight", "2.weight"}
+def test_where_no_part_is_clearly_the_head_it_has_to_be_named() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 4), nn.Linear(4, 4))
+    made = Classification(4, net=net, optimizer=partial(Muon), scheduler=cosine)
+    with pytest.raises(ValueError, match="which part of Sequential is its head is not clear; name it as task.head=..."):
+        made.parameter_groups()
+    assert hidden_matrices(net, ("3",)) == {"0.weight", "2.weight"}
+
+
+def test_all_blocks_of_a_language_model_are_hidden() -> None:
+    net = task("model=gpt", "data=imdb_lm", "model.depth=2", "optimizer=muon").net
+    assert len(hidden_matrices(net, ())) == 2 * 4  # queries, keys and values; out; two of the feed-forward network
 
 
 def test_a_matrix_that_is_an_embedding_too_is_none() -> None:
     net = nn.Sequential(nn.Embedding(5, 3), nn.Linear(3, 3), nn.Linear(3, 5, bias=False), nn.Linear(5, 2))
     net[2].weight = net[0].weight
-    assert hidden_matrices(net) == {"1.weight"}
+    assert hidden_matrices(net, ("3",)) == {"1.weight"}
 
 
 def test_layers_are_blocks_where_a_network_has_them() -> None:

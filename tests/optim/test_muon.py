@@ -68,7 +68,7 @@ def test_a_state_that_was_saved_continues_to_the_bit(dtype: torch.dtype, tmp_pat
         dtype
     )
     other = copy.deepcopy(net)
-    whole, again = (Muon(decay_groups(each, splits_hidden=True)) for each in (net, other))
+    whole, again = (Muon(decay_groups(each, splits_hidden=True, head=("4",))) for each in (net, other))
     trained(whole, list(net.parameters()))
     torch.save((net.state_dict(), whole.state_dict()), tmp_path / "point")
     weights, state = torch.load(tmp_path / "point", weights_only=True)
@@ -82,7 +82,8 @@ def test_a_state_that_was_saved_continues_to_the_bit(dtype: torch.dtype, tmp_pat
 def test_a_rate_of_its_own_for_what_adamw_trains() -> None:
     net = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
     rates = {
-        group["name"]: group["lr"] for group in Muon(decay_groups(net, splits_hidden=True), 0.02, 1e-3).param_groups
+        group["name"]: group["lr"]
+        for group in Muon(decay_groups(net, splits_hidden=True, head=("1",)), 0.02, 1e-3).param_groups
     }
     assert rates == {"hidden": 0.02, "matrices": 1e-3, "vectors": 1e-3}
 

@@ -28,7 +28,7 @@ def decay_groups(
     if not any(weight.requires_grad for weight in weights.values()):
         raise ValueError("the network has no trainable parameter")
     part_of, scales = parts(net, backbone_lr_scale, layer_decay, head)
-    hidden = hidden_matrices(net) if splits_hidden else set()
+    hidden = hidden_matrices(net, head) if splits_hidden else set()
     kind_of = {name: KINDS[0 if name in hidden else 1 if p.ndim >= 2 else 2] for name, p in weights.items()}
     groups = []
     for part, scale in scales.items():
@@ -71,7 +71,7 @@ def parts(
 
 def describe_kinds(groups: list[dict[str, Any]]) -> str:
     """What Muon trains of a network, in a line."""
-    hidden, rest = ([group for group in groups if (group["kind"] == "hidden") == flag] for flag in (True, False))
+    hidden, rest = ([group for group in groups if (group.get("kind") == "hidden") == flag] for flag in (True, False))
     tensors, numbers = (
         [sum(count(p) for group in part for p in group["params"]) for part in (hidden, rest)]
         for count in (lambda p: 1, lambda p: p.numel())

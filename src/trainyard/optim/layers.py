@@ -4,34 +4,32 @@ from collections.abc import Iterable
 
 from torch import nn
 
+from trainyard.optim.head import is_within
+
 MATRICES = (
     nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.RNNBase,
     nn.MultiheadAttention,
 )  # fmt: skip
 
 
-def in_head(name: str) -> bool:
-    """Whether a parameter belongs to the network's head."""
-    return name.startswith("head.")
+def hidden_matrices(net: nn.Module, head: tuple[str, ...]) -> set[str]:
+    """The names of the matrices (and filters) of linear, convolutional and recurrent layers outside of the head.
 
-
-def hidden_matrices(net: nn.Module) -> set[str]:
-    """The names of the matrices (and filters) of linear, convolutional and recurrent layers before the head.
-
-    Not those of embeddings, nor what is shared with one, nor a parameter of another kind of module; where no module is
-    called head, the last linear layer is it.
+    Not those of embeddings, nor what is shared with one, nor a parameter of another kind of module.
     """
     modules = dict(net.named_modules())
-    linear = [name for name, module in modules.items() if isinstance(module, nn.Linear)]
-    head = "head" if hasattr(net, "head") else linear[-1] if linear else ""
     shared = {id(module.weight) for module in modules.values() if isinstance(module, nn.Embedding)}
     found = set()
     for name, parameter in net.named_parameters():
-        owner = name.rpartition(".")[0]
-        outside = not in_head(name) and not (head and owner == head)
-        if parameter.ndim >= 2 and outside and isinstance(modules[owner], MATRICES) and id(parameter) not in shared:
+        is_matrix = parameter.ndim >= 2 and isinstance(modules[name.rpartition(".")[0]], MATRICES)
+        if is_matrix and not is_within(name, head) and id(parameter) not in shared:
             found.add(name)
     return found
+
+
+def decodes_by_embedding(net: nn.Module) -> bool:
+    """Whether a language model has no head of its own: its embedding maps features to tokens as well."""
+    return any(isinstance(module, nn.Embedding) for module in net.modules()) and not hasattr(net, "head")
 
 
 def layers(net: nn.Module) -> dict[str, int]:

@@ -2,11 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from torch.optim.lr_scheduler import ReduceLROnPlateau
-
 from trainyard.optim.groups import decay_groups
-from trainyard.optim.signature import is_stepped_every_batch, splits_hidden
-from trainyard.optim.warmup import WarmedUp
+from trainyard.optim.layers import decodes_by_embedding
+from trainyard.optim.scheduled import scheduled
+from trainyard.optim.signature import splits_hidden
 from trainyard.tasks.head import head_parts
 
 if TYPE_CHECKING:
@@ -15,30 +14,20 @@ if TYPE_CHECKING:
 
 def parameter_groups(task: "Task") -> list[dict[str, Any]]:
     """The groups of the network's weights, and, without weight decay, of those that the task itself has."""
-    by_kind = splits_hidden(task.optimizer)
-    head = head_parts(task) if task.backbone_lr_scale != 1 else ()
-    groups = decay_groups(task.net, task.backbone_lr_scale, task.layer_decay, by_kind, head)
+    splits, head = splits_hidden(task.optimizer), ()
+    if task.backbone_lr_scale != 1 or (splits and not decodes_by_embedding(task.net)):
+        head = head_parts(task)
+    groups = decay_groups(task.net, task.backbone_lr_scale, task.layer_decay, splits, head)
     if own := [weight for weight in task.parameters(recurse=False) if weight.requires_grad]:
-        groups.append({"name": "task", "params": own, "weight_decay": 0.0, **({"kind": "adamw"} if by_kind else {})})
+        groups.append({"name": "task", "params": own, "weight_decay": 0.0, **({"kind": "adamw"} if splits else {})})
     return groups
 
 
 def optimizer_and_schedule(task: "Task", total_steps: int, warmup_steps: int) -> dict[str, Any]:
-    """Both for a run of that length; ValueError for a schedule that contradicts the rates of the network's parts."""
-    optimizer = task.optimizer(task.parameter_groups())
-    scales = [group.pop("lr_scale", 1.0) for group in optimizer.param_groups]
-    for group, scale in zip(optimizer.param_groups, scales, strict=True):
-        group["lr"] *= scale
-    every_batch = is_stepped_every_batch(task.scheduler)
-    scheduler = task.scheduler(optimizer, **({"total_steps": total_steps - warmup_steps} if every_batch else {}))
-    if len(set(scales)) > 1 and len({group["lr"] for group in optimizer.param_groups} - {0}) == 1:
-        key = "layer_decay" if task.layer_decay != 1 else "backbone_lr_scale"
-        raise ValueError(
-            "this schedule sets one learning rate for all weights, which contradicts "
-            f"task.{key}={getattr(task, key)}; use another schedule, or set that to 1"
-        )
-    shown: dict[str, Any] = {"interval": "step" if every_batch else "epoch", "monitor": task.monitor, "name": "lr"}
-    shown["reduce_on_plateau"] = isinstance(scheduler, ReduceLROnPlateau)
-    if warmup_steps:
-        scheduler = WarmedUp(scheduler, warmup_steps, waits=every_batch)
-    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, **shown}}
+    """Both for a run of that length; ValueError for a schedule that undoes the rates of the network's parts."""
+    key = "layer_decay" if task.layer_decay != 1 else "backbone_lr_scale"
+    optimizer, found = scheduled(
+        task.optimizer, task.parameter_groups(), task.scheduler, total_steps, warmup_steps,
+        asked=f"task.{key}={getattr(task, key)}",
+    )  # fmt: skip
+    return {"optimizer": optimizer, "lr_scheduler": {**found, "monitor": task.monitor, "name": "lr"}}
