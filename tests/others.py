@@ -71,6 +71,7 @@ class AutoEncoder(LightningModule):
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
         super().__init__()
+        self.save_hyperparameters()
         self.encoder, self.decoder = encoder, decoder
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:

@@ -40,6 +40,12 @@ def test_lightnings_boring_data_module(words: list[str]) -> None:
     assert run.summary["steps"] == 128
 
 
+def test_data_of_unknown_length(words: list[str]) -> None:
+    data = f"data.module={{_target_: {DEMOS}.boring_classes.BoringDataModuleNoLen}}"
+    run = trainyard.train([*words, *BORING, data, "trainer.limit_train_batches=20", "trainer.limit_val_batches=3"])
+    assert run.summary["steps"] == 40
+
+
 def test_lightnings_transformer_with_its_own_text(words: list[str], tmp_path: Path, monkeypatch, caplog) -> None:
     """It has no validation and no test, and reads a file that it would download."""
     caplog.set_level(logging.INFO, logger="trainyard")

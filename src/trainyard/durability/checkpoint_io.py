@@ -1,5 +1,6 @@
 """Lightning's checkpoints, written durably and read as plain data."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from trainyard.files import write_durably
 from trainyard.trust.checkpoint_files import load_checkpoint
 from trainyard.trust.plain_state import to_plain
 
+ARGUMENTS = ("hyper_parameters", "datamodule_hyper_parameters")  # of constructors, by save_hyperparameters()
+
 
 class DurableIO(TorchCheckpointIO):
     """Write checkpoints to a temporary file and rename it; read only whole files of plain data.
@@ -19,7 +22,8 @@ class DurableIO(TorchCheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        content = {name: to_plain(value, name) for name, value in checkpoint.items()}
+        content = {name: to_plain(value, name) for name, value in checkpoint.items() if name not in ARGUMENTS}
+        content |= {name: readable(checkpoint[name], name) for name in ARGUMENTS if name in checkpoint}
         try:
             write_durably(path, lambda file: torch.save(content, file))
         except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError on a full disk
@@ -27,6 +31,15 @@ class DurableIO(TorchCheckpointIO):
 
     def load_checkpoint(self, path: Any, map_location: Any = "cpu", weights_only: Any = True) -> dict[str, Any]:
         return load_checkpoint(Path(path), map_location=map_location)
+
+
+def readable(arguments: Any, name: str) -> dict[str, Any]:
+    """The arguments that can be read again as data; not modules, say, which the run's config describes."""
+    kept = {}
+    for key, value in dict(arguments).items():
+        with suppress(UserError):
+            kept[key] = to_plain(value, f"{name}[{key!r}]")
+    return kept
 
 
 class CheckpointError(UserError):

@@ -84,7 +84,7 @@ def print_summary(summary: dict[str, Any], path: Path, root: Path, has_curves: b
     folder = root if path.resolve().is_relative_to(root.resolve()) else path
     log.info(
         "%s\n%s, best %s, %.1f s%s\nrun:    %s%s",
-        render(table),
+        render(table) if table.rows else f"{summary['name']}: no score of a validation or a test was logged",
         "1 epoch" if summary["epochs"] == 1 else f"{summary['epochs']} epochs",
         "none" if summary["best_epoch"] is None else int(summary["best_epoch"]) + 1,
         summary["seconds"],
