@@ -231,3 +231,19 @@ def test_a_table_that_is_not_there_is_named(short: list[str]) -> None:
         trainyard.train([*short, *MLP])
     with pytest.raises(UserError, match=r"data.path=no.csv is neither a table \(.csv, .parquet\) nor a folder"):
         trainyard.train([*short, *MLP, "data.path=no.csv"])
+
+
+def test_a_file_of_columns_that_is_none_is_refused(tmp_path: Path, short: list[str]) -> None:
+    run = trainyard.train([*short, *REGRESSION, f"run.dir={tmp_path}/run"])
+    file = tmp_path / "run" / "columns.json"
+    good = file.read_text()
+    mean = good.partition('"mean": [')[2].partition("]")[0]
+    for bad in (
+        "{}", "[]", "nothing", "[" * 100_000, good.replace('"size"', '5, "size"'), " " * (1 << 24),
+        good.replace('"red"', '"red", "pink"'), good.replace(mean, "NaN, NaN"), good.replace(mean, "1"), good.replace(mean, "1" * 400 + ", 2"),
+    ):  # fmt: skip
+        file.write_text(bad)
+        with pytest.raises(UserError, match="columns.json cannot be used: "):
+            trainyard.load(run.path).predict([[1, "red", "gas", 2]])
+    file.write_text(good)
+    assert trainyard.load(run.path).predict([[1, "red", "gas", 2]]).isfinite().all()

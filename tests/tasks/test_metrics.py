@@ -79,6 +79,7 @@ class Broken(Metric):
         (["fbeta_score"], "task.metrics: fbeta_score: .*beta"),
         ([{"auroc": {"averag": "macro"}}], "task.metrics: auroc: .*averag"),
         ([{"auroc": {"average": "mean"}}], "task.metrics: auroc: .*average.*mean"),
+        ([{"auroc": {"thresholds": 10**10}}], "task.metrics: auroc: thresholds=10000000000 is more than 10,000"),
         (["auroc", "auroc"], "task.metrics names auroc twice; {other_name: {_target_: ...}} gives it another name"),
         ([3], r"task.metrics: 3 should be a name, {name: {argument: value}} or {_target_: ...}"),
         ([Broken()], "task.metrics: broken cannot be computed here: RuntimeError: no"),

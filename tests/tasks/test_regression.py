@@ -5,8 +5,12 @@ from typing import Any
 
 import pytest
 import torch
+from conftest import options
 from torch import nn
 
+from trainyard.config.compose import compose
+from trainyard.config.instantiate import instantiate_task
+from trainyard.config.resolve import resolve
 from trainyard.tasks.multilabel import Multilabel
 from trainyard.tasks.regression import R2, Regression
 
@@ -86,3 +90,18 @@ def test_labels_are_predicted_one_by_one() -> None:
         task.score((INPUTS, TARGETS))
     with pytest.raises(ValueError, match="num_outputs=1: a single label is two classes; use task=classification"):
         Multilabel(1, net=nn.Linear(3, 1), **PARTS)
+
+
+TEXT = ("bow", "gru", "lstm", "transformer")
+OTHERS = ("perceptron", "bert", "gpt", "autoencoder")  # tasks of their own, or none but theirs
+
+
+@pytest.mark.parametrize("model", [model for model in options("model") if model not in OTHERS])
+def test_every_network_has_as_many_outputs_as_the_task_says(model: str) -> None:
+    """Of two targets one logit would be left, as of two classes."""
+    data = "reviews" if model in TEXT else "shapes"
+    words = ["run.dir=x", f"model={model}", f"data={data}", "task=regression", "task.num_outputs=2"]
+    with torch.device("meta"):
+        task = instantiate_task(resolve(compose(words)))
+    *_, last = (module for module in task.net.modules() if isinstance(module, nn.Linear))
+    assert last.out_features == 2

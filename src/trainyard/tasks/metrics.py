@@ -20,6 +20,7 @@ SHORT: dict[str, tuple[str, dict[str, Any]]] = {  # usual names, torchmetrics' o
     "rmse": ("mean_squared_error", {"squared": False}), "mape": ("mean_absolute_percentage_error", {}),
     "f1": ("f1_score", {}), "mcc": ("matthews_corr_coef", {}),
 }  # fmt: skip
+MOST = 10_000  # of an argument: thresholds, whose counts are in memory
 Convert = Callable[[Tensor], Tensor]
 
 
@@ -100,6 +101,9 @@ def by_name(name: str, arguments: Mapping[str, Any], kind: Kind) -> Metric:
     if full not in known:
         near = did_you_mean(full, known)
         raise ValueError(f"task.metrics: {name} is unknown.{near} There are {', '.join(sorted(known))}")
+    for key, value in arguments.items():
+        if isinstance(value, int) and value > MOST:
+            raise ValueError(f"task.metrics: {name}: {key}={value} is more than {MOST:,}")
     try:
         return known[full](**{**kind.arguments, **usual, **arguments})
     except (TypeError, ValueError) as error:

@@ -116,7 +116,7 @@ class TableEncoder(nn.Module):
                 for name, names, gaps in content["columns"]
             ]
             learned = {name: torch.tensor(content[name], dtype=torch.float32) for name in LEARNED}
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, RuntimeError) as error:
             raise ValueError(f"it does not describe the columns of a table ({error})") from error
         if width(columns) != size:
             raise ValueError(f"its rows have {width(columns)} numbers, and the network takes {size}")
