@@ -240,7 +240,8 @@ def test_a_file_of_columns_that_is_none_is_refused(tmp_path: Path, short: list[s
     mean = good.partition('"mean": [')[2].partition("]")[0]
     for bad in (
         "{}", "[]", "nothing", "[" * 100_000, good.replace('"size"', '5, "size"'), " " * (1 << 24),
-        good.replace('"red"', '"red", "pink"'), good.replace(mean, "NaN, NaN"), good.replace(mean, "1"), good.replace(mean, "1" * 400 + ", 2"),
+        good.replace('"red"', '"red", "pink"'), good.replace(mean, "NaN, NaN"), good.replace(mean, "1"),
+        good.replace(mean, "1" * 400 + ", 2"),
     ):  # fmt: skip
         file.write_text(bad)
         with pytest.raises(UserError, match="columns.json cannot be used: "):
