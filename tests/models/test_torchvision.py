@@ -2,6 +2,7 @@
 
 import pytest
 
+import trainyard
 from trainyard.models.torchvision_classifier import torchvision_classifier
 
 
@@ -14,3 +15,10 @@ def test_what_does_not_fit_is_refused() -> None:
     ):  # fmt: skip
         with pytest.raises(ValueError, match=message):
             torchvision_classifier(name, shape, 5)
+
+
+def test_it_has_the_outputs_of_other_tasks(short: list[str]) -> None:
+    """A regression of the class number, on images."""
+    words = ["data=shapes", "data.size=200", "data.test_size=100", "task=regression", "task.backbone_lr_scale=0.5"]
+    run = trainyard.train([*short, *words, "model=torchvision", "model.name=squeezenet1_1", "callbacks.pictures=null"])
+    assert "test/mae" in run.summary["test"] and run.cfg.model.num_classes == 1

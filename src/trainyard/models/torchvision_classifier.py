@@ -10,11 +10,13 @@ from torchvision.models import get_model, list_models
 from trainyard.models.layers.checks import check_image_shape
 
 
-def torchvision_classifier(name: str, shape: list[int], num_classes: int, **options: Any) -> nn.Module:
+def torchvision_classifier(name: str, shape: list[int], num_classes: int | None, **options: Any) -> nn.Module:
     """The network `name` with initialized weights; `options` are its own arguments, as `dropout`.
 
-    ValueError for an unknown name, and for images that have not three channels.
+    ValueError for an unknown name, for images that have not three channels, and without a number of outputs.
     """
+    if num_classes is None:
+        raise ValueError(f"torchvision's {name} needs a number of outputs: data.num_classes or task.num_outputs")
     channels, *_ = check_image_shape(f"torchvision's {name}", shape)
     known = list_models(module=models)
     if name not in known:

@@ -7,4 +7,5 @@ from trainyard.optim.head import find_head
 
 def head_parts(task: Any) -> tuple[str, ...]:
     """The names of the modules that are the head, mostly one; ValueError if that is not clear (task.head names it)."""
-    return find_head(task.net, task.head_name, getattr(task, "num_classes", None))
+    outputs = getattr(task, "num_classes", None) or getattr(task, "num_outputs", None)
+    return find_head(task.net, task.head_name, outputs)
