@@ -1,5 +1,7 @@
 """Autoencoding: the input is the target; labels and other networks have no part in it."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -10,7 +12,7 @@ from trainyard.models.autoencoder import Autoencoder
 SHAPES = ["data=shapes", "data.size=200", "data.test_size=100"]
 
 
-def test_a_short_code_reproduces_what_lies_in_a_plane(tmp_path) -> None:
+def test_a_short_code_reproduces_what_lies_in_a_plane(tmp_path: Path) -> None:
     """Four numbers of which two determine the rest."""
     points = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
     rows = torch.cat((points, points.sum(dim=1, keepdim=True), points[:, :1] - 2 * points[:, 1:]), dim=1)
@@ -30,9 +32,10 @@ def test_it_is_scored_again_and_predicts_the_input(short: list[str]) -> None:
     assert run.predict(torch.zeros(2, 3, 32, 32, dtype=torch.uint8)).shape == (2, 3, 32, 32)
 
 
-def test_a_network_that_returns_something_else_is_refused(short: list[str]) -> None:
-    with pytest.raises(Exception, match=r"the network returns \(8, 10\) for inputs \(8, 3, 32, 32\) of torch.float32"):
-        trainyard.train([*short, *SHAPES, "model=mlp", "task=autoencoding"])
+def test_a_network_that_returns_something_else_is_refused(short: list[str], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"the network returns \(2, 10\) for inputs \(2, 3, 32, 32\) of torch.float32"):
+        trainyard.train([*short, *SHAPES, "model=mlp", "task=autoencoding", f"run.dir={tmp_path}/run"])
+    assert not (tmp_path / "run").exists()
     with pytest.raises(UserError, match="widths=.0. and code=2 must be at least 1"):
         trainyard.train([*short, *SHAPES, "model=autoencoder", "model.widths=[0]", "model.code=2"])
 
