@@ -1,5 +1,6 @@
 """Run a network once, on two samples, where it may not fit its task: an output that this cannot score is refused."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -34,7 +35,11 @@ def check_outputs(task: Task, data: LightningDataModule, named: str) -> None:
     with seeded(0):
         batch = first_samples(data, weight_dtype(task.net))
     try:
-        with seeded(0), torch.no_grad():
+        is_compiled = getattr(task.net, "_compiled_call_impl", None) is not None
+        eager = (
+            torch.compiler.set_stance("force_eager") if is_compiled else nullcontext()
+        )  # two samples are not worth it
+        with seeded(0), torch.no_grad(), eager:
             problem = wrong_outputs(task, task.train().score(batch))
     except Exception as error:  # whatever the network or the loss raises
         problem = (str(error).strip().splitlines() or [type(error).__name__])[0]
