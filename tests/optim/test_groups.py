@@ -52,9 +52,23 @@ def test_where_no_part_is_clearly_the_head_it_has_to_be_named() -> None:
     assert hidden_matrices(net, ("3",)) == {"0.weight", "2.weight"}
 
 
+def hidden_of(made: Task) -> int:
+    return sum(len(group["params"]) for group in made.parameter_groups() if group["kind"] == "hidden")
+
+
 def test_all_blocks_of_a_language_model_are_hidden() -> None:
-    net = task("model=gpt", "data=imdb_lm", "model.depth=2", "optimizer=muon").net
-    assert len(hidden_matrices(net, ())) == 2 * 4  # queries, keys and values; out; two of the feed-forward network
+    made = task("model=gpt", "data=imdb_lm", "model.depth=2", "optimizer=muon")
+    assert hidden_of(made) == 2 * 4  # queries, keys and values; out; two of the feed-forward network
+
+
+def test_the_classifier_of_a_text_network_of_others_is_not_hidden() -> None:
+    class Reader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding, self.body, self.classifier = nn.Embedding(9, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+
+    made = Classification(2, net=Reader(), optimizer=partial(Muon), scheduler=cosine)
+    assert hidden_of(made) == 1
 
 
 def test_a_matrix_that_is_an_embedding_too_is_none() -> None:

@@ -27,9 +27,9 @@ def hidden_matrices(net: nn.Module, head: tuple[str, ...]) -> set[str]:
     return found
 
 
-def decodes_by_embedding(net: nn.Module) -> bool:
-    """Whether a language model has no head of its own: its embedding maps features to tokens as well."""
-    return any(isinstance(module, nn.Embedding) for module in net.modules()) and not hasattr(net, "head")
+def has_embedding(net: nn.Module) -> bool:
+    """Whether a network begins with an embedding, which a language model may have in place of a head."""
+    return any(isinstance(module, nn.Embedding) for module in net.modules())
 
 
 def layers(net: nn.Module) -> dict[str, int]:

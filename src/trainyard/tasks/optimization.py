@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from trainyard.optim.groups import decay_groups
-from trainyard.optim.layers import decodes_by_embedding
+from trainyard.optim.layers import has_embedding
 from trainyard.optim.scheduled import scheduled
 from trainyard.optim.signature import splits_hidden
 from trainyard.tasks.head import head_parts
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 def parameter_groups(task: "Task") -> list[dict[str, Any]]:
     """The groups of the network's weights, and, without weight decay, of those that the task itself has."""
     splits, head = splits_hidden(task.optimizer), ()
-    if task.backbone_lr_scale != 1 or (splits and not decodes_by_embedding(task.net)):
-        head = head_parts(task)
+    try:
+        head = head_parts(task) if splits or task.backbone_lr_scale != 1 else ()
+    except ValueError:
+        if task.backbone_lr_scale != 1 or not has_embedding(task.net):  # else that decodes as well
+            raise
     groups = decay_groups(task.net, task.backbone_lr_scale, task.layer_decay, splits, head)
     if own := [weight for weight in task.parameters(recurse=False) if weight.requires_grad]:
         groups.append({"name": "task", "params": own, "weight_decay": 0.0, **({"kind": "adamw"} if splits else {})})
