@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import processes
 import pytest
+import slow
 import torch
 from PIL import Image
 
@@ -25,9 +26,11 @@ torch.set_num_threads(1)  # the tests run beside each other
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the real data run where it is."""
-    root = Path(os.environ.get("TRAINYARD_DATA", "/nowhere"))
+    """Tests of the real data run where it is; those in slow.txt are slow."""
+    root, names = Path(os.environ.get("TRAINYARD_DATA", "/nowhere")), slow.listed()
     for item in items:
+        if item.nodeid in names:
+            item.add_marker(pytest.mark.slow)
         if marker := item.get_closest_marker("real_data"):
             folder = marker.args[0] if marker.args else cifar10.FOLDER
             if not (root / folder).is_dir():

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import slow
+from conftest import ROOT
 
 SRC = Path(__file__).parents[1] / "src" / "trainyard"
 BOTTOM = ("collectives", "config_keys", "cores", "errors", "files", "flops", "machine")
@@ -138,3 +140,10 @@ def test_the_docs_name_every_file(name: str) -> None:
     assert len(rows) == 1, f"{name} has no row"
     listed = {file.stem for file in (SRC / name).glob("*.py")} - {"__init__", "__main__"}
     assert {stem for stem in listed if stem not in rows[0]} == set()
+
+
+def test_every_slow_test_is_there() -> None:
+    """A test that was renamed would run among the fast ones again, without a word."""
+    for name in slow.listed():
+        file, _, test = name.partition("::")
+        assert f"def {test.split('[')[0]}(" in (ROOT / file).read_text(), f"{name}: see tests/slow.py"

@@ -70,6 +70,8 @@ _TEXTS = (
 ADDED = {  # of these targets, and what holds for runs without the key
     "model.attention_dropout": (_TRANSFORMERS, 0.0), "task.layer_decay": (_TASKS, 1.0),
     "data.mix_alpha": (_IMAGES, 1.0), "data.word_dropout": (_TEXTS, 0.0), "data.token_noise": (_TEXTS, 0.0),
+    "task.loss": (_TASKS[:1], "cross_entropy"), "task.metrics": (_TASKS[:1], []),
+    "task.class_weights": (_TASKS[:1], None),
     "callbacks.ema.warmup": (("trainyard.callbacks.ema.EMA",), False),
 }  # fmt: skip
 

@@ -210,7 +210,7 @@ UNRUN = "import numpy, onnxruntime"  # runs without Trainyard: tests/export/test
 SNIPPETS = [
     pytest.param(text, id=f"{page.name} {i}", marks=[pytest.mark.slow] if "explain" in text else [])
     for page in commands.PAGES
-    if page.name != "extending.md"  # whose blocks are files: tests/test_own.py
+    if page.name not in ("extending.md", "python.md")  # of files: tests/test_own.py; a notebook: test_notebook.py
     for i, (language, text) in enumerate(commands.FENCE.findall(page.read_text()))
     if language == "python" and not text.startswith(UNRUN)
 ]

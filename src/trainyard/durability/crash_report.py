@@ -22,9 +22,15 @@ UNUSED = "the network has parameters that a step does not use: set hardware.find
 DISK_FULL = "the disk is full, or a quota is used up: delete what is not needed, or move the run to another disk"
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory was not enough, that of the machine or of a device."""
+    is_typed = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return is_typed or any(text in str(error) for text in MEMORY_MESSAGES)
+
+
 def suggest_fix(error: BaseException) -> str:
     """The usual fix of an error, or an empty string."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(text in str(error) for text in MEMORY_MESSAGES):
+    if is_out_of_memory(error):
         return OUT_OF_MEMORY
     if "DataLoader worker" in str(error) and any(word in str(error) for word in ("killed", "exited unexpectedly")):
         return WORKER_KILLED

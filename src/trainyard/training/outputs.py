@@ -1,6 +1,5 @@
 """Run a network once, on two samples, where it may not fit its task: an output that this cannot score is refused."""
 
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -9,6 +8,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
 from trainyard.data.loading.hashing import seeded
+from trainyard.durability.crash_report import is_out_of_memory
 from trainyard.errors import UserError
 from trainyard.tasks.base import Scored, Task, weight_dtype
 from trainyard.tasks.classification import Classification
@@ -35,13 +35,12 @@ def check_outputs(task: Task, data: LightningDataModule, named: str) -> None:
     with seeded(0):
         batch = first_samples(data, weight_dtype(task.net))
     try:
-        is_compiled = getattr(task.net, "_compiled_call_impl", None) is not None
-        eager = (
-            torch.compiler.set_stance("force_eager") if is_compiled else nullcontext()
-        )  # two samples are not worth it
+        eager = torch.compiler.set_stance("force_eager")  # two samples are not worth compiling
         with seeded(0), torch.no_grad(), eager:
             problem = wrong_outputs(task, task.train().score(batch))
     except Exception as error:  # whatever the network or the loss raises
+        if is_out_of_memory(error):  # the training will meet it too, and say what to do
+            return
         problem = (str(error).strip().splitlines() or [type(error).__name__])[0]
     finally:
         hook.remove()
