@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from trainyard.tasks.base import Task
 
 _instantiate = partial(hydra.utils.instantiate, _convert_="all")  # to plain lists and dicts, which torch needs
-_WHITELIST = "_execution_whitelist_"  # Hydra 1.4 asks which targets may be called, 1.3 knows no such argument
+# Hydra 1.4 asks what may be called, and of a function also what it may return, which no name tells; 1.3 does not.
+_UNCHECKED = getattr(hydra.utils, "UNSAFE_DISABLE_EXECUTION_CHECKS", None)
 WARMUP = {"warmup": "share", "warmup_steps": "steps", "warmup_epochs": "epochs"}  # keys of a scheduler
 CONSTANT = "torch.optim.lr_scheduler.ConstantLR"
-_HAS_WHITELIST = _WHITELIST in signature(hydra.utils.instantiate).parameters
 
 
 def instantiate(node: DictConfig, label: str, **objects: Any) -> Any:
     """The object that `node` describes, built with `objects` as further arguments. `label` names it in errors.
 
-    Whatever the config names is called: it is the user's own, or `trust.allowlist` has checked it.
+    Whatever the config names is called: it is the user's own, or `trust.allowlist` has checked it before.
     """
-    allowed = {_WHITELIST: sorted(_targets(node))} if _HAS_WHITELIST else {}
+    allowed = {"_execution_whitelist_": _UNCHECKED} if _UNCHECKED is not None else {}
     try:
         return _instantiate(node, **objects, **allowed)
     except Exception as error:  # Hydra 1.3 wraps what a target raises, 1.4 does not
