@@ -1,5 +1,6 @@
 """What several test files share: runs that take a second, and datasets made on the spot."""
 
+import logging
 import os
 import subprocess
 import tempfile
@@ -23,6 +24,7 @@ for folder in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):  # tokens and the key of thes
 SMALL_REVIEWS = 20
 EXTRAS = {"timm": "timm", "hf_text": "transformers", "hf_causal": "transformers"}  # models, and the package they need
 torch.set_num_threads(1)  # the tests run beside each other
+logging.getLogger("trainyard").setLevel(logging.INFO)  # as in a command; caplog.set_level returns to this, too
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
