@@ -72,8 +72,8 @@ def test_each_kind_of_run_has_the_pictures_that_fit_it(kind: str, short: list[st
         assert min(image.size) > 100 and len(image.getcolors(1 << 24) or []) > 3
         if not tag.endswith("slider"):
             assert shown == (run.path / "pictures" / f"{tag.rpartition('/')[2]}.png").read_bytes()
-    has_samples, has_head = kind != "plain data module", kind not in ("plain data module", "perceptron")
-    assert found.Tags()["graph"] == has_samples and (run.path / "projector_config.pbtxt").exists() == has_head
+    has_samples = kind != "plain data module"
+    assert found.Tags()["graph"] == (run.path / "projector_config.pbtxt").exists() == has_samples
 
 
 def test_the_projector_gets_points_labels_and_small_images(short: list[str]) -> None:

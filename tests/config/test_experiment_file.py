@@ -56,6 +56,8 @@ def test_a_recipe_may_start_from_one_of_ours(tmp_path: Path) -> None:
         ("model: {_args_: [1]}", "has the key _args_"),
         ("hydra: {job: {env_set: {PATH: x}}}", "sets hydra, which only the command line may set"),
         ("trust: true", "sets trust"),
+        ("defaults: [{override /logger: mlflow}]", "chooses logger=mlflow, which sends runs elsewhere"),
+        ("logger: {wandb: {settings: {base_url: 'x'}}}", "chooses logger=wandb, which sends runs elsewhere"),
     ],
 )
 def test_a_recipe_that_names_code_is_refused(

@@ -99,6 +99,7 @@ def test_smoothing_and_weights_hold_for_any_loss_and_for_mixed_labels() -> None:
     torch.testing.assert_close(
         weighted.loss(LOGITS, mixed), (weights * F.cross_entropy(LOGITS, mixed, reduction="none")).mean()
     )
+    assert weighted.double().loss(LOGITS.double(), mixed).dtype == torch.float64  # of mixed labels in fp32
 
 
 def test_weights_of_a_mean_are_refused() -> None:

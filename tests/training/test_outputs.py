@@ -1,6 +1,7 @@
 """A network whose output no task understands is refused before the run, with both shapes."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -64,3 +65,18 @@ def test_a_trial_changes_nothing(short: list[str]) -> None:
 
 class Same(ResNet):
     pass
+
+
+class PartlyFixed(ResNet):
+    """Its stem is in evaluation mode for good."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.stem.eval()
+
+
+def test_a_trial_leaves_what_is_in_evaluation_mode(short: list[str]) -> None:
+    words = [*short, *SHAPES, "model=resnet18", "model.width=4", "model._target_=test_outputs.PartlyFixed"]
+    net = trainyard.train(words).task("last").net
+    assert torch.equal(net.stem[1].running_mean, torch.zeros(4))
+    assert net.stem[1].num_batches_tracked == 0

@@ -100,9 +100,9 @@ def forward_flops(module: LightningModule, batch: Any) -> int:
     """
     if not isinstance(module, Task):
         return 0
-    modes = {part: part.training for part in module.net.modules()}
+    modes = {part: part.training for part in module.modules()}
     own = [module.device] if module.device.type == "cuda" else []
-    module.net.eval()
+    module.eval()  # without a teacher, say
     try:
         eager = torch.compiler.set_stance("force_eager")  # what is compiled cannot be observed
         with eager, torch.no_grad(), torch.random.fork_rng(own), flop_counter() as counter:

@@ -18,6 +18,7 @@ FORBIDDEN = ("hydra", "resume", "trust", "run")  # keys that only the command li
 REFERENCE = re.compile(r"\$\{(?:[\w.]+|(?:length|product):\$\{[\w.]+\})\}")  # to another key
 WRITERS = ("callbacks", "logger", "trainer", "hardware")  # groups whose parts may write files
 PLACES = ("dirpath", "folder", "save_dir", "default_root_dir", "root_dir", "cache", "path", "file")  # names of keys
+TRACKERS = ("wandb", "mlflow", "comet")  # options of logger
 REFERABLE = (  # by these groups: keys that contain no path
     "run.dir", "monitor", "mode", "seed", "trainer.", "hardware.", "optimizer.lr", "data.batch_size",
     "data.num_classes", "data.max_length", "model.dim", "model.width",
@@ -51,6 +52,9 @@ def check_foreign(config: dict[str, Any], file: Path) -> None:
     chosen = re.findall(r"/?hydra[\w/]*|[^\s']*(?:\.\.|//)[^\s']*", str(config.get("defaults")))
     if forbidden := [*(key for key in config if key in FORBIDDEN and config[key] is not None), *chosen]:
         raise UserError(f"{file} sets {forbidden[0]}, which only the command line may set")
+    words = re.findall(r"\w+", f"{config.get('defaults')} {list(config.get('logger') or ())}")
+    if trackers := [word for word in words if word in TRACKERS]:
+        raise UserError(f"{file} chooses logger={trackers[0]}, which sends runs elsewhere: only the command line may")
     _check_names_no_code(config, file)
     _check_writes_inside({name: node for name, node in config.items() if name != "defaults"}, "", file)
 

@@ -35,7 +35,7 @@ def read_json(path: str) -> dict[str, Any]:
         raise UserError(f"{file} cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):
         raise UserError(f"{file} contains no JSON object")
-    return content
+    return {key: value for key, value in content.items() if not key.startswith("_")}  # _name_or_path
 
 
 def targets_of(task: str) -> str:

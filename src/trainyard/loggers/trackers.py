@@ -88,18 +88,22 @@ def tracked(loggers: Mapping[str, Logger], config: Mapping[str, Any], path: Path
     """
     found = {key: logger for key, logger in loggers.items() if is_tracker(logger)}
     ids = read_ids(path) if found else {}
+    opened: dict[str, Logger] = {}
     for key, logger in found.items():
+        opened[key] = logger
         try:
             if key not in ids:  # MLflow refuses a second value of a key, and a resumed run may have another machine's
                 logger.log_hyperparams(config)  # pyright: ignore
             ids[key] = str(logger.experiment and logger.version)  # pyright: ignore  # connects it
         except Exception as error:  # each tracker has exceptions of its own
+            opened.pop(key)
+            close(opened, failed=True)
             raise UserError(f"logger={key}: {first_line(error)}; without it: logger=tensorboard") from error
     write_ids(path, ids)
     try:
         yield
-    except BaseException:
-        close(found, failed=True)
+    except BaseException as error:
+        close(found, failed=isinstance(error, Exception))  # what was stopped can continue
         raise
     close(found, failed=False)
 

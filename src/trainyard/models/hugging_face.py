@@ -10,7 +10,7 @@ from trainyard.models.layers.padding import PADDING, alignment, restore
 OURS = ("vocab_size", "num_labels", "pad_token_id", "bos_token_id", "eos_token_id")  # keys that the data decide
 UNUSED = (  # keys of a config.json that say how its weights were stored, or whose code to run
     "model_type", "auto_map", "architectures", "transformers_version", "id2label", "label2id", "quantization_config",
-    "dtype", "torch_dtype", "use_cache",
+    "dtype", "torch_dtype", "use_cache", "attn_implementation", "_attn_implementation", "experts_implementation",
 )  # fmt: skip
 LENGTHS = ("max_position_embeddings", "n_positions")  # what configs call the greatest length
 

@@ -101,7 +101,7 @@ class Classification(Task):
                     f"task.class_weights needs the loss of each sample, ({len(labels)},), and task.loss returns "
                     f"{tuple(losses.shape)}; set its reduction: none"
                 )
-            losses = losses * (weights[labels] if labels.ndim == 1 else labels @ weights)
+            losses = losses * (weights[labels] if labels.ndim == 1 else (labels * weights).sum(dim=1))
         return mean_loss(losses, len(labels))
 
     def learn(self, data: Any) -> None:

@@ -32,6 +32,7 @@ def check_outputs(task: Task, data: LightningDataModule, named: str) -> None:
     seen: list[Any] = []
     hook = task.net.register_forward_hook(lambda net, inputs, output: seen.append(output))
     statistics = {name: value.clone() for name, value in task.named_buffers()}
+    modes = {part: part.training for part in task.modules()}
     with seeded(0):
         batch = first_samples(data, weight_dtype(task.net))
     try:
@@ -44,6 +45,8 @@ def check_outputs(task: Task, data: LightningDataModule, named: str) -> None:
         problem = (str(error).strip().splitlines() or [type(error).__name__])[0]
     finally:
         hook.remove()
+        for part, training in modes.items():  # some parts of a network are in evaluation mode for good
+            part.training = training
         for name, value in task.named_buffers():  # of batch norm
             if name in statistics:
                 value.copy_(statistics[name])

@@ -5,6 +5,7 @@ from typing import Any
 
 from lightning import LightningDataModule, LightningModule, Trainer
 
+from trainyard.collectives import world_size
 from trainyard.data.base import DataModule
 from trainyard.errors import UserError
 from trainyard.tasks.base import Task
@@ -32,6 +33,8 @@ def set_up(job: Job, task: LightningModule, data: LightningDataModule, trainer: 
     if not is_new:
         return
     if isinstance(task, Task):
+        if world_size() > 1 and cfg.hardware.accelerator != "cpu":
+            return  # torch's batch norm over several GPUs refuses a batch in the host's memory
         check_outputs(task, data, f"model={job.composed.choices.get('model')}")
         return
     alone = make_trainer(cfg, [], [], fast_dev_run=True, enable_progress_bar=False)

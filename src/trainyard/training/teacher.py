@@ -16,6 +16,7 @@ from trainyard.runs.directory import COLUMNS, TOKENIZER
 from trainyard.runs.opened import OpenedRun
 from trainyard.tasks.classification import Classification
 from trainyard.tasks.distillation import Distillation
+from trainyard.tasks.ordinal import Ordinal
 
 SAME = (  # keys of the data that both must have alike, where both have them
     "num_classes", "classes", "shape", "mean", "std", "tokenizer", "vocab_size", "max_length", "truncation_side",
@@ -35,8 +36,8 @@ def load_teacher(task: Distillation, cfg: DictConfig) -> None:
         if there is not None and here is not None and there != here:
             raise UserError(f"task.teacher={path} was trained with data.{key}={there}, and here it is {here}")
     teacher = run.task()
-    if not isinstance(teacher, Classification):
-        raise UserError(f"task.teacher={path} is a {type(teacher).__name__}, which has no classes to teach")
+    if not isinstance(teacher, Classification) or isinstance(teacher, Ordinal):
+        raise UserError(f"task.teacher={path} is a {type(teacher).__name__}, which has no logits of classes to teach")
     if teacher.num_classes != task.num_classes:
         raise UserError(
             f"task.teacher={path} knows {teacher.num_classes} classes, and this network has {task.num_classes}"

@@ -122,4 +122,4 @@ def read_parquet(file: Path) -> Table:
 def _as_text(cell: Any) -> str:
     if cell is None:
         return ""
-    return str(cell).lower() if isinstance(cell, bool) else str(cell).strip()
+    return str(cell).strip()
