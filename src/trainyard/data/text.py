@@ -156,6 +156,8 @@ class Text(DataModule):
             raise ValueError(f"{split} contains no text of the classes {missing}; every class needs at least one")
 
     def read(self, split: str) -> Samples:
+        if self.noise.noise:  # of texts with fewer words than vocab_size, the rest would be tokens that no text has
+            self.noise.vocab_size = self.saved_tokenizer().get_vocab_size()
         folder = self.folder / split
         documents = Documents(folder, self.max_length, self.truncation_side, self.padding_side)
         return Samples(documents, torch.from_numpy(np.load(folder / "labels.npy")).long())

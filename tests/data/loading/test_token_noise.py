@@ -45,6 +45,7 @@ def test_a_data_set_is_noisy_in_training_alone(tmp_path: Path) -> None:
         "data.size=200",
         "data.test_size=100",
         "data.word_dropout=0.3",
+        "data.token_noise=0.3",
         f"data.cache={tmp_path}",
     ]
     data = instantiate(resolve(compose([*words, "run.dir=x"])).data, "data")
@@ -52,7 +53,9 @@ def test_a_data_set_is_noisy_in_training_alone(tmp_path: Path) -> None:
     data.setup("fit")
     tokens = data.splits["train"].inputs[torch.arange(20)]
     assert torch.equal(data.transform(tokens, None), tokens)
-    assert ((data.transform(tokens, KEYS[:20]) == UNK) & (tokens != UNK)).float().mean() > 0.1
+    noisy = data.transform(tokens, KEYS[:20])
+    assert ((noisy == UNK) & (tokens != UNK)).float().mean() > 0.1
+    assert noisy.max() < data.saved_tokenizer().get_vocab_size() < data.vocab_size  # words that the texts have
 
 
 @pytest.mark.parametrize(
