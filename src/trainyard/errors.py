@@ -79,6 +79,11 @@ def exit_at_once(code: int) -> NoReturn:
     os._exit(code)
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says; its type if it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def describe_error(error: Exception) -> str:
     """Return the message of a user error; for any other error also its type and location."""
     text = str(error).strip()

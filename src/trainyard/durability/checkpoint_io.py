@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from trainyard.errors import UserError
+from trainyard.errors import UserError, first_line
 from trainyard.files import write_durably
 from trainyard.trust.checkpoint_files import load_checkpoint
 from trainyard.trust.plain_state import to_plain
@@ -49,8 +49,5 @@ class CheckpointError(UserError):
 def cannot_write(path: Path, error: BaseException) -> CheckpointError:
     """What to raise for a checkpoint that could not be written, with the reason in a few words."""
     known = error if isinstance(error, OSError) and error.strerror else error.__context__
-    if isinstance(known, OSError) and known.strerror:
-        reason = known.strerror
-    else:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    reason = known.strerror if isinstance(known, OSError) and known.strerror else first_line(error)[:200]
     return CheckpointError(f"{path} cannot be written: {reason}. The file that was there before is intact")

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from trainyard.data.base import DataModule
 from trainyard.data.text import Text
+from trainyard.errors import first_line
 from trainyard.inference.batches import batches
 from trainyard.inference.inputs import Input, Inputs, short_name
 from trainyard.inference.preprocessing import Words, count_words
@@ -68,8 +69,7 @@ def find_device(name: str) -> torch.device:
         device = torch.device("cuda" if name == "gpu" else name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"device={name} cannot be used ({reason}); use auto or cpu") from error
+        raise ValueError(f"device={name} cannot be used ({first_line(error)}); use auto or cpu") from error
     return device
 
 

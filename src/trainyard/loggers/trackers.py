@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from lightning.pytorch.loggers import Logger
 
-from trainyard.errors import UserError
+from trainyard.errors import UserError, first_line
 from trainyard.extras import import_extra
 from trainyard.files import read_small, write_durably
 
@@ -118,11 +118,6 @@ def close(loggers: Mapping[str, Logger], failed: bool) -> None:
                 logger.finalize("failed" if failed else "success")
         except Exception as error:  # the training has ended, and must not fail for it
             log.warning("logger=%s: %s", key, first_line(error))
-
-
-def first_line(error: Exception) -> str:
-    """What an exception says, in a line."""
-    return (str(error).splitlines() or [""])[0] or type(error).__name__
 
 
 def read_ids(path: Path) -> dict[str, str]:

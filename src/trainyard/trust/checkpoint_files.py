@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainyard.errors import UserError
+from trainyard.errors import UserError, first_line
 from trainyard.trust.plain_state import from_plain
 from trainyard.trust.shards import SHARDS, read_shards, shards_error
 
@@ -63,8 +63,7 @@ def load_checkpoint(path: Path, most: int | None = None, whole: bool = True, **o
     try:
         content = from_plain(torch.load(path, weights_only=True, **{"map_location": "cpu", **options}))
     except Exception as error:  # whatever the unpickler raises for what is not plain data
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise UserError(f"{path} contains more than plain data, and is not read ({reason[0][:200]})") from error
+        raise UserError(f"{path} contains more than plain data, and is not read ({first_line(error)[:200]})") from error
     if not isinstance(content, dict):
         raise UserError(f"{path} contains {type(content).__name__}, not a checkpoint's mapping")
     if not whole or SHARDS not in content:

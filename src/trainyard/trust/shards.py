@@ -21,7 +21,7 @@ from torch.distributed.checkpoint.default_planner import DefaultLoadPlanner
 from torch.distributed.checkpoint.filesystem import _StorageInfo
 from torch.serialization import _get_layout
 
-from trainyard.errors import UserError
+from trainyard.errors import UserError, first_line
 from trainyard.files import open_regular
 
 SHARDS = "shards"  # key of the checkpoint: {"folder": name, "files": {name: [bytes, checksum]}}
@@ -170,5 +170,4 @@ def read_shards(path: Path, content: dict[str, Any], empty: Callable[..., Any] =
             dcp.load(tensors, storage_reader=reader, planner=planner, no_dist=True)
         return join_tensors({name: value for name, value in content.items() if name != SHARDS}, tensors)
     except (Exception, dcp.CheckpointException) as error:  # whatever the unpickler and torch's reader raise
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{path}: its shards cannot be read ({reason[:200]})") from error
+        raise UserError(f"{path}: its shards cannot be read ({first_line(error)[:200]})") from error
