@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from trainyard.flops import flop_counter
 from trainyard.tasks.base import Task
+from trainyard.tasks.modes import modes_kept
 
 log = logging.getLogger(__name__)
 TYPES = {"bf16": torch.bfloat16, "16": torch.float16, "64": torch.float64}  # of precisions that begin so, else fp32
@@ -100,20 +101,15 @@ def forward_flops(module: LightningModule, batch: Any) -> int:
     """
     if not isinstance(module, Task):
         return 0
-    modes = {part: part.training for part in module.modules()}
     own = [module.device] if module.device.type == "cuda" else []
-    module.eval()  # without a teacher, say
+    eager = torch.compiler.set_stance("force_eager")  # what is compiled cannot be observed
     try:
-        eager = torch.compiler.set_stance("force_eager")  # what is compiled cannot be observed
-        with eager, torch.no_grad(), torch.random.fork_rng(own), flop_counter() as counter:
-            module.score(batch)
+        with modes_kept(module), eager, torch.no_grad(), torch.random.fork_rng(own), flop_counter() as counter:
+            module.eval().score(batch)  # without a teacher, say
         return counter.get_total_flops()
     except (RuntimeError, NotImplementedError) as error:  # an operation that cannot be observed
         log.debug("the FLOPs of the network were not counted: %s", error)
         return 0
-    finally:
-        for part, training in modes.items():
-            part.training = training
 
 
 def peak_flops(trainer: Trainer) -> float | None:

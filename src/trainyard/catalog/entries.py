@@ -34,19 +34,12 @@ class Entry:
     size: int  # bytes
     age: float  # seconds since its newest file was written
     found: Found
+    scores: dict[str, float]  # of validation in the best epoch, and of the test; empty while it trains
 
     @cached_property
     def keys(self) -> dict[str, str]:
         """The values of its config as text, and the choices of its groups, which --where compares."""
         return {**_lines(self.path / RESOLVED), **_lines(self.path / CHOICES)}
-
-    @cached_property
-    def scores(self) -> dict[str, float]:
-        """Its validation scores, of the best epoch, and its test scores, by name; empty while it trains."""
-        summary, _ = _summary(self.path)
-        parts = [part for name in ("best", "test") if isinstance(part := summary.get(name), dict)]
-        found = {printable(name): _number(value) for part in parts for name, value in part.items()}
-        return {name: value for name, value in found.items() if value is not None}
 
     @property
     def cost(self) -> float:
@@ -79,7 +72,7 @@ def read_entry(found: Found, in_use: bool | None = None) -> Entry:
         path, state, printable(problem, 300), printable(metric), config.get("mode") == "min",
         _number(summary.get("score")), _number(test.get(f"test/{name}") if isinstance(test, dict) else None),
         printable(_choice("model", config, chosen)), printable(_choice("data", config, chosen)),
-        found.size, max(0.0, time.time() - found.changed), found,
+        found.size, max(0.0, time.time() - found.changed), found, _scores(summary),
     )  # fmt: skip
 
 
@@ -109,6 +102,12 @@ def _summary(path: Path) -> tuple[dict[str, Any], str]:
     except (OSError, ValueError, RecursionError):
         return {}, "its summary.json cannot be read"
     return (content, "") if isinstance(content, dict) else ({}, "its summary.json is not a mapping")
+
+
+def _scores(summary: dict[str, Any]) -> dict[str, float]:
+    parts = [part for name in ("best", "test") if isinstance(part := summary.get(name), dict)]
+    found = {printable(name): _number(value) for part in parts for name, value in part.items()}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _lines(file: Path) -> dict[str, str]:

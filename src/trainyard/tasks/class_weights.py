@@ -1,7 +1,6 @@
 """Weights of classes in the loss of a classification: given, or from how often each class occurs in training."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,17 +17,6 @@ def first_weights(given: Sequence[float] | str, num_classes: int) -> Tensor:
             "numbers of at least 0, one for each class"
         )
     return torch.tensor([float(weight) for weight in given])
-
-
-def training_labels(data: Any) -> Tensor:
-    """The labels of the training split; ValueError for a data module that does not tell."""
-    labels = getattr(getattr(data, "splits", {}).get("train"), "labels", None)
-    if not isinstance(labels, Tensor):
-        raise ValueError(
-            f"task.class_weights=balanced needs the labels of the training split, and {type(data).__name__} does not "
-            "tell them; give a list of numbers"
-        )
-    return labels
 
 
 def balanced(labels: Tensor, num_classes: int) -> Tensor:  # (N) -> (num_classes)

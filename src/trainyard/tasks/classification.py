@@ -10,10 +10,11 @@ from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from trainyard.tasks.base import Scored, Task
-from trainyard.tasks.class_weights import balanced, first_weights, training_labels
+from trainyard.tasks.class_weights import balanced, first_weights
 from trainyard.tasks.losses import OF_CLASSES, class_probabilities, cross_entropy, make_loss, mean_loss
 from trainyard.tasks.meters import add_meters
 from trainyard.tasks.metrics import make_metrics, of_classes
+from trainyard.tasks.training_split import training_targets
 
 
 def class_names(task: "Classification", data: Any) -> list[str]:
@@ -107,4 +108,10 @@ class Classification(Task):
     def learn(self, data: Any) -> None:
         """The class weights, if they are `balanced`."""
         if self.is_balanced:
-            self.class_weights = balanced(training_labels(data), self.num_classes).to(self.class_weights)
+            labels = training_targets(data)
+            if labels is None:
+                raise ValueError(
+                    "task.class_weights=balanced needs the labels of the training split, and "
+                    f"{type(data).__name__} does not tell them; give a list of numbers"
+                )
+            self.class_weights = balanced(labels, self.num_classes).to(self.class_weights)

@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
 from trainyard.optim.groups import decay_groups
 from trainyard.optim.layers import has_embedding
-from trainyard.optim.scheduled import scheduled
-from trainyard.optim.signature import splits_hidden
+from trainyard.optim.signature import is_stepped_every_batch, splits_hidden
+from trainyard.optim.warmup import WarmedUp
 from trainyard.tasks.head import head_parts
 
 if TYPE_CHECKING:
@@ -28,9 +30,20 @@ def parameter_groups(task: "Task") -> list[dict[str, Any]]:
 
 def optimizer_and_schedule(task: "Task", total_steps: int, warmup_steps: int) -> dict[str, Any]:
     """Both for a run of that length; ValueError for a schedule that undoes the rates of the network's parts."""
-    key = "layer_decay" if task.layer_decay != 1 else "backbone_lr_scale"
-    optimizer, found = scheduled(
-        task.optimizer, task.parameter_groups(), task.scheduler, total_steps, warmup_steps,
-        asked=f"task.{key}={getattr(task, key)}",
-    )  # fmt: skip
-    return {"optimizer": optimizer, "lr_scheduler": {**found, "monitor": task.monitor, "name": "lr"}}
+    optimizer = task.optimizer(task.parameter_groups())
+    scales = [group.pop("lr_scale", 1.0) for group in optimizer.param_groups]
+    for group, scale in zip(optimizer.param_groups, scales, strict=True):
+        group["lr"] *= scale
+    every_batch = is_stepped_every_batch(task.scheduler)
+    scheduler = task.scheduler(optimizer, **({"total_steps": total_steps - warmup_steps} if every_batch else {}))
+    if len(set(scales)) > 1 and len({group["lr"] for group in optimizer.param_groups} - {0}) == 1:
+        key = "layer_decay" if task.layer_decay != 1 else "backbone_lr_scale"
+        raise ValueError(
+            f"this schedule sets one learning rate for all weights, which contradicts task.{key}={getattr(task, key)}; "
+            "use another schedule, or set that to 1"
+        )
+    shown: dict[str, Any] = {"interval": "step" if every_batch else "epoch", "monitor": task.monitor, "name": "lr"}
+    shown["reduce_on_plateau"] = isinstance(scheduler, ReduceLROnPlateau)
+    if warmup_steps:
+        scheduler = WarmedUp(scheduler, warmup_steps, waits=every_batch)
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, **shown}}

@@ -11,6 +11,7 @@ from trainyard.tasks.base import Scored, Task
 from trainyard.tasks.losses import OF_NUMBERS, make_loss, mean_loss
 from trainyard.tasks.meters import add_meters
 from trainyard.tasks.metrics import make_metrics, of_numbers
+from trainyard.tasks.training_split import training_targets
 
 
 class R2(R2Score):
@@ -62,8 +63,8 @@ class Regression(Task):
         """The mean and the deviation of the training split's targets."""
         if not self.scale_targets:
             return
-        targets = getattr(getattr(data, "splits", {}).get("train"), "labels", None)
-        if not isinstance(targets, Tensor):
+        targets = training_targets(data)
+        if targets is None:
             raise ValueError(
                 f"task.scale_targets=true needs the targets of the training split, and {type(data).__name__} does not "
                 "tell them; set task.scale_targets=false"

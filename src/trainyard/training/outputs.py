@@ -9,10 +9,11 @@ from torch.utils._pytree import tree_map_only
 
 from trainyard.data.loading.hashing import seeded
 from trainyard.durability.crash_report import is_out_of_memory
-from trainyard.errors import UserError
+from trainyard.errors import UserError, first_line
 from trainyard.tasks.base import Scored, Task, weight_dtype
 from trainyard.tasks.classification import Classification
 from trainyard.tasks.language import LanguageModel
+from trainyard.tasks.modes import modes_kept
 from trainyard.tasks.ordinal import Ordinal
 from trainyard.training.dry_run import first_batch
 
@@ -32,21 +33,18 @@ def check_outputs(task: Task, data: LightningDataModule, named: str) -> None:
     seen: list[Any] = []
     hook = task.net.register_forward_hook(lambda net, inputs, output: seen.append(output))
     statistics = {name: value.clone() for name, value in task.named_buffers()}
-    modes = {part: part.training for part in task.modules()}
     with seeded(0):
         batch = first_samples(data, weight_dtype(task.net))
     try:
         eager = torch.compiler.set_stance("force_eager")  # two samples are not worth compiling
-        with seeded(0), torch.no_grad(), eager:
+        with seeded(0), torch.no_grad(), eager, modes_kept(task):
             problem = wrong_outputs(task, task.train().score(batch))
     except Exception as error:  # whatever the network or the loss raises
         if is_out_of_memory(error):  # the training will meet it too, and say what to do
             return
-        problem = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        problem = first_line(error)
     finally:
         hook.remove()
-        for part, training in modes.items():  # some parts of a network are in evaluation mode for good
-            part.training = training
         for name, value in task.named_buffers():  # of batch norm
             if name in statistics:
                 value.copy_(statistics[name])

@@ -19,6 +19,7 @@ from trainyard.collectives import is_sharded
 from trainyard.data.loading.hashing import seeded
 from trainyard.tasks.classification import Classification, class_names
 from trainyard.tasks.lightning_module import network_of
+from trainyard.tasks.modes import modes_kept
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure  # which takes half a second
@@ -75,17 +76,11 @@ class Scene:
         It is in eval mode, without gradients and not compiled; unless `mixed` is False, in the run's mixed precision.
         """
         net = self.net
-        modes = [(module, module.training) for module in net.modules()]
         is_compiled = getattr(net, "_compiled_call_impl", None) is not None
         stance = torch.compiler.set_stance("force_eager") if is_compiled else nullcontext()
         precision = self.trainer.precision_plugin.forward_context() if mixed else nullcontext()
-        with torch.no_grad(), stance, precision:
-            net.eval()
-            try:
-                yield net
-            finally:
-                for module, mode in modes:
-                    module.training = mode
+        with torch.no_grad(), stance, precision, modes_kept(net):
+            yield net.eval()
 
     @contextmanager
     def drawing(self) -> Iterator[None]:
