@@ -19,7 +19,7 @@ from statistics import median
 import optuna
 
 from trainyard.sweep.storage import open_storage
-from trainyard.sweep.trial_queue import counted_trials
+from trainyard.sweep.trials import counted_trials
 
 TRAIN = [sys.executable, str(Path(__file__).parents[1] / "train.py")]
 WORDS = ["model=mlp", "data=shapes", "data.size=1000", "data.test_size=100", "trainer.max_epochs=3", "hardware=cpu",

@@ -48,7 +48,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
         "extras", "files", "flops", "hardware", "loggers", "logs", "models", "optim", "runs", "tasks", "trust",
     },
     "sweep": {
-        "config", "config_keys", "cores", "durability", "errors", "files", "hardware", "loggers", "logs", "report",
+        "config", "config_keys", "distributed", "cores", "durability", "errors", "files", "hardware", "loggers", "logs", "report",
         "runs", "training", "trust",
     },
     "cli": {

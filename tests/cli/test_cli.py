@@ -105,7 +105,7 @@ def test_debug_shows_the_traceback(command: Command, word: str) -> None:
 def test_multirun_gives_each_job_a_directory(command: Command, tmp_path: Path) -> None:
     done = command("-m", *TINY, "seed=1,2")
     assert done.returncode == 0, done.stderr
-    assert len(list(tmp_path.glob("outputs/sweeps/*/[01]/summary.json"))) == 2
+    assert len(list(tmp_path.glob("outputs/sweeps/seed-*/000[01]/summary.json"))) == 2
 
 
 def test_multirun_ends_with_a_table_of_what_differs(command: Command, tmp_path: Path) -> None:
@@ -113,9 +113,10 @@ def test_multirun_ends_with_a_table_of_what_differs(command: Command, tmp_path: 
     assert done.returncode == 0, done.stderr
     last = done.stdout.rpartition("MLP on Shapes, highest val/accuracy first; means over 2 seeds\n")[2]
     assert " optimizer=sgd " in last and " optimizer=adam " in last
-    assert last.count("outputs/sweeps/") == 2 and "/{0,1}\n" in last and "/{2,3}\n" in last
-    assert done.stdout.count("│ body.1 │") == 1 and done.stdout.count("MLP: 24,674 parameters, layers as above") == 3
-    assert all("│ body.1 │" in file.read_text() for file in tmp_path.glob("outputs/sweeps/*/?/run.log"))
+    assert last.count("/{0000,0001}\n") == 1 and last.count("/{0002,0003}\n") == 1
+    assert "4 done" in last and "│ body.1 │" not in done.stdout
+    logs = [file.read_text() for file in tmp_path.glob("outputs/sweeps/optimizer_seed-*/????/run.log")]
+    assert len(logs) == 4 and all("│ body.1 │" in text for text in logs)
 
 
 def test_evaluate_and_plot_from_the_command_line(tmp_path: Path, run) -> None:

@@ -139,7 +139,7 @@ def job(cfg):
     assert before == (GlobalHydra.instance().hydra, HydraConfig.get().overrides.task) and before[0] is not None
     print("job", cfg.seed)
 
-run_hydra(job, ["-m", "seed=1,2", f"hydra.sweep.dir={sys.argv[1]}"])
+run_hydra(job, ["-m", "hydra/sweeper=basic", "seed=1,2", f"hydra.sweep.dir={sys.argv[1]}"])
 """
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True)
     assert done.stdout.split() == ["job", "1", "job", "2"], done.stderr

@@ -18,7 +18,7 @@ DRIVEN = ["hardware=ddp", "hardware.devices=2", "hardware.accelerator=cpu"]
 def check_jobs(folder: Path) -> None:
     """One folder with both runs, each of two processes."""
     (sweep,) = (folder / "outputs" / "sweeps").iterdir()
-    runs = [trainyard.Run(path) for path in sorted(sweep.glob("[01]"))]
+    runs = [trainyard.Run(path) for path in sorted(sweep.glob("000[01]"))]
     assert [run.cfg.optimizer.lr for run in runs] == [0.1, 0.2]
     for run in runs:
         assert "test/loss" in run.summary["test"]

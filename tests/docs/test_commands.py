@@ -16,6 +16,7 @@ from place import Place
 
 from trainyard.cli.main import COMMANDS, make_parser, run_command
 from trainyard.config.compose import compose
+from trainyard.config.sweep_words import hydra_words
 from trainyard.errors import UserError
 from trainyard.training.job import prepare
 
@@ -33,7 +34,7 @@ REFUSED = {"python train.py model=resnet19": "model=resnet19 is not an option. D
 SOME_REFUSED = "das ist gut"  # an input of which the tokenizer knows no word, so that the exit code is 1
 STAND_FOR = {"sweep=...": ["sweep=xor"], "experiment=...": [], "...": []}  # what dots are in the tests
 YOURS = ["model=mlp", "data=shapes", "data.batch_size=4096"]  # and where they stand for a whole command
-FLAGS = {"--help", "--cfg", "job", "--package", "optimizer", "-m"}  # of Hydra's, and their values
+FLAGS = {"--help", "--cfg", "job", "--package", "optimizer", "-m", "--dry-run"}  # of Hydra's, and their values
 STAYS = {"serve"}  # a command that ends when it is stopped; its own tests run it
 SLOW = re.compile(r"trainyard (export|explain|generate)|.*(--robustness|like=|imdb_bert_pretrain)")
 # many, which differ in numbers, or repeat what other pages show
@@ -128,6 +129,7 @@ def words_of_training(words: list[str]) -> list[str]:
 
 def composes(line: str, words: list[str], place: Place) -> None:
     """The config of the command (of -m: of its first job) can be composed, and passes every check before training."""
+    words = hydra_words(words) if "-m" in words else words
     words_shown, words = words, [each for word in words if word not in FLAGS for each in STAND_FOR.get(word, [word])]
     if "..." in words_shown and not any(re.match("model=|experiment=|sweep=", word) for word in words):
         words = [*YOURS, *words]

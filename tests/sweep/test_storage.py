@@ -15,7 +15,7 @@ from processes import Process
 
 from trainyard.errors import UserError
 from trainyard.sweep.storage import locate, open_storage, without_password
-from trainyard.sweep.trial_queue import counted_trials
+from trainyard.sweep.trials import counted_trials
 
 
 def test_a_journal_is_the_default_and_paths_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -305,6 +305,7 @@ def test_several_objectives_end_in_a_front(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["optimizer.lr=0.1", "model.widths=[8]"], "nothing varies in this sweep: write a key as choice"),
         (["hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0 must be at least 1"),
         (["hydra.sweeper.execution=cloud"], "execution=cloud must be process or launcher"),
         (["hydra.sweeper.objectives={val/loss:low}"], "the mode of val/loss is low; it must be min or max"),

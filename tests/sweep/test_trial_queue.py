@@ -22,7 +22,8 @@ from trainyard.sweep.outcome import MAX_ATTEMPTS, Outcome
 from trainyard.sweep.sampler import ReseededSampler
 from trainyard.sweep.space import read_space
 from trainyard.sweep.storage import open_storage
-from trainyard.sweep.trial_queue import NOBODY, OWNER, TrialQueue, counted_trials
+from trainyard.sweep.trial_queue import NOBODY, OWNER, TrialQueue
+from trainyard.sweep.trials import counted_trials
 
 MACHINES = count()
 WIDE, NARROW = ["x=interval(0.0,1.0)"], ["x=choice(1,2,3)", "y=choice(a,b)"]

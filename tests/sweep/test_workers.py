@@ -75,7 +75,7 @@ def test_a_trial_whose_sweep_dies_with_it_is_failed_at_last_but_not_one_that_is_
     out, errors = sweep.communicate()
     assert sweep.returncode == 0, errors
     reason = "the sweep or its machine died in 3 attempts without progress"
-    assert f"failed : {reason}" in out
+    assert f"failed: {reason}" in out
     state, said = table(folder)["8"]
     assert state == "fail" and said.startswith(reason)
 

@@ -39,7 +39,7 @@ def test_jobs_in_other_processes_end_as_those_in_this_one(name: str, tmp_path: P
     assert done.returncode == 0, done.stderr
     (folder,) = (tmp_path / "outputs" / "sweeps").iterdir()
     for number, model in enumerate(("perceptron", "mlp")):
-        run = Run(folder / str(number))
+        run = Run(folder / f"{number:04d}")
         alone = trainyard.train([f"model={model}", "data=xor", *SHORT, f"run.dir={tmp_path}/{model}"])
         assert run.summary["test"] == alone.summary["test"] and run.summary["score"] == alone.summary["score"]
     assert "XOR, highest val/accuracy first" in done.stdout and "model=perceptron" in done.stdout
@@ -49,7 +49,7 @@ def test_jobs_in_other_processes_end_as_those_in_this_one(name: str, tmp_path: P
 def test_a_job_that_fails_elsewhere_ends_the_command_with_its_sentence(tmp_path: Path) -> None:
     done = train(tmp_path, "-m", launcher("submitit_local"), "model=gpt", "data=xor", *SHORT)
     assert done.returncode == 1
-    assert "error: model=gpt does not fit data=xor, which has no data.vocab_size" in done.stderr
+    assert "error: 1 of 1 jobs failed: model=gpt does not fit data=xor, which has no data.vocab_size" in done.stderr
     assert "UncompletedJobError" not in done.stderr and "Traceback" not in done.stderr
 
 
@@ -65,7 +65,7 @@ def test_jobs_elsewhere_have_data_workers_and_the_users_conf(image_root: Path, t
         *SHORT,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert len(list((tmp_path / "outputs" / "sweeps").glob("*/0/summary.json"))) == 1
+    assert len(list((tmp_path / "outputs" / "sweeps").glob("*/0000/summary.json"))) == 1
 
 
 @pytest.mark.slow

@@ -19,10 +19,10 @@ from trainyard.config.composition import (
 from trainyard.config.experiment_file import register_experiment_files
 from trainyard.config.like import register_like
 from trainyard.config.suggestions import explain_composition_error
+from trainyard.config.sweep_words import MULTIRUN, hydra_words
 from trainyard.config.user_conf import add_user_modules, package_conf, set_user_conf
 from trainyard.errors import UserError
 
-MULTIRUN = ("-m", "--multirun")
 # Hydra 1.4 warns that it calls what hydra.callbacks names: that is Trainyard's own.
 OWN_CALLBACK = r"hydra.utils.instantiate\(\) resolved _target_='trainyard.config.multirun.Multirun'"
 
@@ -39,7 +39,7 @@ def compose(overrides: list[str]) -> Composed:
 
 def run_hydra(task_function: Any, argv: list[str]) -> None:
     """Hand the command line to Hydra, which calls `task_function` once, or once for each job of a sweep."""
-    words = _take_config_dir(argv)
+    words = hydra_words(_take_config_dir(argv))
     sys.argv = [sys.argv[0], *sorted(words, key=lambda word: word not in MULTIRUN)]  # Hydra wants it first or last
     warnings.filterwarnings("ignore", message=OWN_CALLBACK)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that Hydra raises; it would print a less helpful text

@@ -17,8 +17,8 @@ from trainyard.errors import UserError
 from trainyard.files import write_durably
 from trainyard.runs.directory import CHOICES, COMPOSED
 from trainyard.sweep.options import Options
-from trainyard.sweep.trial_queue import REASON, best_trial, counted_trials
 from trainyard.sweep.trial_run import TrialRuns
+from trainyard.sweep.trials import REASON, best_trial, counted_trials
 from trainyard.trust.safe_yaml import read_config
 
 PLOTS = ("optimization_history", "param_importances", "slice", "parallel_coordinate", "intermediate_values", "timeline")
@@ -47,12 +47,12 @@ def trials_csv(trials: list[FrozenTrial], options: Options, runs: TrialRuns) -> 
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
     stream = io.StringIO()
     table = csv.writer(stream)
-    table.writerow(["trial", "state", *options.objectives, "validations", "seconds", *names, "reason", "run"])
+    table.writerow([options.noun, "state", *options.objectives, "validations", "seconds", *names, "reason", "run"])
     for trial in trials:
         scored = trial.values if trial.state == TrialState.COMPLETE else None
         values = scored or [""] * len(options.objectives)
         table.writerow([
-            trial.number, trial.state.name.lower(), *values, max(trial.intermediate_values, default=""),
+            runs.number(trial), trial.state.name.lower(), *values, max(trial.intermediate_values, default=""),
             round(trial.duration.total_seconds(), 2) if trial.duration else "",
             *(trial.params.get(name, "") for name in names),
             trial.user_attrs.get(REASON, ""), os.path.relpath(runs.folder(trial), options.folder),
@@ -66,7 +66,8 @@ def best_experiment(trial: FrozenTrial, options: Options, runs: TrialRuns) -> st
     choices, config = (read_config(folder / name) for name in (CHOICES, COMPOSED))
     experiment = experiment_from_run(choices, config, is_portable)
     scores = ", ".join(f"{name} {value:.4f}" for name, value in zip(options.objectives, trial.values, strict=True))
-    head = f"# @package _global_\n# Trial {trial.number}, the best of the study {options.study}: {scores}.\n"
+    name = f"{options.noun.title()} {runs.number(trial)}"
+    head = f"# @package _global_\n# {name}, the best of the study {options.study}: {scores}.\n"
     return head + yaml.safe_dump(experiment, sort_keys=False)
 
 

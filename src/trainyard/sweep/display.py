@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import optuna
@@ -21,7 +22,9 @@ from trainyard.logs import duration, render
 from trainyard.sweep.options import Options
 from trainyard.sweep.outcome import Outcome
 from trainyard.sweep.storage import without_password
-from trainyard.sweep.trial_queue import REASON, TrialQueue, best_trial, counted_trials
+from trainyard.sweep.trial_queue import TrialQueue
+from trainyard.sweep.trial_run import TrialRuns
+from trainyard.sweep.trials import REASON, best_trial, counted_trials
 
 MAX_ROWS = 12  # of the live table
 STATE_NAMES = {
@@ -36,8 +39,8 @@ log = logging.getLogger(__name__)
 class Display:
     """`with` shows the table, `update` refreshes it."""
 
-    def __init__(self, queue: TrialQueue, options: Options) -> None:
-        self.queue, self.options = queue, options
+    def __init__(self, queue: TrialQueue, options: Options, runs: TrialRuns) -> None:
+        self.queue, self.options, self.runs = queue, options, runs
         self.live = Live(console=Console(), auto_refresh=False, transient=True) if sys.stdout.isatty() else None
         self.started, self.finished_before = time.monotonic(), len(finished_trials(queue))
         self.refreshed, self.is_waiting = 0.0, False
@@ -59,17 +62,27 @@ class Display:
         trials = counted_trials(self.queue.study)
         running = [trial for trial in trials if trial.state == TrialState.RUNNING]
         rows = sorted(trials, key=lambda trial: (trial.state != TrialState.RUNNING, -trial.number))[:MAX_ROWS]
-        table = make_table(rows, self.options, best_trial(self.queue.study))
+        table = make_table(rows, self.options, best_trial(self.queue.study), self.runs.number)
         self.live.update(Group(table, f"{self.progress()}, {len(running)} running; {self.time_left()}"), refresh=True)
+
+    def print_start(self, trial: FrozenTrial) -> None:
+        """Print a line on a job that begins, where no table shows it."""
+        if self.live is None and not self.options.is_search:
+            self.print_line(f"job {self.runs.number(trial)}: {self.words(trial)}")
+
+    def words(self, trial: FrozenTrial) -> str:
+        """What a job has of its own, as it would be typed."""
+        return " ".join(self.runs.space.overrides(trial.params))
 
     def print_outcome(self, trial: FrozenTrial, outcome: Outcome) -> None:
         """Print a line on a trial that has ended."""
         pairs = zip(self.options.objectives, outcome.values or [], strict=False)
-        scores = ", ".join(f"{name} {value:.4f}" for name, value in pairs)
+        scores = "".join(f" {name} {value:.4f}" for name, value in pairs)
         values = " ".join(f"{name}={short(value)}" for name, value in trial.params.items())
+        values = values if self.options.is_search else self.words(trial)
         reason = f": {outcome.reason}" if outcome.reason else ""
         line = (
-            f"trial {trial.number}: {STATE_NAMES[outcome.state]} {scores}{reason}  {values}  "
+            f"{self.options.noun} {self.runs.number(trial)}: {STATE_NAMES[outcome.state]}{scores}{reason}  {values}  "
             f"[{self.progress()}; {self.time_left()}]"
         )
         self.print_line(line)
@@ -77,11 +90,11 @@ class Display:
 
     def print_waiting(self) -> None:
         """Say that this process waits for the trials of others, when it begins to."""
-        numbers = ", ".join(str(trial.number) for trial in self.queue.running())
+        numbers = ", ".join(str(self.runs.number(trial)) for trial in self.queue.running())
         if numbers and not self.is_waiting:
             self.print_line(
-                f"waiting for trials of other processes ({numbers}), to continue them if these processes die; Ctrl-C "
-                "leaves them to the others"
+                f"waiting for {self.options.noun}s of other processes ({numbers}), to continue them if these processes "
+                "die; Ctrl-C leaves them to the others"
             )
         self.is_waiting = bool(numbers)
 
@@ -91,9 +104,11 @@ class Display:
 
     def progress(self) -> str:
         """How many trials have ended, and the best of them."""
+        progress = f"{len(finished_trials(self.queue))} of {self.options.n_trials}"
         best = best_trial(self.queue.study)
-        score = f", best {best.value:.4f} (trial {best.number})" if best and best.value is not None else ""
-        return f"{len(finished_trials(self.queue))} of {self.options.n_trials}{score}"
+        if best is None or best.value is None:
+            return progress
+        return f"{progress}, best {best.value:.4f} ({self.options.noun} {self.runs.number(best)})"
 
     def time_left(self) -> str:
         """How long the rest takes at the rate so far, over all processes."""
@@ -109,10 +124,12 @@ def finished_trials(queue: TrialQueue) -> list[FrozenTrial]:
     return [trial for trial in counted_trials(queue.study) if trial.state != TrialState.RUNNING]
 
 
-def make_table(trials: list[FrozenTrial], options: Options, best: FrozenTrial | None) -> Table:
+def make_table(
+    trials: list[FrozenTrial], options: Options, best: FrozenTrial | None, number: Callable[[FrozenTrial], int]
+) -> Table:
     """A row per trial."""
     names = list(dict.fromkeys(name for trial in trials for name in trial.params))
-    table = Table("trial", "state", *options.objectives, "step", "time", *map(escape, headings(names)), box=SIMPLE)
+    table = Table(options.noun, "state", *options.objectives, "step", "time", *map(escape, headings(names)), box=SIMPLE)
     for column in table.columns:
         column.overflow = "fold"
     for trial in trials:
@@ -122,7 +139,7 @@ def make_table(trials: list[FrozenTrial], options: Options, best: FrozenTrial | 
         started = trial.datetime_start.timestamp() if trial.datetime_start else time.time()
         seconds = trial.duration.total_seconds() if trial.duration else time.time() - started
         table.add_row(
-            str(trial.number), STATE_NAMES[trial.state], *scores, "" if latest is None else str(latest),
+            str(number(trial)), STATE_NAMES[trial.state], *scores, "" if latest is None else str(latest),
             duration(seconds), *(escape(short(trial.params.get(name, ""))) for name in names),
             style="bold green" if best and best.number == trial.number else None,
         )  # fmt: skip
@@ -131,7 +148,7 @@ def make_table(trials: list[FrozenTrial], options: Options, best: FrozenTrial | 
 
 def headings(names: list[str]) -> list[str]:
     """The last part of each key, or all of it where two end alike."""
-    lasts = [name.rpartition(".")[2] for name in names]
+    lasts = [",".join(key.rpartition(".")[2] for key in name.split(",")) for name in names]
     return [last if lasts.count(last) == 1 else name for last, name in zip(lasts, names, strict=True)]
 
 
@@ -142,7 +159,7 @@ def print_results(study: optuna.Study, options: Options) -> None:
     lower = next(iter(options.objectives.values())) == "min"
     ranked = sorted(done, key=lambda trial: (trial.values or [0])[0] * (1 if lower else -1))
     ranked = study.best_trials if len(options.objectives) > 1 and done else ranked[:5]
-    table = render(make_table(ranked, options, best_trial(study)))
+    table = render(make_table(ranked, options, best_trial(study), lambda trial: trial.number))
     states = Counter(STATE_NAMES[trial.state] for trial in trials)
     log.info("%s\n\n%s", table, ", ".join(f"{count} {state}" for state, count in states.items()))
     reasons = Counter(

@@ -30,7 +30,7 @@ class LocalExecutor:
         with (
             StopSignal() as signals,
             Slots(slot_environments(self.options.n_jobs, self.options.slots, self.runs.devices)) as slots,
-            Display(self.queue, self.options) as display,
+            Display(self.queue, self.options, self.runs) as display,
         ):
             while self.fill(slots, display) or slots.running or (self.has_time() and self.queue.running()):
                 if not slots.running and signals.received is None:
@@ -62,6 +62,7 @@ class LocalExecutor:
                 self.finish(trial, self.runs.fatal_outcome(trial), display)
             else:
                 slots.start(trial, self.runs.overrides(trial), self.runs.log(trial))
+                display.print_start(trial)
                 started = True
         return started
 

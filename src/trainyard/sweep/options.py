@@ -9,16 +9,23 @@ from omegaconf import DictConfig, OmegaConf
 from trainyard.config.multirun import HERE
 from trainyard.errors import UserError
 from trainyard.sweep.heartbeat import INTERVAL
+from trainyard.sweep.sampler import PointSampler, all_points
+from trainyard.sweep.space import Space
 from trainyard.sweep.storage import locate
 
 DIRECTIONS = {"min": "minimize", "max": "maximize"}
 SMALLEST = {"n_trials": 1, "n_jobs": 1, "refit": 0, "grace": 3 * INTERVAL, "max_failure_rate": 0}
+EVERY = ("n_trials", "n_jobs")  # null: as many as there are combinations, or one
+PLAIN = {"sampler": PointSampler.__name__, "pruner": "NopPruner"}  # what is chosen without a search
 
 
 @dataclass(frozen=True)
 class Options:
     """The keys of conf/hydra/sweeper/trainyard.yaml, checked."""
 
+    is_search: (
+        bool  # whether it is of sweep=search, which ranks and prunes trials; else they are jobs, which are tested
+    )
     folder: Path  # hydra.sweep.dir
     location: str  # of the storage
     study: str
@@ -34,10 +41,16 @@ class Options:
     grace: float
     refit: int
     plots: bool
+    dry_run: bool
+
+    @property
+    def noun(self) -> str:
+        """What one training of it is called."""
+        return "trial" if self.is_search else "job"
 
 
-def read_options(config: DictConfig) -> Options:
-    """Read and check the options; UserError for an invalid value."""
+def read_options(config: DictConfig, space: Space) -> Options:
+    """Read and check the options of a sweep over the space; UserError for an invalid value."""
     node: dict[str, Any] = {
         key: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
         for key, value in config.hydra.sweeper.items()
@@ -49,43 +62,61 @@ def read_options(config: DictConfig) -> Options:
             "a sweep ranks its runs by a score, and monitor=null names none; set monitor=NAME mode=min or max"
         )
     objectives = node["objectives"] or {config.monitor: config.mode}
-    _check(node, config, objectives)
+    is_search = bool((config.get("callbacks") or {}).get("pruning"))
+    _check(node, config, objectives, is_search)
+    execution = _execution(node["execution"], config.hydra.runtime.choices["hydra/launcher"])
+    n_trials = node["n_trials"] or len(all_points(space))
+    every_job = n_trials if execution == "launcher" and not is_search else 1
     return Options(
+        is_search=is_search,
         folder=folder,
         location=locate(node["storage"], folder),
         study=str(node["study"]),
         objectives=objectives,
         params=node["params"] or {},
         baseline=node["baseline"],
-        n_trials=node["n_trials"],
-        n_jobs=node["n_jobs"],
+        n_trials=n_trials,
+        n_jobs=node["n_jobs"] or every_job,
         timeout=float(node["timeout"] or "inf"),
-        execution=_execution(node["execution"], config.hydra.runtime.choices["hydra/launcher"]),
+        execution=execution,
         slots=[{key: str(value) for key, value in slot.items()} for slot in node["slots"] or []],
         max_failure_rate=float(node["max_failure_rate"]),
         grace=float(node["grace"]),
         refit=node["refit"],
         plots=node["plots"],
+        dry_run=node["dry_run"],
     )
 
 
-def _check(node: dict[str, Any], config: DictConfig, objectives: dict[str, str]) -> None:
+def _check(node: dict[str, Any], config: DictConfig, objectives: dict[str, str], is_search: bool) -> None:
     for name, mode in objectives.items():
         if mode not in DIRECTIONS:
             raise UserError(f"hydra.sweeper.objectives: the mode of {name} is {mode}; it must be min or max")
     for key, smallest in SMALLEST.items():
+        if node[key] is None and key in EVERY:
+            continue
         if not isinstance(node[key], int | float):
             raise UserError(f"hydra.sweeper.{key}={node[key]} is not a number")
         if node[key] < smallest:
             raise UserError(f"hydra.sweeper.{key}={node[key]} must be at least {smallest}")
     if len(objectives) > 1 and node["refit"]:
         raise UserError(f"hydra.sweeper.refit={node['refit']}: {len(objectives)} objectives have no single best trial")
-    if config.check or config.resume:
+    if config.resume or (config.check and is_search):
         raise UserError("check=true and resume=... are for one training; leave them out of a sweep")
-    if not (config.get("callbacks") or {}).get("pruning"):
+    if not is_search:
+        _check_jobs(node, config)
+
+
+def _check_jobs(node: dict[str, Any], config: DictConfig) -> None:
+    """Raise UserError for what only a search has."""
+    parts = {kind: config.hydra.sweeper[kind]._target_ for kind in PLAIN}
+    if other := [kind for kind, name in PLAIN.items() if not str(parts[kind]).endswith(f".{name}")]:
         raise UserError(
-            "this sweeper needs the callback of sweep=search; start the defaults of your own search space with - search"
+            f"hydra/sweeper/{other[0]}=... is for a search: add sweep=search, or start the defaults of your own search "
+            "space with - search"
         )
+    if searched := [key for key in ("refit", "baseline") if node[key]]:
+        raise UserError(f"hydra.sweeper.{searched[0]}={node[searched[0]]} is for a search: add sweep=search")
 
 
 def _execution(given: str | None, launcher: str) -> str:

@@ -6,8 +6,10 @@ from itertools import product
 from math import prod
 from typing import Any
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString
+from hydra.errors import HydraException
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from trainyard.errors import UserError, printable
@@ -18,11 +20,16 @@ FORMS = "choice(a,b), range(1,10), interval(0.1,0.5) or int(interval(1,8)), tag(
 
 @dataclass(frozen=True)
 class Parameter:
-    """One key that varies."""
+    """What varies: one key, or several that are set together."""
 
-    key: str  # as in an override, with + where it was given
+    keys: tuple[str, ...]  # as in an override, with + where it was given
     distribution: BaseDistribution
-    words: dict[str, str] = field(default_factory=dict)  # of a choice: how each value was written
+    words: dict[str, list[str]] = field(default_factory=dict)  # of a choice: the overrides that each value stands for
+
+    @property
+    def names(self) -> list[str]:
+        """Its keys without +."""
+        return [key.lstrip("+~") for key in self.keys]
 
     def contains(self, value: Any) -> bool:
         """Whether the value is in the search space; never for a list or a mapping, which could name code."""
@@ -31,14 +38,14 @@ class Parameter:
         low, high = self.distribution.low, self.distribution.high  # pyright: ignore
         return isinstance(value, int | float) and low <= value <= high
 
-    def override(self, value: Any) -> str:
-        """The override that sets the key to `value`; UserError for one that is not in the space.
+    def overrides(self, value: Any) -> list[str]:
+        """The overrides that `value` stands for; UserError for one that is not in the space.
 
         (The value may come from a study that someone else wrote.)
         """
         if not self.contains(value):
-            raise UserError(f"{self.key}={printable(value)} is outside the search space")
-        return f"{self.key}={self.words.get(repr(value)) or quote(value)}"
+            raise UserError(f"{','.join(self.keys)}={printable(value)} is outside the search space")
+        return self.words.get(repr(value)) or [f"{self.keys[0]}={quote(value)}"]
 
     def values(self) -> list[Any] | None:
         """Every value, or None for a continuous interval."""
@@ -64,25 +71,20 @@ class Space:
         """The distributions by name, as Optuna takes them."""
         return {name: parameter.distribution for name, parameter in self.parameters.items()}
 
+    @property
+    def keys(self) -> list[str]:
+        """The keys that vary, without +."""
+        return [name for parameter in self.parameters.values() for name in parameter.names]
+
     def overrides(self, values: dict[str, Any]) -> list[str]:
         """The overrides that set these values."""
-        return [self.parameters[name].override(value) for name, value in values.items()]
+        return [word for name, value in values.items() for word in self.parameters[name].overrides(value)]
 
     def contains(self, values: dict[str, Any]) -> bool:
         """Whether these are values of all parameters, each in the space."""
         return set(values) == set(self.parameters) and all(
             parameter.contains(values[name]) for name, parameter in self.parameters.items()
         )
-
-    def grid(self) -> dict[str, list[Any]]:
-        """The values of every parameter; UserError for a continuous interval."""
-        grid = {name: parameter.values() for name, parameter in self.parameters.items()}
-        if continuous := [name for name, values in grid.items() if values is None]:
-            raise UserError(
-                f"hydra/sweeper/sampler=grid tries every value, and {continuous[0]} is an interval; write it as "
-                "choice(...) or range(...), or use another sampler"
-            )
-        return {name: values for name, values in grid.items() if values is not None}
 
     def points(self) -> list[dict[str, Any]] | None:
         """Every combination, or None where there are infinitely, or very, many."""
@@ -92,12 +94,15 @@ class Space:
         return [dict(zip(self.parameters, point, strict=True)) for point in product(*values)]  # pyright: ignore
 
 
-def read_space(params: dict[str, Any], arguments: list[str]) -> Space:
-    """Read the config's `params` and the command line's words, which take precedence; UserError if nothing varies."""
+def read_space(params: dict[str, Any], arguments: list[str], loader: ConfigLoader | None = None) -> Space:
+    """Read the config's `params` and the command line's words, which take precedence; UserError if one is no space.
+
+    (`loader` knows the options of a group, which glob(...) means.)
+    """
     given = [f"{key}={value if isinstance(value, str) else quote(value)}" for key, value in params.items()]
     parameters: dict[str, Parameter] = {}
     fixed: dict[str, str] = {}
-    for override in OverridesParser.create().parse_overrides([*given, *arguments]):
+    for override in OverridesParser.create(loader).parse_overrides([*given, *arguments]):
         key = override.get_key_element()
         name = key.lstrip("+~")
         parameters.pop(name, None)
@@ -106,27 +111,25 @@ def read_space(params: dict[str, Any], arguments: list[str]) -> Space:
             parameters[name] = _parameter(key, override)
         else:
             fixed[name] = override.input_line or key
-    if not parameters:
-        raise UserError(f"nothing varies in this sweep: write a key as {FORMS}, or choose one of conf/sweep")
     return Space(parameters, list(fixed.values()))
 
 
 def _parameter(key: str, override: Override) -> Parameter:
     """The parameter that an override describes; UserError for what cannot be drawn from."""
     try:
-        if "glob(" in str(override.input_line) or (override.is_range_sweep() and "tag(" in str(override.input_line)):
+        if override.is_range_sweep() and "tag(" in str(override.input_line):
             raise ValueError(f"it has no meaning in a search space; write {FORMS}")
         if override.is_choice_sweep():
             swept = override.value()
-            return _choice(key, swept.list if isinstance(swept, ChoiceSweep) else override.sweep_iterator())
-        return Parameter(key, _numbers(override))
-    except (ValueError, TypeError) as error:
+            return choice(key, swept.list if isinstance(swept, ChoiceSweep) else override.sweep_iterator())
+        return Parameter((key,), _numbers(override))
+    except (ValueError, TypeError, HydraException) as error:
         raise UserError(f"{override.input_line}: {error}") from error
 
 
-def _choice(key: str, elements: Iterable[Any]) -> Parameter:
+def choice(key: str, elements: Iterable[Any]) -> Parameter:
     """One of several values. In the study, lists and dicts are represented by their text."""
-    words: dict[str, str] = {}
+    words: dict[str, list[str]] = {}
     values: list[Any] = []
     for element in elements:
         word = Override._get_value_element_as_str(element)
@@ -134,8 +137,8 @@ def _choice(key: str, elements: Iterable[Any]) -> Parameter:
         value = value if isinstance(value, str | int | float | bool | None) else word
         if repr(value) not in words:
             values.append(value)
-        words[repr(value)] = word
-    return Parameter(key, CategoricalDistribution(values), words)
+        words[repr(value)] = [f"{key}={word}"]
+    return Parameter((key,), CategoricalDistribution(values), words)
 
 
 def _numbers(override: Override) -> BaseDistribution:

@@ -45,7 +45,7 @@ def open_study(options: Options, config: DictConfig, space: Space) -> optuna.Stu
         )
     wanted = {
         SPACE: {name: json.loads(distribution_to_json(each)) for name, each in space.distributions.items()},
-        CONFIG: {**fixed_config(config, list(space.parameters)), **fixed_params(options.params, space)},
+        CONFIG: {**fixed_config(config, space.keys), **fixed_params(options.params, space)},
         ORDER: {str(i): f"{name} ({mode})" for i, (name, mode) in enumerate(options.objectives.items())},
     }
     is_new = not study.trials
@@ -105,7 +105,7 @@ def check_same(options: Options, name: str, then: dict[str, Any], now: dict[str,
 
 def fixed_params(params: dict[str, Any], space: Space) -> dict[str, Any]:
     """The parameters of the search space's own file that have a single value."""
-    return {f"hydra.sweeper.params.{name}": value for name, value in params.items() if name not in space.parameters}
+    return {f"hydra.sweeper.params.{name}": value for name, value in params.items() if name not in space.keys}
 
 
 def fixed_config(config: DictConfig, swept: list[str]) -> dict[str, Any]:

@@ -18,8 +18,9 @@ from trainyard.sweep.heartbeat import Heartbeat
 from trainyard.sweep.outcome import MAX_ATTEMPTS, Outcome, newest_step
 from trainyard.sweep.space import Space
 from trainyard.sweep.study import without_sampler, writable_trial
+from trainyard.sweep.trials import DISCARDED, REASON, counted_trials, started_before
 
-OWNER, DISCARDED, REASON = "owner", "discarded", "reason"  # attributes of a trial
+OWNER = "owner"  # attribute of a trial
 ATTEMPTS = "attempts"  # another: how many there were since it made progress, and the step that it had reached
 NOBODY = ""  # the owner has released the trial
 CLAIM_DELAY = 1.0  # seconds until all processes have seen who claimed a trial
@@ -159,24 +160,6 @@ class TrialQueue:
         # an exhausted grid would stop Optuna's own loop, which does not run here: duplicates tell it as well
         with suppress(RuntimeError, UpdateFinishedTrialError):
             self.study.tell(number, values, state=state, skip_if_finished=True)
-
-
-def started_before(one: FrozenTrial, other: FrozenTrial) -> bool:
-    """Whether a trial started before the other. Of two that each seem to be first both are discarded, never kept."""
-    if one.number == other.number or one.datetime_start is None or other.datetime_start is None:
-        return one.number < other.number
-    return one.number < other.number or one.datetime_start < other.datetime_start
-
-
-def counted_trials(study: optuna.Study, *states: TrialState) -> list[FrozenTrial]:
-    """The trials of the study, without those that were discarded or only wait."""
-    wanted = states or (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-    return [t for t in study.get_trials(deepcopy=False, states=wanted) if DISCARDED not in t.user_attrs]
-
-
-def best_trial(study: optuna.Study) -> FrozenTrial | None:
-    """The best trial; None where there is none yet, and with several objectives."""
-    return study.best_trial if len(study.directions) == 1 and counted_trials(study, TrialState.COMPLETE) else None
 
 
 def enqueue_baseline(study: optuna.Study, values: dict[str, Any]) -> None:

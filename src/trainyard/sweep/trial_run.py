@@ -11,6 +11,7 @@ from trainyard.cores import available_cores
 from trainyard.runs.directory import RESOLVED
 from trainyard.sweep.options import Options
 from trainyard.sweep.outcome import MAX_ATTEMPTS, PRUNED_AT, Outcome, read_outcome
+from trainyard.sweep.sampler import all_points
 from trainyard.sweep.space import Space, quote
 from trainyard.sweep.storage import is_file
 from trainyard.trust.safe_yaml import read_config
@@ -27,28 +28,35 @@ class TrialRuns:
         self.outcomes: list[Outcome] = []
         objective = next(iter(options.objectives))
         self.monitor = objective if objective.startswith("val") else None  # others have no intermediate values
+        points = [] if options.is_search else all_points(space)
+        self.places = {repr(sorted(point.items())): i for i, point in enumerate(points)}
         self.common = [*space.fixed, "trainer.enable_progress_bar=false"]
         if options.execution == "process":  # a launcher's jobs have them from the sweep
             words = list(config.hydra.overrides.hydra)
             self.common += [word for word in words if word.lstrip("+~").startswith(PASSED_ON)]
         devices = config.hardware.devices
         self.devices: int = devices if isinstance(devices, int) else 1  # of a trial; auto is all that its slot has
-        if options.n_jobs > 1 and config.hardware.threads is None:
+        shares = (
+            options.is_search or options.execution == "process"
+        )  # of a launcher's many jobs each may have a machine
+        if options.n_jobs > 1 and shares and config.hardware.threads is None:
             self.common.append(f"hardware.threads={max(1, available_cores() // (options.n_jobs * self.devices))}")
 
     def overrides(self, trial: FrozenTrial) -> list[str]:
         """The overrides of a trial's training."""
         words = [*self.common, *self.space.overrides(trial.params), f"run.dir={quote(str(self.folder(trial)))}"]
-        if is_file(self.options.location):  # a URL may contain a password, which no run may write to a file
-            words.append(f"callbacks.pruning.storage={quote(self.options.location)}")
         if self.options.execution == "launcher":
             words += [
                 f"hydra.sweep.dir={quote(str(self.options.folder))}",
                 f"hydra.sweep.subdir={self.folder(trial).name}",
             ]
+        words += self._kept(trial)
+        if not self.options.is_search:
+            return words
+        if is_file(self.options.location):  # a URL may contain a password, which no run may write to a file
+            words.append(f"callbacks.pruning.storage={quote(self.options.location)}")
         return [
             *words,
-            *self._kept(trial),
             f"callbacks.pruning.monitor={quote(self.monitor)}",
             f"callbacks.pruning.study={quote(self.options.study)}",
             f"callbacks.pruning.trial={trial.number}",
@@ -67,12 +75,16 @@ class TrialRuns:
         return [*words, *params, f"run.dir={quote(str(folder))}", f"seed={seed}", "test=true"]
 
     def folder(self, trial: FrozenTrial) -> Path:
-        """The trial's run directory."""
-        return self.options.folder / f"{trial.number:04d}"
+        """The trial's run directory; that of a job is named by its place among all combinations."""
+        return self.options.folder / f"{self.number(trial):04d}"
+
+    def number(self, trial: FrozenTrial) -> int:
+        """The number of a trial, or of the job: its place among all combinations."""
+        return self.places.get(repr(sorted(trial.params.items())), trial.number)
 
     def log(self, trial: FrozenTrial) -> Path:
         """The file of what its process prints."""
-        return self.options.folder / f"{trial.number:04d}.log"
+        return self.folder(trial).with_suffix(".log")
 
     def outcome(self, study: optuna.Study, trial: FrozenTrial, code: int, error: str = "") -> Outcome:
         """What became of a trial whose process ended with `code`; `error` is what is known besides."""
@@ -94,4 +106,4 @@ class TrialRuns:
         if len(self.outcomes) < FEW or len(failed) <= self.options.max_failure_rate * len(self.outcomes):
             return ""
         rate = f"hydra.sweeper.max_failure_rate={self.options.max_failure_rate}"
-        return f"{len(failed)} of {len(self.outcomes)} trials failed, more than {rate}: {failed[-1]}"
+        return f"{len(failed)} of {len(self.outcomes)} {self.options.noun}s failed, more than {rate}: {failed[-1]}"

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from trainyard.config.compose import compose, run_hydra
 from trainyard.config.composition import COMPOSITION_ERRORS, Composed, from_hydra
-from trainyard.config.multirun import begin_command, is_elsewhere, jobs_elsewhere
+from trainyard.config.multirun import begin_command, is_elsewhere
 from trainyard.distributed.ranks import find_ranks, is_follower
 from trainyard.durability.signals import exit_on_signal
 from trainyard.errors import LostProcessError, UserError, exit_on_error, short_traceback, train_command
@@ -26,7 +26,7 @@ finished_jobs: list[Path] = []  # the run directories of the jobs of -m that thi
 def run_jobs(words: list[str]) -> list[Path]:
     """Hand the words of the command line to Hydra; the run directories of the jobs of -m that have finished."""
     finished_jobs.clear()
-    begin_command(is_follower())
+    begin_command()
     try:
         run_hydra(hydra_job, words)
     except UserError as error:
@@ -34,7 +34,7 @@ def run_jobs(words: list[str]) -> list[Path]:
         if is_of_words and (ranks := find_ranks()) and ranks.local_rank:
             raise LostProcessError(str(error)) from error
         raise
-    return [*finished_jobs, *jobs_elsewhere()]
+    return list(finished_jobs)
 
 
 def launch(composed: Composed) -> "Run | None":
