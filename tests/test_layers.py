@@ -48,8 +48,8 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
         "extras", "files", "flops", "hardware", "loggers", "logs", "models", "optim", "runs", "tasks", "trust",
     },
     "sweep": {
-        "config", "config_keys", "distributed", "cores", "durability", "errors", "files", "hardware", "loggers", "logs", "report",
-        "runs", "training", "trust",
+        "config", "config_keys", "cores", "distributed", "durability", "errors", "files", "hardware", "loggers", "logs",
+        "report", "runs", "training", "trust",
     },
     "cli": {
         "config", "data", "durability", "errors", "evaluation", "figures", "files", "hardware", "inference", "logs",
