@@ -6,7 +6,6 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import optuna
@@ -62,7 +61,7 @@ class Display:
         trials = counted_trials(self.queue.study)
         running = [trial for trial in trials if trial.state == TrialState.RUNNING]
         rows = sorted(trials, key=lambda trial: (trial.state != TrialState.RUNNING, -trial.number))[:MAX_ROWS]
-        table = make_table(rows, self.options, best_trial(self.queue.study), self.runs.number)
+        table = make_table(rows, self.runs, best_trial(self.queue.study))
         self.live.update(Group(table, f"{self.progress()}, {len(running)} running; {self.time_left()}"), refresh=True)
 
     def print_start(self, trial: FrozenTrial) -> None:
@@ -124,22 +123,21 @@ def finished_trials(queue: TrialQueue) -> list[FrozenTrial]:
     return [trial for trial in counted_trials(queue.study) if trial.state != TrialState.RUNNING]
 
 
-def make_table(
-    trials: list[FrozenTrial], options: Options, best: FrozenTrial | None, number: Callable[[FrozenTrial], int]
-) -> Table:
-    """A row per trial."""
-    names = list(dict.fromkeys(name for trial in trials for name in trial.params))
-    table = Table(options.noun, "state", *options.objectives, "step", "time", *map(escape, headings(names)), box=SIMPLE)
+def make_table(trials: list[FrozenTrial], runs: TrialRuns, best: FrozenTrial | None) -> Table:
+    """A row per trial or job."""
+    names, options = list(dict.fromkeys(name for trial in trials for name in trial.params)), runs.options
+    step = "step" if options.is_search else "epoch"
+    table = Table(options.noun, "state", *options.objectives, step, "time", *map(escape, headings(names)), box=SIMPLE)
     for column in table.columns:
         column.overflow = "fold"
     for trial in trials:
-        latest = max(trial.intermediate_values, default=None)
-        running = "" if latest is None else f"({trial.intermediate_values[latest]:.4f})"
+        latest = runs.progress(trial)
+        running = f"({latest[1]:.4f})" if latest else ""
         scores = [f"{value:.4f}" for value in trial.values or []] or [running] * len(options.objectives)
         started = trial.datetime_start.timestamp() if trial.datetime_start else time.time()
         seconds = trial.duration.total_seconds() if trial.duration else time.time() - started
         table.add_row(
-            str(number(trial)), STATE_NAMES[trial.state], *scores, "" if latest is None else str(latest),
+            str(runs.number(trial)), STATE_NAMES[trial.state], *scores, str(latest[0]) if latest else "",
             duration(seconds), *(escape(short(trial.params.get(name, ""))) for name in names),
             style="bold green" if best and best.number == trial.number else None,
         )  # fmt: skip
@@ -152,14 +150,15 @@ def headings(names: list[str]) -> list[str]:
     return [last if lasts.count(last) == 1 else name for last, name in zip(lasts, names, strict=True)]
 
 
-def print_results(study: optuna.Study, options: Options) -> None:
+def print_results(study: optuna.Study, runs: TrialRuns) -> None:
     """Print the best trials, how many were pruned or failed and why, and the paths of the results."""
+    options = runs.options
     trials = counted_trials(study)
     done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     lower = next(iter(options.objectives.values())) == "min"
     ranked = sorted(done, key=lambda trial: (trial.values or [0])[0] * (1 if lower else -1))
     ranked = study.best_trials if len(options.objectives) > 1 and done else ranked[:5]
-    table = render(make_table(ranked, options, best_trial(study), lambda trial: trial.number))
+    table = render(make_table(ranked, runs, best_trial(study)))
     states = Counter(STATE_NAMES[trial.state] for trial in trials)
     log.info("%s\n\n%s", table, ", ".join(f"{count} {state}" for state, count in states.items()))
     reasons = Counter(

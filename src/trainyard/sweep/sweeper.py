@@ -91,7 +91,7 @@ def run_study(options: Options, runs: TrialRuns, context: HydraContext, config: 
             return None
         if queue.is_exhausted:
             log.info("every combination has been tried")
-        print_results(study, options)
+        print_results(study, runs)
         return conclude(study, options, runs, heartbeat, config.seed)
 
 

@@ -8,6 +8,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from trainyard.config_keys import FIXED_ON_RESUME, flatten
 from trainyard.cores import available_cores
+from trainyard.loggers.metrics_lines import last_score
 from trainyard.runs.directory import RESOLVED
 from trainyard.sweep.options import Options
 from trainyard.sweep.outcome import MAX_ATTEMPTS, PRUNED_AT, Outcome, read_outcome
@@ -81,6 +82,13 @@ class TrialRuns:
     def number(self, trial: FrozenTrial) -> int:
         """The number of a trial, or of the job: its place among all combinations."""
         return self.places.get(repr(sorted(trial.params.items())), trial.number)
+
+    def progress(self, trial: FrozenTrial) -> tuple[int, float] | None:
+        """How far it is and its latest score: after how many validations of a trial, in which epoch of a job."""
+        if not self.options.is_search:
+            return last_score(self.folder(trial), next(iter(self.options.objectives)))
+        latest = max(trial.intermediate_values, default=None)
+        return None if latest is None else (latest, trial.intermediate_values[latest])
 
     def log(self, trial: FrozenTrial) -> Path:
         """The file of what its process prints."""
