@@ -20,7 +20,7 @@ from trainyard.report.tables import print_table
 from trainyard.runs.directory import SUMMARY
 from trainyard.sweep.display import STATE_NAMES
 from trainyard.sweep.options import Options
-from trainyard.sweep.space import Parameter, Space
+from trainyard.sweep.space import Parameter, Space, quote
 from trainyard.sweep.study import fixed_config
 from trainyard.sweep.trial_run import TrialRuns
 from trainyard.sweep.trials import REASON, REPEATED, counted_trials
@@ -63,6 +63,7 @@ def name_study(config: DictConfig, space: Space) -> None:
     name = keys if chosen in (None, "null") else str(chosen).replace("/", "-")
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.sweeper.study = f"{name[:MAX_NAME] or 'job'}-{digest}"
+        config.hydra.overrides.hydra.append(f"hydra.sweeper.study={quote(config.hydra.sweeper.study)}")  # for the jobs
 
 
 def print_jobs(options: Options, runs: TrialRuns) -> None:
