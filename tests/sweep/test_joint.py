@@ -42,6 +42,8 @@ def test_the_command_line_holds_in_every_recipe() -> None:
         ["model=lstm", "+x=[1,2]", "seed=1"],
     ]  # fmt: skip
     assert found.keys == ["model", "x", "seed"]
+    same = add_recipes(read_space({}, ["seed=3"]), [{"seed": 0}, {"seed": 1}])
+    assert [same.overrides(point) for point in same.points() or []] == [[]]  # nothing is left that differs
 
 
 @pytest.mark.parametrize(

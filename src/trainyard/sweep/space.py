@@ -45,7 +45,8 @@ class Parameter:
         """
         if not self.contains(value):
             raise UserError(f"{','.join(self.keys)}={printable(value)} is outside the search space")
-        return self.words.get(repr(value)) or [f"{self.keys[0]}={quote(value)}"]
+        written = self.words.get(repr(value))
+        return [f"{self.keys[0]}={quote(value)}"] if written is None else written
 
     def values(self) -> list[Any] | None:
         """Every value, or None for a continuous interval."""
