@@ -18,9 +18,10 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from torchvision.io import write_png
 
-from trainyard.data.cifar10 import CLASSES, FILES, FOLDER, read_records
+from trainyard.data.cifar10 import CIFAR10
 from trainyard.data.loading.download import data_root
 from trainyard.machine import cpu_name
 
@@ -89,9 +90,10 @@ RECIPES = {
 def write_photos(folder: Path) -> None:
     """A few test images of CIFAR-10 as PNG files."""
     folder.mkdir(parents=True, exist_ok=True)
-    records = read_records(data_root(os.environ.get("TRAINYARD_DATA")) / FOLDER / FILES["test"][0])
+    file = data_root(os.environ.get("TRAINYARD_DATA")) / CIFAR10.FOLDER / "test_batch.bin"
+    records = torch.frombuffer(bytearray(file.read_bytes()), dtype=torch.uint8).view(10_000, -1)
     for name, number in PHOTOS.items():
-        rows = (records[:, 0] == CLASSES.index(name)).nonzero().flatten()
+        rows = (records[:, 0] == CIFAR10.CLASSES.index(name)).nonzero().flatten()
         write_png(records[rows[number], 1:].reshape(3, 32, 32), str(folder / f"{name}.png"))
 
 

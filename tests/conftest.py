@@ -16,7 +16,8 @@ import torch
 from PIL import Image
 
 import trainyard
-from trainyard.data import cifar10, imdb
+from trainyard.data import imdb
+from trainyard.data.cifar10 import CIFAR10, PIXELS
 
 ROOT = Path(__file__).parents[1]
 for folder in ("XDG_CACHE_HOME", "XDG_DATA_HOME"):  # tokens and the key of these tests are no one else's
@@ -34,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.nodeid in names:
             item.add_marker(pytest.mark.slow)
         if marker := item.get_closest_marker("real_data"):
-            folder = marker.args[0] if marker.args else cifar10.FOLDER
+            folder = marker.args[0] if marker.args else CIFAR10.FOLDER
             if not (root / folder).is_dir():
                 item.add_marker(pytest.mark.skip(reason=f"TRAINYARD_DATA names no folder with {folder}"))
 
@@ -72,12 +73,12 @@ def run(short: list[str]) -> trainyard.Run:
 def cifar10_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A stand-in in CIFAR-10's published layout: each image has one gray value, which determines its label."""
     root = tmp_path_factory.mktemp("cifar")
-    folder = root / cifar10.FOLDER
+    folder = root / CIFAR10.FOLDER
     folder.mkdir()
-    labels = (np.arange(cifar10.RECORDS) % 10).astype(np.uint8)
-    records = np.repeat(20 * labels[:, None], 1 + cifar10.PIXELS, axis=1)
+    labels = (np.arange(10_000) % 10).astype(np.uint8)
+    records = np.repeat(20 * labels[:, None], 1 + PIXELS, axis=1)
     records[:, 0] = labels
-    for name in [*cifar10.FILES["train"], *cifar10.FILES["test"]]:
+    for name in [*CIFAR10.FILES["train"], *CIFAR10.FILES["test"]]:
         (folder / name).write_bytes(records.tobytes())
     return root
 

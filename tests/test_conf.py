@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 from conftest import ROOT, need_package, options
+from published_copies import SETS, write_copy
 
 import trainyard
 from trainyard.config.compose import compose
@@ -94,13 +95,22 @@ def test_every_hardware_trains_or_says_why_not(hardware: str, short: list[str]) 
 
 @pytest.mark.parametrize("data", [data for data in options("data") if data != THEIRS])
 def test_every_data_set_trains(
-    data: str, short: list[str], small_imdb: Path, image_root: Path, text_root: Path
+    data: str,
+    short: list[str],
+    small_imdb: Path,
+    image_root: Path,
+    text_root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     root = {
         "cifar10": [f"data.root={small_imdb}"], "image_folder": [f"data.root={image_root}"],
         "tabular": [f"data.path={text_root}/train.csv", "data.categories=[text]"],
         "text_folder": [f"data.root={text_root}"], "csv": [f"data.root={text_root}", "data.classes=[bad,good]"],
     }.get(data, [])  # fmt: skip
+    if data in SETS:
+        write_copy(data, tmp_path, monkeypatch)
+        root = [f"data.root={tmp_path}"]
     model = [f"model={TEXT[data]}"] if data in TEXT else ["model=mlp", "model.widths=[8]"]
     run = trainyard.train([*short, *model, f"data={data}", *root])
     assert math.isfinite(run.summary["test"]["test/loss"])

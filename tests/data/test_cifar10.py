@@ -9,7 +9,6 @@ import torch
 from trainyard.config.compose import compose
 from trainyard.config.instantiate import instantiate
 from trainyard.config.resolve import resolve
-from trainyard.data import cifar10
 from trainyard.data.cifar10 import CIFAR10
 from trainyard.errors import UserError
 
@@ -21,9 +20,9 @@ def cifar(root: Path, *words: str) -> CIFAR10:
 @pytest.fixture
 def damaged(cifar10_root: Path, tmp_path: Path) -> Path:
     """A copy of the stand-in, of links, whose second file can be replaced."""
-    folder = tmp_path / cifar10.FOLDER
+    folder = tmp_path / CIFAR10.FOLDER
     folder.mkdir()
-    for file in (cifar10_root / cifar10.FOLDER).iterdir():
+    for file in (cifar10_root / CIFAR10.FOLDER).iterdir():
         (folder / file.name).symlink_to(file)
     return folder / "data_batch_2.bin"
 
@@ -69,7 +68,8 @@ def test_a_missing_folder_says_what_to_put_where(tmp_path: Path) -> None:
 
 
 def test_without_a_network_the_error_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cifar10, "URL", "http://127.0.0.1:9/cifar-10-binary.tar.gz")
+    source = CIFAR10.SOURCES[0]._replace(url="http://127.0.0.1:9/cifar-10-binary.tar.gz")
+    monkeypatch.setattr(CIFAR10, "SOURCES", (source,))
     monkeypatch.setattr(time, "sleep", lambda seconds: None)  # between the attempts
     with pytest.raises(FileNotFoundError, match=r"could not be downloaded .* Put cifar-10-binary.tar.gz .*data=shapes"):
         cifar(tmp_path).prepare_data()

@@ -1,83 +1,62 @@
 """CIFAR-10 (Krizhevsky, 2009): 60,000 photographs of 32x32 pixels in ten classes, from the published binary files."""
 
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import torch
-from filelock import FileLock
+from torch import Tensor
 
-from trainyard.data.base import Samples
-from trainyard.data.images import Images, require_shape
-from trainyard.data.loading.download import data_root, fetch, unpack
+from trainyard.data.published import PublishedImages, Source
 
-URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
-SIZE = 170_052_171
-SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
-FOLDER = "cifar-10-batches-bin"
-FILES = {"train": [f"data_batch_{i}.bin" for i in range(1, 6)], "test": ["test_batch.bin"]}
-RECORDS, PIXELS = 10_000, 3 * 32 * 32
-CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+PIXELS = 3 * 32 * 32
 
 
-class CIFAR10(Images):
+class CIFAR10(PublishedImages):
     """The published split: 50,000 to train (and validate) on, 10,000 to test.
 
-    Found as `root`/cifar-10-batches-bin, else as the archive beside it, else downloaded there if `download`.
+    A record is one or several labels, of which the last one counts, then the red, green and blue channels.
     """
 
-    def __init__(self, shape: list[int], root: str | None = None, download: bool = True, **images: Any) -> None:
-        require_shape("CIFAR-10", shape, 3, 32, 32)
-        super().__init__(shape=shape, **images)
-        self.root, self.download = data_root(root), download
+    TITLE = "CIFAR-10"
+    SHAPE = (3, 32, 32)
+    CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    FOLDER = "cifar-10-batches-bin"
+    SOURCES = (
+        Source(
+            "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+            "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+            170_052_171,
+        ),
+    )
+    FILES: ClassVar[dict[str, dict[str, int]]] = {  # of each split, and how many records they have
+        "train": {f"data_batch_{i}.bin": 10_000 for i in range(1, 6)},
+        "test": {"test_batch.bin": 10_000},
+    }
+    LABELS: ClassVar[int] = 1  # of a record
 
     def prepare_data(self) -> None:
-        folder, archive = self.root / FOLDER, self.root / Path(URL).name
-        if not folder.is_dir():
-            self.obtain(folder, archive)
-        for name in FILES["train"]:
-            check_size(folder / name)
-        read_records(folder / FILES["test"][0])  # checks its labels before the training, not after it
+        super().prepare_data()
+        for name, records in self.FILES["train"].items():
+            self.check_size(self.folder / name, records)
 
-    def obtain(self, folder: Path, archive: Path) -> None:
-        """Unpack the archive, downloaded if needed and allowed; FileNotFoundError says which file to put where."""
-        try:
-            if not self.download and not archive.exists():
-                raise ConnectionError("data.download=false forbids a download")
-            self.root.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.root / f".{FOLDER}.lock"):  # of several runs that start together, one downloads
-                if not folder.is_dir():
-                    unpack(fetch(URL, archive, SHA256, SIZE), FOLDER)
-        except ConnectionError as error:
-            raise FileNotFoundError(
-                f"CIFAR-10 is not in {self.root}, and {error}. Put {archive.name} from {URL}, or its unpacked "
-                f"folder {FOLDER}, into {self.root} (data.root=... or TRAINYARD_DATA names another folder), "
-                "or choose data=shapes, which needs no download"
-            ) from error
+    def load(self, split: str) -> tuple[Tensor, Tensor]:
+        records = torch.cat([self.records(name, count) for name, count in self.FILES[split].items()])
+        return records[:, self.LABELS :].reshape(-1, *self.SHAPE), records[:, self.LABELS - 1].long()
 
-    def read(self, split: str) -> Samples:
-        records = torch.cat([read_records(self.root / FOLDER / name) for name in FILES[split]])
-        images = records[:, 1:].reshape(-1, 3, 32, 32)
-        return self.only_classes(Samples(images, records[:, 0].long()), CLASSES)
+    def records(self, name: str, count: int) -> Tensor:
+        """The records of a file, (count, LABELS + 3072) uint8."""
+        path = self.folder / name
+        self.check_size(path, count)
+        records = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8).view(count, self.LABELS + PIXELS)
+        self.check_labels(records[:, self.LABELS - 1], path)
+        return records
 
-
-def check_size(path: Path) -> None:
-    """Raise FileNotFoundError or ValueError unless the file exists and has the published size."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; unpack the whole archive from {URL}")
-    expected, found = RECORDS * (1 + PIXELS), path.stat().st_size
-    if found != expected:
-        raise ValueError(f"{path} has {found:,} bytes instead of {expected:,}; delete its folder and unpack it again")
-
-
-def read_records(path: Path) -> torch.Tensor:
-    """The records of a file, (10000, 3073) uint8: a label, then the red, green and blue channels."""
-    check_size(path)
-    records = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8).view(RECORDS, 1 + PIXELS)
-    bad = (records[:, 0] >= len(CLASSES)).nonzero().flatten()
-    if len(bad):
-        record = int(bad[0])
-        raise ValueError(
-            f"{path}: record {record} has the label {int(records[record, 0])}, above {len(CLASSES) - 1}; "
-            "this is not a CIFAR-10 file"
-        )
-    return records
+    def check_size(self, path: Path, records: int) -> None:
+        """Raise FileNotFoundError or ValueError unless the file exists and has the published size."""
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is missing; unpack the whole archive from {self.SOURCES[0].url}")
+        expected, found = records * (self.LABELS + PIXELS), path.stat().st_size
+        if found != expected:
+            raise ValueError(
+                f"{path} has {found:,} bytes instead of {expected:,}; delete its folder and unpack it again"
+            )

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from trainyard.data.loading.announce import announced
 
 CHUNK = 1 << 20
+MD5_DIGITS = 32
 
 
 def data_root(root: str | None) -> Path:
@@ -21,8 +22,10 @@ def data_root(root: str | None) -> Path:
     return Path(root).expanduser() if root else user_cache_path("trainyard")
 
 
-def fetch(url: str, target: Path, sha256: str, size: int, tries: int = 4, pause: float = 0.5) -> Path:
+def fetch(url: str, target: Path, published: str, size: int, tries: int = 4, pause: float = 0.5) -> Path:
     """Download `url`, of `size` bytes, to `target`, continuing a broken attempt, also one of an earlier run.
+
+    `published` is its SHA-256, or its MD5 where the publishers state that one.
 
     ConnectionError if `tries` attempts have failed, ValueError for another size or checksum.
     """
@@ -39,10 +42,16 @@ def fetch(url: str, target: Path, sha256: str, size: int, tries: int = 4, pause:
                     raise ConnectionError(f"{url} could not be downloaded ({error})") from error
                 time.sleep(pause * 2**attempt)
         part.rename(target)
-    found = checksum(target)
-    if found != sha256:
-        raise ValueError(f"{target} has the SHA-256 {found}, not the published {sha256}; delete it and try again")
-    return target
+    return verify(target, published)
+
+
+def verify(file: Path, published: str) -> Path:
+    """The file; ValueError if its checksum (see `fetch`) is another one."""
+    kind = "MD5" if len(published) == MD5_DIGITS else "SHA-256"
+    found = checksum(file, kind)
+    if found != published:
+        raise ValueError(f"{file} has the {kind} {found}, not the published {published}; delete it and try again")
+    return file
 
 
 def _continue(url: str, part: Path, size: int) -> None:
@@ -73,10 +82,10 @@ def _continue(url: str, part: Path, size: int) -> None:
         raise EOFError(f"the connection ended after {have} of {total} bytes")
 
 
-def checksum(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+def checksum(path: Path, kind: str = "SHA-256") -> str:
+    """SHA-256 or MD5 of a file, in hexadecimal."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, kind.replace("-", "").lower()).hexdigest()
 
 
 def unpack(archive: Path, folder: str) -> Path:
