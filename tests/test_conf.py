@@ -107,6 +107,7 @@ def test_every_data_set_trains(
         "cifar10": [f"data.root={small_imdb}"], "image_folder": [f"data.root={image_root}"],
         "tabular": [f"data.path={text_root}/train.csv", "data.categories=[text]"],
         "text_folder": [f"data.root={text_root}"], "csv": [f"data.root={text_root}", "data.classes=[bad,good]"],
+        "dataset": ["data.train._target_=torchvision.datasets.FakeData", "+data.train.image_size=[3,8,8]"],
     }.get(data, [])  # fmt: skip
     if data in SETS:
         write_copy(data, tmp_path, monkeypatch)

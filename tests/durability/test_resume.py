@@ -14,7 +14,7 @@ FAST = (
     "early stopping", "max_steps", "text", "masked language model", "ema, bf16, workers",
     "accumulation, plateau, validation within epochs", "finetune", "own randomness, workers, validation within epochs",
     "validation after every batch", "own metrics and hooks", "plain data module", "warm-up, plateau",
-    "muon", "schedule-free", "augmentation", "regression on a table",
+    "muon", "schedule-free", "augmentation", "regression on a table", "dataset of others",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from lightning import Callback, LightningDataModule
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader, TensorDataset, random_split
+from torch.utils.data import DataLoader, Dataset, TensorDataset, random_split
 from torchmetrics.classification import MulticlassAUROC
 
 import trainyard
@@ -170,6 +170,25 @@ class ScheduleFreeSGD(Optimizer):
         return loss
 
 
+class Patches(Dataset):
+    """A map-style dataset as other people write one: its transforms draw from three generators, sample by sample."""
+
+    classes = ("dark", "light")
+
+    def __init__(self, size: int, noise: bool = True) -> None:
+        self.size, self.noise = size, noise
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+        label = index % 2
+        patch = np.full((1, 4, 4), label - 0.5, dtype=np.float64)
+        if self.noise:
+            patch += np.random.randn(1, 4, 4) + random.gauss(0, 0.5) + torch.randn(1, 4, 4).numpy()
+        return patch, label
+
+
 IMAGES = ["data=shapes", "data.size=112", "data.test_size=100", "data.batch_size=10", "data.eval_batch_size=20"]
 NET = [*IMAGES, "model=mlp", "model.widths=[8]"]
 NOISY = ["data._target_=variants.NoisyShapes", "model._target_=variants.NoisyMLP"]
@@ -180,8 +199,12 @@ BLOCKS = ["data.vocab_size=80", "data.max_length=8", "data.batch_size=20", "mode
 TABLE = [f"data.path={Path(__file__).with_name('houses.csv')}", "data=tabular", "data.batch_size=8", "model=mlp",
          "model.widths=[8]"]  # fmt: skip
 PLAIN = ["data=xor", "data._target_=variants.PlainData", "model=mlp", "model.widths=[8]"]
+DATASET = ["data=dataset", "data.train._target_=variants.Patches", "+data.train.size=120", "data.batch_size=10",
+           "model=mlp", "model.widths=[8]"]  # fmt: skip
 VARIANTS: dict[str, list[str]] = {
     "plain": NET,
+    "dataset of others": [*DATASET, "data.num_workers=0"],
+    "dataset of others, workers": [*DATASET, "data.num_workers=2"],
     "dropout": [*NET, "model.dropout=0.5"],
     "cnn": [*IMAGES, "model=cnn", "model.stages=[[4],[4]]", "model.dense=8", "data.augment=strong"],
     "batch norm, sgd, mixup": [*IMAGES, "model=resnet18", "model.width=4", "optimizer=sgd", "data.mix=both"],

@@ -74,7 +74,7 @@ def _wanted(value: Any, default: Any, taken: set[Any]) -> str:
     if OmegaConf.is_list(default):
         return "" if OmegaConf.is_list(value) else "a list"
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    wants_number = isinstance(default, int | float) and not isinstance(default, bool)
+    wants_number = isinstance(default, int | float) and not isinstance(default, bool) and str not in taken
     if default is None and taken & NUMBERS and taken <= {*NUMBERS, bool, NoneType}:
         wants_number = not (isinstance(value, bool) and bool in taken)
     if isinstance(value, float) and taken & NUMBERS == {int} and taken <= {int, NoneType}:

@@ -51,6 +51,13 @@ def table(key: str, *, _parent_: Any) -> Any:
         raise UserError(str(error)) from error
 
 
+def dataset(key: str, *, _parent_: Any) -> Any:
+    """A fact of the map-style dataset that a config group of data names: shape, classes, num_classes, num_outputs."""
+    from trainyard.config.dataset_facts import known_facts  # which imports torch
+
+    return known_facts(_parent_)[key]
+
+
 def register() -> None:
     """Make the resolvers known to OmegaConf; can be called again."""
     is_2_3 = omegaconf.__version__.startswith("2.3.")  # where register_resolver was something else
@@ -60,6 +67,7 @@ def register() -> None:
     add("length", len, replace=True)
     add("product", prod, replace=True)
     add("subfolders", subfolders, replace=True)
+    add("dataset", dataset, replace=True)
     add("table", table, replace=True)
     add("targets_of", targets_of, replace=True)
     add("token", lambda: token_hex(3), use_cache=True, replace=True)

@@ -1,0 +1,39 @@
+"""What a config leaves to the map-style dataset that it names: the shape of a sample, and the classes."""
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from trainyard.config.instantiate import instantiate
+from trainyard.data.loading.dataset_facts import facts
+from trainyard.data.loading.hashing import seeded
+from trainyard.data.loading.items import Names
+from trainyard.errors import UserError
+
+
+def known_facts(node: DictConfig) -> dict[str, Any]:
+    """The facts of the dataset in `node.train`; UserError if it cannot be built, or a sample cannot be used."""
+    if not isinstance(node.train, DictConfig) or OmegaConf.is_missing(node.train, "_target_"):
+        raise UserError(
+            "data.train._target_ is required: the import path of a map-style dataset, such as "
+            "torchvision.datasets.FakeData"
+        )
+    train = OmegaConf.to_container(node.train, resolve=True, throw_on_missing=True)
+    return _facts(json.dumps(train, sort_keys=True), node.input, node.target)
+
+
+@lru_cache(maxsize=1)
+def _facts(described: str, input_name: Any, target_name: Any) -> dict[str, Any]:
+    with seeded(0):
+        dataset = instantiate(DictConfig(json.loads(described)), "data.train")
+        try:
+            return facts(dataset, Names(input_name, target_name), "data.train")
+        except Exception as error:  # ours, and whatever reading a sample raises
+            if isinstance(error, ValueError) and "data.train" in str(error):
+                raise UserError(str(error)) from error
+            kind = type(dataset).__name__
+            raise UserError(
+                f"data.train: a sample of {kind} cannot be read ({type(error).__name__}: {error})"
+            ) from error
