@@ -25,6 +25,7 @@ TEXT = {
     "csv": "gpt",
     "imdb_lm": "gpt",
     "imdb_mlm": "bert",
+    "hf_text": "gru",
 }  # a network for each dataset of text
 HOME = {  # a network's own data, where shapes will not do
     "perceptron": ["data=xor"], "autoencoder": SHAPES, "bert": ["data=imdb_mlm"], "gpt": ["data=imdb_lm"],
@@ -32,6 +33,7 @@ HOME = {  # a network's own data, where shapes will not do
     **{model: ["data=imdb"] for model in ("lstm", "gru", "bow", "transformer")},
 }  # fmt: skip
 THEIRS = "lightning"  # other people's modules and data: tests/training/test_lightning_modules.py
+HOUSES = ROOT / "tests" / "durability" / "houses.csv"
 ONCE = ["trainer.max_epochs=1", *(f"trainer.limit_{split}_batches=1" for split in ("train", "val", "test"))]
 HARDWARE = {"gpu": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
 
@@ -107,8 +109,12 @@ def test_every_data_set_trains(
         "cifar10": [f"data.root={small_imdb}"], "image_folder": [f"data.root={image_root}"],
         "tabular": [f"data.path={text_root}/train.csv", "data.categories=[text]"],
         "text_folder": [f"data.root={text_root}"], "csv": [f"data.root={text_root}", "data.classes=[bad,good]"],
+        "hf_text": [f"data.path={text_root}", f"data.cache={text_root}"],
+        "hf_dataset": [f"data.path={HOUSES}", "data.input=[size]", "data.target=color"],
         "dataset": ["data.train._target_=torchvision.datasets.FakeData", "+data.train.image_size=[3,8,8]"],
     }.get(data, [])  # fmt: skip
+    if data.startswith("hf_"):
+        pytest.importorskip("datasets", reason="the extra datasets is not installed")
     if data in SETS:
         write_copy(data, tmp_path, monkeypatch)
         root = [f"data.root={tmp_path}"]

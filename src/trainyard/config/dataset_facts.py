@@ -9,6 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 from trainyard.config.instantiate import instantiate
 from trainyard.data.loading.dataset_facts import facts
 from trainyard.data.loading.hashing import seeded
+from trainyard.data.loading.hf_columns import Columns, check_column, class_names
+from trainyard.data.loading.hf_tables import open_tables
 from trainyard.data.loading.items import Names
 from trainyard.errors import UserError
 
@@ -22,6 +24,22 @@ def known_facts(node: DictConfig) -> dict[str, Any]:
         )
     train = OmegaConf.to_container(node.train, resolve=True, throw_on_missing=True)
     return _facts(json.dumps(train, sort_keys=True), node.input, node.target)
+
+
+def table_facts(node: DictConfig) -> dict[str, Any]:
+    """The facts of the table in `node.path`: of texts the classes alone; UserError if it cannot be used."""
+    path = node.path  # which may be missing
+    try:
+        train = open_tables(path)["train"]
+        if "text_column" in node:
+            check_column(train, node.label_column, "label_column")
+            return {"classes": class_names(train, node.label_column) or []}
+        input = node.input if isinstance(node.input, str) else list(node.input)
+        transform = instantiate(node.eval_transform, "data.eval_transform") if node.eval_transform else None
+        with seeded(0):
+            return facts(Columns(train, input, node.target, transform), Names(), "data.train")
+    except (ValueError, OSError) as error:
+        raise UserError(str(error)) from error
 
 
 @lru_cache(maxsize=1)

@@ -58,6 +58,13 @@ def dataset(key: str, *, _parent_: Any) -> Any:
     return known_facts(_parent_)[key]
 
 
+def hf(key: str, *, _parent_: Any) -> Any:
+    """A fact of the table of Hugging Face's datasets that a config group of data describes."""
+    from trainyard.config.dataset_facts import table_facts  # which imports torch
+
+    return table_facts(_parent_)[key]
+
+
 def register() -> None:
     """Make the resolvers known to OmegaConf; can be called again."""
     is_2_3 = omegaconf.__version__.startswith("2.3.")  # where register_resolver was something else
@@ -68,6 +75,7 @@ def register() -> None:
     add("product", prod, replace=True)
     add("subfolders", subfolders, replace=True)
     add("dataset", dataset, replace=True)
+    add("hf", hf, replace=True)
     add("table", table, replace=True)
     add("targets_of", targets_of, replace=True)
     add("token", lambda: token_hex(3), use_cache=True, replace=True)
