@@ -68,8 +68,13 @@ _TEXTS = (
     "trainyard.data.imdb.IMDB", "trainyard.data.reviews.Reviews", "trainyard.data.text_folder.TextFolder",
     "trainyard.data.text_csv.TextCSV",
 )  # fmt: skip
+_OTHER_DATA = (
+    "trainyard.data.xor.XOR", "trainyard.data.tabular.Tabular", "trainyard.data.imdb_lm.IMDBLM",
+    "trainyard.data.imdb_mlm.IMDBMLM",
+)  # fmt: skip
 ADDED = {  # of these targets, and what holds for runs without the key
     "model.attention_dropout": (_TRANSFORMERS, 0.0), "task.layer_decay": (_TASKS, 1.0),
+    "data.sampling": ((*_IMAGES, *_TEXTS, *_OTHER_DATA), "shuffled"),
     "data.mix_alpha": (_IMAGES, 1.0), "data.word_dropout": (_TEXTS, 0.0), "data.token_noise": (_TEXTS, 0.0),
     "task.loss": (_TASKS[:1], "cross_entropy"), "task.metrics": (_TASKS[:1], []),
     "task.class_weights": (_TASKS[:1], None),

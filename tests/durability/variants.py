@@ -203,6 +203,7 @@ DATASET = ["data=dataset", "data.train._target_=variants.Patches", "+data.train.
            "model=mlp", "model.widths=[8]"]  # fmt: skip
 VARIANTS: dict[str, list[str]] = {
     "plain": NET,
+    "balanced": [*NET, "data.sampling=balanced", "data.augment=[flip]"],
     "dataset of others": [*DATASET, "data.num_workers=0"],
     "dataset of others, workers": [*DATASET, "data.num_workers=2"],
     "dropout": [*NET, "model.dropout=0.5"],

@@ -9,6 +9,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from trainyard.data.loading.balance import KINDS, Balance
 from trainyard.data.loading.hashing import content_digest, seeded, stable_hash
 from trainyard.data.loading.order import BatchIndices, BatchOrder
 from trainyard.data.loading.split import split_fold, split_stratified
@@ -45,31 +46,14 @@ class Samples(Dataset):
         return Samples(self.inputs, self.all_labels, self.rows[index])
 
 
-def seed_setup(data: LightningDataModule) -> LightningDataModule:
-    """The data module, which draws the same whenever it is set up; of Trainyard's own kind, none draws anything.
-
-    Lightning sets one up for the training and again for the test, and `evaluate` once more: each would have another
-    random split, and the test set samples of the training set.
-    """
-    if isinstance(data, DataModule):
-        return data
-    setup = data.setup
-
-    def seeded_setup(stage: str) -> None:
-        with seeded(0):
-            setup(stage)
-
-    data.setup = seeded_setup
-    return data
-
-
 class DataModule(LightningDataModule):
     """Subclasses define `read`, and `transform` for what happens to a batch on the device.
 
     `batch_size` counts the samples of a step over all processes. Where the data has no validation split of its own,
     `val_fraction` of the training split becomes it or, with `folds` (cross-validation), fold number `fold`; of the
     remaining samples the part `fraction` is used. These choices depend only on `split_seed`, never on `seed`, which
-    orders and augments the data.
+    orders and augments the data. An epoch has each training sample once, or, with `sampling=balanced`, as many samples
+    drawn with replacement, each class being equally likely.
     """
 
     starts_at_any_batch = True  # a resumed run continues within an epoch; without it, between two epochs
@@ -88,6 +72,7 @@ class DataModule(LightningDataModule):
         fraction: float = 1.0,
         folds: int | None = None,
         fold: int = 0,
+        sampling: str = "shuffled",
     ) -> None:
         super().__init__()
         if not 0 < fraction <= 1:
@@ -96,11 +81,13 @@ class DataModule(LightningDataModule):
             raise ValueError(f"val_fraction={val_fraction} must be in (0, 1)")
         if folds is not None and not (folds >= 2 and 0 <= fold < folds):
             raise ValueError(f"folds={folds} must be at least 2, and fold={fold} one of 0 to folds - 1")
+        if sampling not in KINDS:
+            raise ValueError(f"sampling={sampling} is unknown; choose one of {', '.join(KINDS)}")
         if batch_size < 1 or eval_batch_size < 1:
             raise ValueError(f"batch_size={batch_size} and eval_batch_size={eval_batch_size} must be at least 1")
         self.batch_size, self.eval_batch_size, self.num_workers = batch_size, eval_batch_size, num_workers
         self.seed, self.split_seed, self.val_fraction, self.fraction = seed, split_seed, val_fraction, fraction
-        self.folds, self.fold = folds, fold
+        self.folds, self.fold, self.sampling = folds, fold, sampling
         self.splits: dict[str, Samples] = {}
 
     def read(self, split: str) -> Samples:
@@ -153,6 +140,8 @@ class DataModule(LightningDataModule):
                     f"of {len(train) + len(val)} training samples, val_fraction={self.val_fraction} leaves "
                     f"{len(train)} to train on and {len(val)} to validate on; each needs at least one"
                 )
+            if self.sampling == "balanced":
+                Balance(train.labels)  # what it refuses is said before the training
             self.splits |= {"train": train, "val": val}
         if stage == "test" and "test" not in self.splits:
             self.splits["test"] = self.read("test")
@@ -200,7 +189,9 @@ class DataModule(LightningDataModule):
         size = self.batch_size if shuffle else self.eval_batch_size
         lengths = self.lengths(split)
         neighbor = shuffle and self.mixes_neighbors
-        order = BatchOrder(len(self.splits[split]), size, self.seed, shuffle, rank, world_size, lengths, neighbor)
+        balance = Balance(self.splits[split].labels) if shuffle and self.sampling == "balanced" else None
+        count = len(self.splits[split])
+        order = BatchOrder(count, size, self.seed, shuffle, rank, world_size, lengths, neighbor, balance)
         if shuffle and (trainer := self.trainer):
             progress = trainer.fit_loop.epoch_loop.batch_progress
             order.position = lambda: (trainer.current_epoch, progress.current.completed)

@@ -6,6 +6,9 @@ from typing import Any
 from lightning import LightningDataModule, LightningModule
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
+from trainyard.data.base import DataModule
+from trainyard.data.loading.hashing import seeded
+
 NAMES = {"train": "train_dataloader", "val": "val_dataloader", "test": "test_dataloader"}
 
 
@@ -70,3 +73,21 @@ def lightning_data(
 def has_loader(data: LightningDataModule, split: str) -> bool:
     """Whether there is a loader of a split."""
     return is_overridden(NAMES[split], data, LightningDataModule)
+
+
+def seed_setup(data: LightningDataModule) -> LightningDataModule:
+    """The data module, which draws the same whenever it is set up; of Trainyard's own kind, none draws anything.
+
+    Lightning sets one up for the training and again for the test, and `evaluate` once more: each would have another
+    random split, and the test set samples of the training set.
+    """
+    if isinstance(data, DataModule):
+        return data
+    setup = data.setup
+
+    def seeded_setup(stage: str) -> None:
+        with seeded(0):
+            setup(stage)
+
+    data.setup = seeded_setup
+    return data

@@ -16,7 +16,7 @@ from trainyard.config.instantiate import instantiate, instantiate_task
 from trainyard.config.override_types import with_overrides
 from trainyard.config.user_conf import add_user_modules
 from trainyard.config.validate import check_context_length
-from trainyard.data.base import seed_setup
+from trainyard.data.lightning_data import seed_setup
 from trainyard.data.loading.hashing import seeded
 from trainyard.data.tabular import Tabular
 from trainyard.data.text import Text

@@ -9,8 +9,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from trainyard.config.compose import compose
 from trainyard.config.instantiate import instantiate
-from trainyard.data.base import seed_setup
 from trainyard.data.images import Images
+from trainyard.data.lightning_data import seed_setup
 from trainyard.data.loading.text_blocks import TextBlocks
 from trainyard.data.tabular import Tabular
 from trainyard.data.text import Text

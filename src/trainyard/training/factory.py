@@ -22,8 +22,7 @@ from trainyard.callbacks.finetune import Finetune
 from trainyard.callbacks.schedule_free import ScheduleFree
 from trainyard.config.instantiate import instantiate, instantiate_task
 from trainyard.config.validate import check_monitored_scores, refuse_wrong_mode
-from trainyard.data.base import seed_setup
-from trainyard.data.lightning_data import Loaders
+from trainyard.data.lightning_data import Loaders, seed_setup
 from trainyard.data.loading.hashing import seeded, stable_hash
 from trainyard.distributed.ranks import Ranks
 from trainyard.distributed.strategy import WrapAgain, strategy_arguments

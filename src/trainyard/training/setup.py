@@ -28,6 +28,8 @@ def set_up(job: Job, task: LightningModule, data: LightningDataModule, trainer: 
     if isinstance(task, Task):
         task.learn(data)
         check_preparation(task, data)
+    if cfg.data.get("sampling") == "balanced" and cfg.task.get("class_weights"):
+        log.warning("data.sampling=balanced draws all classes equally often, and task.class_weights weight them again")
     if cfg.pretrained:
         check_tokenizer(cfg.pretrained, data)
     if not is_new:

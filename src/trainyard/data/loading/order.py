@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
+from trainyard.data.loading.balance import Balance, occurrences
 from trainyard.data.loading.hashing import sample_keys, stable_hash
 
 POOL = 50  # batches whose samples are sorted by length together
@@ -34,7 +35,10 @@ class BatchOrder(Sampler[BatchIndices]):
     With `lengths`, samples of similar length share a batch: they are drawn at random into pools of POOL batches, sorted
     within the pool, and the batches are shuffled; outside training all samples are sorted.
 
-    The keys depend on seed and epoch while shuffling, and are always the same otherwise.
+    With `balance`, an epoch has as many samples as there are, drawn with replacement.
+
+    The keys depend on seed and epoch while shuffling, and are always the same otherwise. A sample that is drawn several
+    times in an epoch has other keys each time.
 
     `position` returns (epoch, batch) as a pass starts: where a resumed run continues, and, with workers, the epoch,
     since they fetch batches before Lightning calls `set_epoch`.
@@ -52,12 +56,13 @@ class BatchOrder(Sampler[BatchIndices]):
         world_size: int = 1,
         lengths: Tensor | None = None,
         neighbor: bool = False,
+        balance: Balance | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size={batch_size} must be at least 1")
         self.size, self.batch_size, self.seed, self.shuffle = size, batch_size, seed, shuffle
         self.rank, self.world_size, self.lengths, self.neighbor = rank, world_size, lengths, neighbor
-        self.epoch, self.start = 0, 0
+        self.balance, self.epoch, self.start = balance, 0, 0
 
     def seek(self, epoch: int, batch: int) -> None:
         """Start the next pass at a batch of an epoch."""
@@ -77,7 +82,8 @@ class BatchOrder(Sampler[BatchIndices]):
             self.seek(epoch, batch if batch < len(self) else 0)  # after a completed epoch a whole one follows
         epoch, start = self.epoch, self.start
         order = self.order(epoch)
-        keys = sample_keys(self.seed, epoch, order) if self.shuffle else sample_keys(0, 0, order)
+        draws = order if self.balance is None else order + self.size * occurrences(order)
+        keys = sample_keys(self.seed, epoch, draws) if self.shuffle else sample_keys(0, 0, order)
         for batch in range(start, len(self)):
             whole = slice(batch * self.batch_size, (batch + 1) * self.batch_size)
             yield self.share(order[whole], keys[whole])
@@ -93,11 +99,11 @@ class BatchOrder(Sampler[BatchIndices]):
         return BatchIndices(index[rows], keys[rows], batch_key, self.neighbor, is_copy=self.rank >= parts)
 
     def order(self, epoch: int) -> Tensor:  # -> (size) int64
-        """All samples in the order of an epoch."""
+        """All samples in the order of an epoch; with `balance`, those that are drawn."""
         if not self.shuffle:
             return torch.arange(self.size) if self.lengths is None else self.lengths.argsort(stable=True)
         generator = torch.Generator().manual_seed(stable_hash(self.seed, "order", epoch))
-        order = torch.randperm(self.size, generator=generator)
+        order = self.balance.draw(generator) if self.balance else torch.randperm(self.size, generator=generator)
         if self.lengths is None:
             return order
         pools = order.split(POOL * self.batch_size)

@@ -46,6 +46,8 @@ class TextBlocks(Text):
         for name in ("word_dropout", "token_noise"):
             if text.get(name):
                 raise ValueError(f"{name}={text[name]} is for labeled texts; a language model predicts every token")
+        if text.get("sampling", "shuffled") != "shuffled":
+            raise ValueError(f"sampling={text['sampling']} is for labeled texts; a language model has no classes")
         super().__init__(**text)
 
     def setup(self, stage: str) -> None:
