@@ -1,4 +1,5 @@
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -173,6 +174,11 @@ def test_other_content_has_another_digest() -> None:
         (Noisy(shape=(3,)), {}, r"data.train has samples of shape \[3\], and data.shape=\[2\]"),
         (Noisy(), {"num_classes": 3, "classes": None}, "has labels from 0 to 3, and with data.num_classes=3 they are"),
         (Noisy(), {"num_classes": 3}, "num_classes=3, but there are 4 classes"),
+        (
+            Noisy(),
+            {"held_out": TensorDataset(torch.rand(40, 2), torch.arange(1, 41) % 4)},
+            "data.held_out has other labels than data.train; it must be the same",
+        ),
         (Noisy(), {"held_out": Noisy(30)}, "data.held_out has 30 samples, and data.train has 40"),
         ([(torch.zeros(2), 0), (torch.zeros(3), 0)], {}, r"samples of the shapes \[2\] and \[3\]; a transform of its"),
     ],
@@ -202,13 +208,16 @@ def test_a_config_that_names_no_dataset_is_refused(words: list[str], message: st
         configured(*words)
 
 
-def test_a_run_trains_and_is_opened_again(short: list[str]) -> None:
+def test_a_run_trains_and_is_opened_again(short: list[str], tmp_path: Path) -> None:
     words = ["model=mlp", "model.widths=[8]", "data.num_workers=1", "callbacks.pictures=null"]
     flip = "+data.train.transform={_target_: torchvision.transforms.v2.RandomHorizontalFlip}"
     run = trainyard.train([*short, *FAKE, *words, flip])
     assert run.summary["test"]["test/loss"] > 0
     image = Image.fromarray(np.zeros((8, 8, 3), dtype=np.uint8))
-    assert run.predict([image]).shape == (1, 3)
+    image.save(tmp_path / "black.png")
+    assert torch.equal(run.predict([image]), run.predict(tmp_path / "black.png"))
+    with pytest.raises(UserError, match=r"the images are \[3, 9, 8\] after their transform, not \[3, 8, 8\]"):
+        run.predict([Image.new("RGB", (8, 9))])
 
 
 def test_a_regression_has_as_many_outputs_as_targets(short: list[str]) -> None:

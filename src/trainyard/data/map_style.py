@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from trainyard.data.base import DataModule, Samples
 from trainyard.data.loading.dataset_facts import Items
+from trainyard.data.loading.decode import image_of
+from trainyard.data.loading.hashing import seeded
 from trainyard.data.loading.items import Names, input_tensor, stacked
 from trainyard.data.loading.order import BatchIndices
 from trainyard.data.loading.split import split_stratified
@@ -78,16 +81,22 @@ class MapStyle(DataModule):
         return not {"val", "test"} <= set(self.items)
 
     def prepare_data(self) -> None:
-        for items in self.items.values():
-            self.check(items)
+        for name, items in self.items.items():
+            self.check(items, is_train=name == "held_out")
 
-    def check(self, items: Items) -> None:
-        """Raise ValueError unless a few samples, and all labels, are what the network gets."""
-        found, _ = items.read(items.few, items.few)
+    def check(self, items: Items, is_train: bool) -> None:
+        """Raise ValueError unless a few samples, and all labels, are what the network gets, or those of `train`."""
+        found, few = items.read(items.few, items.few)
         if tuple(found.shape[1:]) != self.shape:
             raise ValueError(
                 f"{items.named} has samples of shape {list(found.shape[1:])}, and data.shape={list(self.shape)}"
             )
+        if is_train:
+            if not torch.equal(few, self.items["train"].targets[items.few]):
+                raise ValueError(
+                    f"{items.named} has other labels than data.train; it must be the same dataset, otherwise transformed"
+                )
+            return
         labels = items.targets
         if self.num_classes is None or labels.is_floating_point():
             return
@@ -139,11 +148,24 @@ class MapStyle(DataModule):
     def transform(self, inputs: Tensor, keys: Tensor | None) -> Tensor:
         return inputs.float() / 255 if inputs.dtype is torch.uint8 else inputs
 
+    @property
+    def takes_images(self) -> bool:
+        """Whether inputs are (channels, height, width), so that files of images can be predicted."""
+        return len(self.shape) == 3
+
     def prepare_inputs(self, inputs: Any) -> Tensor:
-        """Inputs (N, *shape); or Pillow images, which the transform of test or validation gets first."""
-        inputs = [inputs] if isinstance(inputs, Image.Image) else inputs
-        if not isinstance(inputs, list | tuple) or not all(isinstance(each, Image.Image) for each in inputs):
+        """Inputs (N, *shape); or image files and Pillow images, which the transform of test or validation gets first.
+
+        (Of a dataset that keeps it as `transform`, as torchvision's do.)
+        """
+        inputs = [inputs] if isinstance(inputs, str | Path | Image.Image) else inputs
+        if not isinstance(inputs, list | tuple) or not all(isinstance(x, str | Path | Image.Image) for x in inputs):
             return super().prepare_inputs(inputs)
-        items = next(self.items[name] for name in ("test", "val", "held_out", "train") if name in self.items)
+        items = next(self.items[name] for name in ("test", "held_out", "val", "train") if name in self.items)
         transform = getattr(items.dataset, "transform", None) or (lambda image: image)
-        return stacked([input_tensor(transform(image), "an image") for image in inputs], "predict")
+        with seeded(0):
+            images = [x if isinstance(x, Image.Image) else image_of(Path(x), str(x)) for x in inputs]
+            found = stacked([input_tensor(transform(image), "an image") for image in images], "predict")
+        if tuple(found.shape[1:]) != self.shape:
+            raise ValueError(f"the images are {list(found.shape[1:])} after their transform, not {list(self.shape)}")
+        return found

@@ -13,6 +13,7 @@ import numpy as np
 from trainyard.data.images import Images
 from trainyard.data.imdb import read_text
 from trainyard.data.loading.table_file import SUFFIXES, read_table
+from trainyard.data.map_style import MapStyle
 from trainyard.data.tabular import Tabular
 from trainyard.data.text import Text
 from trainyard.inference.preprocessing import describe_preprocessing
@@ -61,6 +62,8 @@ class Inputs:
         self.shape = tuple(getattr(data, "shape", ()))  # of an input; of numbers without one the length of the first
         kinds = {Images: "image", Text: "text", Tabular: "row of cells"}
         self.kind = next((name for base, name in kinds.items() if isinstance(data, base)), "row of numbers")
+        if isinstance(data, MapStyle) and data.takes_images:
+            self.kind = "image"
 
     def preprocessing(self) -> str:
         """What happens to an input before the network gets it, in a line."""

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from trainyard.data.images import Images
 from trainyard.data.loading.tokens import UNK
+from trainyard.data.map_style import MapStyle
 from trainyard.data.tabular import Tabular
 from trainyard.data.text import Text
 
@@ -21,6 +22,8 @@ def describe_preprocessing(data: Any) -> str:
         return f"tokenizer {data.kind} of {size:,} entries, the {end} {data.max_length:,} tokens of each text"
     if isinstance(data, Tabular):
         return f"{len(data.columns)} columns ({', '.join(data.columns)}): numbers scaled, categories as ones and zeros"
+    if isinstance(data, MapStyle) and data.takes_images:
+        return f"the dataset's own transform of validation, to {list(data.shape)}; bytes are divided by 255"
     shape = getattr(data, "shape", None)
     return f"numbers as they are{f', of shape {list(shape)}' if shape else ''}"
 

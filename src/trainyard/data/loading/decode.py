@@ -1,5 +1,6 @@
 """From image files to tensors of one shape."""
 
+import io
 import os
 from contextlib import nullcontext
 from pathlib import Path
@@ -38,6 +39,19 @@ def decode_file(path: Path, shape: tuple[int, ...], header_only: bool = False) -
         unknown = isinstance(error, UnidentifiedImageError)  # whose text names an object of Python's
         said = f"its content is none of {', '.join(FORMATS)}" if unknown else error
         raise ValueError(f"{path} cannot be read as an image ({said}); repair or delete it") from error
+
+
+def image_of(source: bytes | Path, named: str) -> Image.Image:
+    """The image in a file or its content, as it is; ValueError, `named`, if it is none."""
+    try:
+        content = open_regular(source).read() if isinstance(source, Path) else source
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        check_size(image)
+        image.load()
+        return image
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        said = f"its content is none of {', '.join(FORMATS)}" if isinstance(error, UnidentifiedImageError) else error
+        raise ValueError(f"{named} cannot be read as an image ({said})") from error
 
 
 def to_tensor(image: Image.Image, shape: tuple[int, ...]) -> Tensor:

@@ -1,17 +1,15 @@
 """Columns of a table of Hugging Face's `datasets` as a map-style dataset."""
 
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from trainyard.data.loading.decode import FORMATS, check_size
+from trainyard.data.loading.decode import image_of
 from trainyard.data.loading.hf_tables import package
 from trainyard.errors import did_you_mean
-from trainyard.files import open_regular
 
 TEXTS = ("string", "large_string")
 
@@ -91,14 +89,8 @@ class Columns:
 
 def open_image(cell: dict[str, Any], named: str) -> Image.Image:
     """An image of its bytes, or of the local file that the cell names; ValueError, `named`, if it is none."""
-    try:
-        if cell["bytes"] is None and "://" in cell["path"]:
-            raise ValueError(f"it is at {cell['path']}, and nothing is downloaded")
-        content = cell["bytes"] if cell["bytes"] is not None else open_regular(Path(cell["path"])).read()
-        image = Image.open(io.BytesIO(content), formats=FORMATS)
-        check_size(image)
-        image.load()
-        return image
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        said = f"its content is none of {', '.join(FORMATS)}" if isinstance(error, UnidentifiedImageError) else error
-        raise ValueError(f"{named} cannot be read ({said})") from error
+    if cell["bytes"] is not None:
+        return image_of(cell["bytes"], named)
+    if "://" in cell["path"]:
+        raise ValueError(f"{named} is at {cell['path']}, and nothing is downloaded")
+    return image_of(Path(cell["path"]), named)
