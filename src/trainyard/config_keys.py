@@ -69,7 +69,7 @@ _TEXTS = (
     "trainyard.data.text_csv.TextCSV",
 )  # fmt: skip
 _OTHER_DATA = (
-    "trainyard.data.xor.XOR", "trainyard.data.tabular.Tabular", "trainyard.data.imdb_lm.IMDBLM",
+    "trainyard.data.tabular.Tabular", "trainyard.data.imdb_lm.IMDBLM",
     "trainyard.data.imdb_mlm.IMDBMLM",
 )  # fmt: skip
 ADDED = {  # of these targets, and what holds for runs without the key

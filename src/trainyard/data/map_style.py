@@ -93,9 +93,7 @@ class MapStyle(DataModule):
             )
         if is_train:
             if not torch.equal(few, self.items["train"].targets[items.few]):
-                raise ValueError(
-                    f"{items.named} has other labels than data.train; it must be the same dataset, otherwise transformed"
-                )
+                raise ValueError(f"{items.named} has other labels than data.train; it must be the same dataset")
             return
         labels = items.targets
         if self.num_classes is None or labels.is_floating_point():
