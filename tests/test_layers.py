@@ -58,6 +58,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
         "explain",
         "serving",
     },
+    "starter": {"data"},
     "__main__": {"cli"},
     "__init__": {"catalog", "cli", "runs", "training"},
 }  # fmt: skip

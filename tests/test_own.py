@@ -120,6 +120,8 @@ def test_the_wheel_brings_the_same_config_and_the_users_own(example: Path, tmp_p
         str(file.relative_to(place / "site/trainyard/conf")) for file in (place / "site/trainyard/conf").rglob("*.yaml")
     }
     assert shipped == {str(file.relative_to(ROOT / "conf")) for file in (ROOT / "conf").rglob("*.yaml")}
+    starter = {file.name for file in (ROOT / "src/trainyard/starter").rglob("*") if file.suffix != ".pyc"}
+    assert starter <= {file.name for file in (place / "site/trainyard/starter").rglob("*")}
     words = ["model=spiral_net", "data=spirals", "trainer.max_epochs=1", "hardware.threads=1"]
     env = {**os.environ, "PYTHONPATH": str(place / "site")}
     script = [sys.executable, str(place / "site" / "bin" / "trainyard"), "train"]

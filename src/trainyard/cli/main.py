@@ -12,6 +12,7 @@ from trainyard.cli import (
     explain,
     export,
     generate,
+    init,
     ls,
     plot,
     predict,
@@ -28,6 +29,7 @@ from trainyard.errors import exit_on_error
 # modules, each with add_parser
 COMMANDS = (
     train, evaluate, predict, explain, export, serve, generate, show, compare, ls, rm, report, plot, consolidate,
+    init,
 )  # fmt: skip
 DEBUG = "debug=true"  # works with every command
 
@@ -73,6 +75,7 @@ def make_parser() -> Parser:
         description="Train networks, and use trained ones.",
         epilog=examples(
             "trainyard train model=resnet18 data=cifar10",
+            "trainyard init my_project",
             "trainyard evaluate outputs/resnet18_cifar10/...",
             "trainyard report outputs",
         )
