@@ -25,6 +25,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "report": {"config_keys", "errors", "figures", "files", "loggers", "logs", "trust"},
     "page": {"durability", "config_keys", "errors", "figures", "files", "report", "trust"},
     "config": {"config_keys", "data", "errors", "files", "machine", "optim", "tasks", "trust"},
+    "profiling": {"collectives", "files", "logs"},
     "inference": {"cores", "data", "errors", "files", "models", "tasks"},
     "evaluation": {"data", "errors", "figures", "files", "hardware", "tasks"},
     "callbacks": {

@@ -27,7 +27,8 @@ KINDS = {  # keys, or with a dot at the end all keys below one; every other key 
     ),
     Kind.BOOKKEEPING: (
         "resume", "trust", "debug", "check", "test", "run.", "hydra.", "logger", "logger.",
-        "trainer.enable_progress_bar", "trainer.default_root_dir", "trainer.profiler",
+        "trainer.enable_progress_bar", "trainer.default_root_dir", "trainer.profiler", "trainer.profiler.", "profile",
+        "profile.",
         "callbacks.resume.", "callbacks.finite.", "callbacks.pruning.", "callbacks.progress_bar.",
         "callbacks.epoch_lines.", "callbacks.throughput.", "callbacks.log_interval.", "callbacks.norms.",
         "callbacks.pictures.",

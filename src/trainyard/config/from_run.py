@@ -9,6 +9,7 @@ from trainyard.config.composition import compose_overrides
 from trainyard.config_keys import changes_numbers, flatten, unflatten
 
 SETS = ("experiment", "sweep", "like")  # groups of values for other groups, which are taken over as such
+OF_ONE_RUN = ("profile",)  # groups that say what else is done with a run
 FIRST = ("model", "data")  # groups whose options may choose the other ones: data=imdb_lm sets the task
 NAMED = ("callbacks", "logger")  # groups of parts by name; one that is null is left out
 
@@ -26,6 +27,7 @@ def experiment_from_run(
     base = compose_overrides(_words(chosen)).cfg
     there, usually_there = flatten(dict(config)), flatten(OmegaConf.to_container(base))
     values = {key: value for key, value in there.items() if key not in usually_there or usually_there[key] != value}
+    values = {key: value for key, value in values.items() if key.partition(".")[0] not in OF_ONE_RUN}
     for group in NAMED:
         values |= {f"{group}.{name}": None for name in base.get(group) or {} if name not in (config.get(group) or {})}
     needed = {group: choice for group, choice in chosen.items() if group in FIRST or choice != implied[group]}
@@ -42,7 +44,11 @@ def own_choices(chosen: Mapping[str, Any]) -> dict[str, Any]:
 
     A group without a choice is left out: task=lightning, which is one, has no optimizer.
     """
-    own = {group: choice for group, choice in chosen.items() if group not in SETS and not group.startswith("hydra")}
+    own = {
+        group: choice
+        for group, choice in chosen.items()
+        if group not in (*SETS, *OF_ONE_RUN) and not group.startswith("hydra")
+    }
     return {group: choice for group, choice in own.items() if choice is not None}
 
 

@@ -42,9 +42,12 @@ def train_and_test(
             "give all of them as many",
             trainer.world_size,
         )
-    fit(trainer, task, data, point)
-    if cfg.get("test", True):  # runs of version 0.1 may not have the key
-        test_best(trainer, task, data)
+    try:
+        fit(trainer, task, data, point)
+        if cfg.get("test", True):  # runs of version 0.1 may not have the key
+            test_best(trainer, task, data)
+    finally:
+        trainer.profiler.teardown(None)  # pyright: ignore  # after an error, Lightning leaves torch's recorder on
 
 
 @contextmanager

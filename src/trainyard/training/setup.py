@@ -39,7 +39,7 @@ def set_up(job: Job, task: LightningModule, data: LightningDataModule, trainer: 
             return  # torch's batch norm over several GPUs refuses a batch in the host's memory
         check_outputs(task, data, f"model={job.composed.choices.get('model')}")
         return
-    alone = make_trainer(cfg, [], [], fast_dev_run=True, enable_progress_bar=False)
+    alone = make_trainer(cfg, [], [], fast_dev_run=True, enable_progress_bar=False, profiler=None)
     if said := check_logged(cfg, task, rehearse(cfg, job.composed.choices, data, alone)):
         log.info(said)
 

@@ -61,7 +61,7 @@ def run_training(requested: Composed) -> Run | None:
     if job.cfg.check:
         configure_torch(job.cfg.hardware)
         task, data, _ = build(job, None, None)
-        once = {"fast_dev_run": True, "enable_progress_bar": False, "overfit_batches": 0.0}
+        once = {"fast_dev_run": True, "enable_progress_bar": False, "overfit_batches": 0.0, "profiler": None}
         alone = make_trainer(job.cfg, mode_callbacks(task), [], **once)
         dry_run(task, data, alone, job.cfg.hardware)
         return None
