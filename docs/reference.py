@@ -23,7 +23,7 @@ PREFIX = {  # where the keys of a base are, or those of a group that is not of t
 RECIPES = ("experiment", "sweep")  # they choose options and set keys of other groups
 STRUCTURE = {"defaults", "_target_", "_partial_", "_recursive_"}
 ORDER = ["train", "model", "data", "task", "optimizer", "scheduler", "trainer", "hardware", "callbacks", "logger",
-         "profile", "experiment", "sweep", "hydra/sweeper", "hydra/sweeper/sampler", "hydra/sweeper/pruner",
+         "profile", "tune", "experiment", "sweep", "hydra/sweeper", "hydra/sweeper/sampler", "hydra/sweeper/pruner",
          "hydra/launcher", "base"]  # fmt: skip
 INTRO = """# Every key
 

@@ -9,7 +9,7 @@ from trainyard.config.composition import compose_overrides
 from trainyard.config_keys import changes_numbers, flatten, unflatten
 
 SETS = ("experiment", "sweep", "like")  # groups of values for other groups, which are taken over as such
-OF_ONE_RUN = ("profile",)  # groups that say what else is done with a run
+OF_ONE_RUN = ("profile", "tune")  # groups that say what else is done with a run
 FIRST = ("model", "data")  # groups whose options may choose the other ones: data=imdb_lm sets the task
 NAMED = ("callbacks", "logger")  # groups of parts by name; one that is null is left out
 

@@ -50,8 +50,7 @@ log = logging.getLogger(__name__)
 PURGING = (".TensorBoardLogger", ".StageLogger")  # loggers that can drop what was logged from a step on
 TUNER = (
     "{} trains and changes the config before the run begins, so that the run could not be repeated or resumed. Set "
-    "data.batch_size=... (check=true shows the memory that it needs) and optimizer.lr=... (-m sweep=search "
-    "'optimizer.lr=tag(log,interval(1e-4,1e-1))' finds a good one)"
+    "data.batch_size=... (tune=batch_size finds the largest) and optimizer.lr=... (tune=lr suggests one)"
 )
 
 

@@ -38,7 +38,7 @@ def run_jobs(words: list[str]) -> list[Path]:
 
 
 def launch(composed: Composed) -> "Run | None":
-    """Train in this process; None if check=true asked for a dry run."""
+    """Train in this process; None if check=true or tune=NAME asked for no run."""
     with exit_on_signal():
         check_memory_limit()
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # else connections that end are reported by torch as well
@@ -77,5 +77,5 @@ def train(overrides: list[str]) -> "Run":
         raise UserError(f"train takes a list of overrides: train([{overrides!r}])")
     run = launch(compose(overrides))
     if run is None:
-        raise UserError("check=true trains nothing; leave it out")
+        raise UserError("check=true and tune=NAME make no run; leave them out, or call launch(compose(overrides))")
     return run

@@ -25,6 +25,7 @@ from trainyard.distributed.ranks import Ranks, find_ranks
 from trainyard.durability.point_files import first_step_to_log, newest_intact
 from trainyard.durability.resume_points import ResumePoints
 from trainyard.durability.run_lock import RunLock, write_status
+from trainyard.errors import UserError
 from trainyard.files import remove_parts, unshare, write_durably
 from trainyard.hardware.settings import configure_torch, describe
 from trainyard.loggers import trackers
@@ -49,8 +50,12 @@ log = logging.getLogger(__name__)
 
 
 def run_training(requested: Composed) -> Run | None:
-    """Run the requested training, or resume it; None for a dry run (check=true), and in all processes but the first."""
+    """Run the requested training, or resume it; None for check=true, tune=NAME, and all processes but the first."""
     ranks = find_ranks()
+    if requested.cfg.get("tune") and (ranks is not None or requested.job_dir):
+        raise UserError(
+            f"tune={requested.choices['tune']} makes no run, and needs one process: leave out torchrun and -m"
+        )
     if ranks is not None and not requested.cfg.check:
         from trainyard.training.together import train_as_rank  # deferred: it imports this module
 
@@ -64,6 +69,11 @@ def run_training(requested: Composed) -> Run | None:
         once = {"fast_dev_run": True, "enable_progress_bar": False, "overfit_batches": 0.0, "profiler": None}
         alone = make_trainer(job.cfg, mode_callbacks(task), [], **once)
         dry_run(task, data, alone, job.cfg.hardware)
+        return None
+    if job.cfg.get("tune"):
+        from trainyard.training.tune.tune import tune  # deferred: it imports matplotlib
+
+        tune(job)
         return None
     with RunLock(job.path):
         if job.resumes and (run := finished_run(job.path, job.cfg)):
