@@ -75,7 +75,7 @@ def test_every_set_of_callbacks_trains(callbacks: str, short: list[str]) -> None
 
 @pytest.mark.parametrize("logger", [*options("logger"), "[tensorboard,csv]"])
 def test_every_logger_trains(logger: str, short: list[str]) -> None:
-    if (package := {"wandb": "wandb", "mlflow": "mlflow", "comet": "comet_ml"}.get(logger)) is not None:
+    if (package := {"wandb": "wandb", "mlflow": "mlflow", "comet": "comet_ml", "aim": "aim"}.get(logger)) is not None:
         pytest.importorskip(package, reason=f"the extra {logger} is not installed")
     offline = {"wandb": ["logger.wandb.offline=true"], "comet": ["logger.comet.online=false"]}.get(logger, [])
     run = trainyard.train([*short, *SHAPES, "model=mlp", f"logger={logger}", *offline])

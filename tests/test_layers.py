@@ -17,7 +17,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "extras": {"errors"},
     "hardware": {"cores", "errors", "machine", "models"},
     "data": {"errors", "files"},
-    "loggers": {"errors", "extras", "files"},
+    "loggers": {"collectives", "errors", "extras", "files"},
     "tasks": {"collectives", "errors", "optim"},
     "trust": {"config_keys", "errors", "files"},
     "durability": {"collectives", "errors", "files", "trust"},

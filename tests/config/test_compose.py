@@ -33,7 +33,10 @@ from trainyard.errors import UserError
         (["modle=mlp", "optimizer.lrr=1"], r"is not a key of the config. Did you mean"),
         (["model.stages=[[32,,]"], r"model.stages=\[\[32,,\] cannot be parsed: .*quotes"),
         (["model"], "model is no override: write group=option or key=value"),
-        (["logger=[tensorboard,neptune]"], "logger=neptune is not an option. Choose one of comet, csv, mlflow, none"),
+        (
+            ["logger=[tensorboard,neptune]"],
+            "logger=neptune is not an option. Choose one of aim, comet, csv, mlflow, none",
+        ),
         (["experiment=xor_mpl"], r"Did you mean xor_mlp"),
         (["model=mlp,cnn"], r"Ambiguous value.*--multirun"),
     ],

@@ -2,16 +2,19 @@
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
 import pytest
+import torch.distributed as dist
 from interrupt import cut_off
+from torch.testing._internal.distributed.fake_pg import FakeStore
 
 import trainyard
 from trainyard.errors import UserError
-from trainyard.loggers.trackers import FILE, kind_of
+from trainyard.loggers.trackers import FILE, complete, kind_of
 
 WORDS = [
     "model=mlp", "model.widths=[8]", "data=shapes", "data.size=200", "data.test_size=100", "callbacks.pictures=null",
@@ -71,6 +74,42 @@ def test_runs_of_one_process_are_runs_of_their_own(short: list[str], tmp_path: P
             sleep(0.1)
         assert b"weight_decay" in kept.read_bytes()
     assert ids[0] != ids[1]
+
+
+@pytest.mark.slow
+def test_aim_has_the_config_and_every_score_of_a_run_that_was_cut_off(short: list[str], tmp_path: Path) -> None:
+    aim = pytest.importorskip("aim", reason="the extra aim is not installed")
+    from aim.sdk.index_manager import RepoIndexManager
+
+    path = tmp_path / "outputs" / "one"
+    cut_off([*short, *WORDS, "logger=aim", f"logger.aim.repo={tmp_path}"], path, after=5)
+    run = trainyard.train([f"resume={path}"])
+    repo = aim.Repo(str(tmp_path))
+    (number,) = repo.list_all_runs()  # one, before and after
+    assert json.loads((path / FILE).read_text()) == {"aim": number}
+    RepoIndexManager.get_index_manager(repo).index(number)  # as `aim up` does
+    there = repo.get_run(number)
+    assert there.name == "outputs/one" and there["hparams"]["optimizer.lr"] == run.cfg.optimizer.lr
+    scores = {(each.name, each.context.to_dict().get("subset")): each for each in there.metrics()}
+    last = float(scores["accuracy", "test"].values.sparse_numpy()[1][-1])
+    assert last == pytest.approx(run.summary["test"]["test/accuracy"])
+    assert ("loss", "train") in scores and ("loss", "val") in scores
+
+
+def test_one_process_of_several_needs_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one alone logs; asked by every process, a server would be asked as often."""
+    pytest.importorskip("wandb", reason="the extra wandb is not installed")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    for name in ("WANDB_API_KEY", "WANDB_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    for rank, refused in ((0, True), (1, False)):
+        dist.init_process_group("fake", store=FakeStore(), rank=rank, world_size=2)
+        try:
+            node = {"wandb": {"_target_": "lightning.pytorch.loggers.WandbLogger"}}
+            with pytest.raises(UserError, match="there is no key") if refused else nullcontext():
+                complete(node, tmp_path)
+        finally:
+            dist.destroy_process_group()
 
 
 def test_without_a_key_nothing_begins(short: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

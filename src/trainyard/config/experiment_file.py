@@ -18,7 +18,7 @@ FORBIDDEN = ("hydra", "resume", "trust", "run")  # keys that only the command li
 REFERENCE = re.compile(r"\$\{(?:[\w.]+|(?:length|product):\$\{[\w.]+\})\}")  # to another key
 WRITERS = ("callbacks", "logger", "trainer", "hardware")  # groups whose parts may write files
 PLACES = ("dirpath", "folder", "save_dir", "default_root_dir", "root_dir", "cache", "path", "file")  # names of keys
-TRACKERS = ("wandb", "mlflow", "comet")  # options of logger
+TRACKERS = ("wandb", "mlflow", "comet", "aim")  # options of logger
 REFERABLE = (  # by these groups: keys that contain no path
     "run.dir", "monitor", "mode", "seed", "trainer.", "hardware.", "optimizer.lr", "data.batch_size",
     "data.num_classes", "data.max_length", "model.dim", "model.width",

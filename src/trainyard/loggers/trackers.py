@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from lightning.pytorch.loggers import Logger
 
+from trainyard.collectives import rank
 from trainyard.errors import UserError, first_line
 from trainyard.extras import import_extra
 from trainyard.files import read_small, write_durably
@@ -55,8 +56,10 @@ def complete(nodes: Mapping[str, MutableMapping[str, Any] | None], path: Path) -
         if node is None or (kind := kind_of(node)) is None:
             continue
         import_extra(kind.module, kind.extra)
-        if kind.module == "wandb" and not node.get("offline"):
+        if kind.module == "wandb" and not node.get("offline") and rank() == 0:  # the only one that logs
             check_wandb_key(key)
+        if kind.module == "aim":  # warns whenever a run is opened again; the run's own lock admits one process
+            logging.getLogger("aim.sdk.lock_manager").setLevel(logging.ERROR)
         if node.get(kind.name) is None:
             node[kind.name] = "/".join(path.absolute().parts[-2:])
         if key in ids:
