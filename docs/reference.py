@@ -107,8 +107,11 @@ def other_key(default: str) -> str:
 
 
 def docstrings(target: str) -> list[str]:
-    """Those of a class, its constructor and the classes it derives from, or of a function."""
-    thing = get_object(target)
+    """Those of a class, its constructor and the classes it derives from, or of a function; none of a missing extra."""
+    try:
+        thing = get_object(target)
+    except ImportError:
+        return []
     parts = [part for each in inspect.getmro(thing) for part in (each, each.__dict__.get("__init__"))] \
         if inspect.isclass(thing) else [thing]  # fmt: skip
     return [inspect.cleandoc(part.__doc__) for part in parts if getattr(part, "__doc__", None)]

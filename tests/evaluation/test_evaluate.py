@@ -14,10 +14,11 @@ from torchmetrics.classification import MulticlassCalibrationError, MulticlassF1
 import trainyard
 from trainyard.cli.main import run_command
 from trainyard.errors import UserError
-from trainyard.evaluation.bootstrap import class_scorer, macro_f1, resampled
+from trainyard.evaluation.bootstrap import class_scorer, macro_f1, resampled, sample_losses
 from trainyard.evaluation.classes import calibration, class_scores, confusion_matrix
 from trainyard.evaluation.collect import collected
 from trainyard.evaluation.files import write_evaluation
+from trainyard.tasks.classification import Classification
 
 
 @pytest.fixture(scope="module")
@@ -178,3 +179,32 @@ def test_other_texts_have_the_tokens_of_the_runs_tokenizer(reader: trainyard.Run
     torch.testing.assert_close(found.probabilities[order][:3], expected, atol=1e-5, rtol=1e-4)
     with pytest.raises(UserError, match=r"has the classes bad, good, and the run was trained on against, for"):
         trainyard.Run(reader.path, ["data=csv", f"data.root={tmp_path}", "data.classes=[bad,good]"]).evaluate()
+
+
+class OwnLoss(Classification):
+    """Cross-entropy, written as other people may write it."""
+
+    way = ""
+
+    def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        loss = super().loss(logits, labels)
+        if self.way == "numpy":
+            return torch.as_tensor(logits.exp().numpy().sum(axis=1)).log().mean() - logits[0, labels[0]]
+        if self.way == "a number":
+            return loss.item()  # pyright: ignore
+        if self.way == "checks":
+            assert type(logits) is torch.Tensor and not torch._C._functorch.is_batchedtensor(logits), "no tensor"
+        if self.way == "keeps an axis":
+            return loss[None]
+        return loss
+
+
+@pytest.mark.parametrize("way", ["numpy", "a number", "checks", "keeps an axis", ""])
+def test_the_loss_of_each_sample_is_had_however_it_is_written(way: str) -> None:
+    """vmap refuses some of these by RuntimeError, some by ValueError, and one refuses it."""
+    parts = {"optimizer": torch.optim.SGD, "scheduler": torch.optim.lr_scheduler.ConstantLR}
+    task = OwnLoss(num_classes=3, net=torch.nn.Linear(2, 3), **parts).eval()
+    task.way = way
+    logits, labels = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 0, 1])
+    expected = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+    assert torch.allclose(sample_losses(task, logits, labels), expected, atol=1e-6)

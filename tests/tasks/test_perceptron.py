@@ -47,3 +47,17 @@ def test_shares_of_classes_are_refused() -> None:
     task = PerceptronRule(num_classes=2, net=Perceptron([3], 2), **PARTS)
     with pytest.raises(ValueError, match="takes class indices, not probabilities; set data.mix=none"):
         task.score((torch.zeros(4, 3), torch.full((4, 2), 0.5)))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("loss", "focal"), ("class_weights", [1.0, 2.0]), ("class_weights", "balanced"),
+                        ("label_smoothing", 0.1)]
+)  # fmt: skip
+def test_what_the_rule_would_ignore_is_refused(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"task.{name}=.* would not change; leave it out, or use task=classification"):
+        PerceptronRule(num_classes=2, net=Perceptron([3], 2), **{name: value}, **PARTS)
+
+
+def test_metrics_may_be_added_to_the_rule() -> None:
+    task = PerceptronRule(num_classes=2, net=Perceptron([3], 2), metrics=["auroc"], class_weights=None, **PARTS)
+    assert "val/auroc" in task.scores()

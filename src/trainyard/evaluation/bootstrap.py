@@ -64,11 +64,17 @@ def class_scorer(task: Classification, kept: Collected) -> Callable[[Tensor], li
 
 
 def sample_losses(task: Classification, logits: Tensor, labels: Tensor) -> Tensor:  # (N, classes), (N) -> (N)
-    """The loss of each sample; one by one where a loss of the user's own cannot be vectorized."""
+    """The loss of each sample; one by one where a loss of the user's own cannot be vectorized.
+
+    vmap raises RuntimeError for a value that is read (`.item()`, an `if`) and for numpy, ValueError for a loss that is
+    no tensor, and whatever the loss itself raises where a tensor looks unlike one. A loss that is wrong raises again.
+    """
     try:
-        return torch.vmap(lambda logit, label: task.loss(logit[None], label[None]))(logits, labels)
-    except RuntimeError:
-        return torch.stack([task.loss(*pair) for pair in zip(logits[:, None], labels[:, None], strict=True)])
+        losses = torch.vmap(lambda logit, label: task.loss(logit[None], label[None]))(logits, labels)
+    except Exception:
+        pairs = zip(logits[:, None], labels[:, None], strict=True)
+        losses = torch.stack([torch.as_tensor(task.loss(*pair)) for pair in pairs])
+    return losses.reshape(len(labels))
 
 
 def macro_f1(right: Tensor, true: Tensor, guessed: Tensor) -> Tensor:  # (..., classes) each -> (...)

@@ -18,6 +18,12 @@ class PerceptronRule(Classification):
     def __init__(self, num_classes: int, **common: Any) -> None:
         if num_classes != 2:
             raise ValueError(f"the perceptron rule separates 2 classes, not {num_classes}; use task=classification")
+        for name in ("loss", "class_weights", "label_smoothing"):
+            if common.get(name):
+                raise ValueError(
+                    f"the perceptron rule is a loss of its own, which task.{name}={common[name]} would not change; "
+                    "leave it out, or use task=classification"
+                )
         super().__init__(num_classes, **common)
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:  # (B, 2), (B) -> ()
