@@ -16,6 +16,7 @@ from trainyard.tasks.language import LanguageModel
 from trainyard.tasks.modes import modes_kept
 from trainyard.tasks.ordinal import Ordinal
 from trainyard.training.dry_run import first_batch
+from trainyard.training.generators import generators_kept
 
 OWN = "trainyard.models."  # networks that return logits
 SAMPLES = 2
@@ -33,11 +34,11 @@ def check_outputs(task: Task, data: LightningDataModule, named: str) -> None:
     seen: list[Any] = []
     hook = task.net.register_forward_hook(lambda net, inputs, output: seen.append(output))
     statistics = {name: value.clone() for name, value in task.named_buffers()}
-    with seeded(0):
+    with seeded(0), generators_kept(data):
         batch = first_samples(data, weight_dtype(task.net))
     try:
         eager = torch.compiler.set_stance("force_eager")  # two samples are not worth compiling
-        with seeded(0), torch.no_grad(), eager, modes_kept(task):
+        with seeded(0), generators_kept(task.net), torch.no_grad(), eager, modes_kept(task):
             problem = wrong_outputs(task, task.train().score(batch))
     except Exception as error:  # whatever the network or the loss raises
         if is_out_of_memory(error):  # the training will meet it too, and say what to do

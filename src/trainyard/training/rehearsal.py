@@ -13,6 +13,7 @@ from trainyard.config.instantiate import instantiate_task
 from trainyard.config.validate import check_monitored_scores
 from trainyard.data.loading.hashing import seeded
 from trainyard.errors import UserError
+from trainyard.training.generators import generators_kept
 
 LOGGERS = ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed")
 
@@ -22,7 +23,7 @@ def rehearse(cfg: DictConfig, choices: Mapping[str, str], data: LightningDataMod
 
     The module itself, and every generator, stay as they are. UserError if it fails, with what it said.
     """
-    with seeded(0), _quiet():
+    with seeded(0), generators_kept(data), _quiet():
         copy: Any = instantiate_task(cfg, choices)
         try:
             trainer.fit(copy, datamodule=data)
