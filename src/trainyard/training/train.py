@@ -52,10 +52,8 @@ log = logging.getLogger(__name__)
 def run_training(requested: Composed) -> Run | None:
     """Run the requested training, or resume it; None for check=true, tune=NAME, and all processes but the first."""
     ranks = find_ranks()
-    if requested.cfg.get("tune") and (ranks is not None or requested.job_dir):
-        raise UserError(
-            f"tune={requested.choices['tune']} makes no run, and needs one process: leave out torchrun and -m"
-        )
+    if ranks is not None and requested.cfg.get("tune"):
+        raise UserError(f"tune={requested.choices['tune']} trains in one process: leave out torchrun, or srun")
     if ranks is not None and not requested.cfg.check:
         from trainyard.training.together import train_as_rank  # deferred: it imports this module
 

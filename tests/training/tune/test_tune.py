@@ -10,7 +10,7 @@ import torch
 import trainyard
 from trainyard.config.compose import compose
 from trainyard.errors import UserError
-from trainyard.training.launch import launch
+from trainyard.training.launch import launch, run_jobs
 from trainyard.training.tune import batch_size
 from trainyard.training.tune.learning_rate import smoothed, steepest
 
@@ -137,13 +137,19 @@ def test_what_cannot_be_tuned_is_refused(words: list[str], said: str, tmp_path: 
 
 
 def test_jobs_of_m_and_runs_that_exist_are_refused(tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    composed = compose([*WORDS, "tune=lr", f"run.root={tmp_path}"])
-    with pytest.raises(UserError, match="leave out torchrun and -m"):
-        launch(replace(composed, job_dir=str(tmp_path)))
+    with pytest.raises(UserError, match="tune=lr looks for one value and makes no run: leave out -m"):
+        run_jobs(["-m", *WORDS, "tune=lr", f"run.root={tmp_path}"])
     run = trainyard.train([*WORDS, "trainer.max_epochs=1", f"run.dir={tmp_path}/run", "callbacks.pictures=null"])
     with pytest.raises(UserError, match="tune=lr would change it"):
         launch(compose([f"resume={run.path}", "tune=lr"]))
     with pytest.raises(UserError, match=r"make no run; leave them out"):
         trainyard.train([*WORDS, "tune=lr", "tune.steps=20", f"run.root={tmp_path}"])
+
+
+def test_processes_that_somebody_started_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torchrun does; each would look for a value of its own."""
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "2",
+                        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match="tune=lr trains in one process: leave out torchrun"):
+        launch(compose([*WORDS, "tune=lr", f"run.root={tmp_path}"]))
