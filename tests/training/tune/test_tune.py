@@ -11,8 +11,8 @@ import trainyard
 from trainyard.config.compose import compose
 from trainyard.errors import UserError
 from trainyard.training.launch import launch, run_jobs
-from trainyard.training.tune import batch_size
-from trainyard.training.tune.learning_rate import smoothed, steepest
+from trainyard.training.tune import largest_batch
+from trainyard.training.tune.range_test import smoothed, steepest
 
 WORDS = ["model=mlp", "model.widths=[16]", "data=shapes", "data.size=400", "data.test_size=100", "hardware=cpu",
          "hardware.threads=1", "data.batch_size=32"]  # fmt: skip
@@ -94,14 +94,14 @@ def test_batches_end_with_the_training_split(tmp_path: Path) -> None:
 
 def test_a_batch_that_does_not_fit_is_not_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a GPU raises, from the third size on; no machine of the tests has one."""
-    measure = batch_size.measure
+    measure = largest_batch.measure
 
     def limited(bench: Any, size: int, steps: int) -> float:
         if size > 32:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return measure(bench, size, steps)
 
-    monkeypatch.setattr(batch_size, "measure", limited)
+    monkeypatch.setattr(largest_batch, "measure", limited)
     found, _ = tuned(tmp_path, "tune=batch_size", "tune.steps=2")
     assert (found["data.batch_size"], found["ended"]) == (32, "64 is out of memory")
     with pytest.raises(UserError, match="not even 64 samples fit: 64 is out of memory; lower tune.least"):
@@ -109,7 +109,7 @@ def test_a_batch_that_does_not_fit_is_not_the_answer(tmp_path: Path, monkeypatch
 
 
 def test_memory_of_the_machine_is_a_limit_on_a_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_size, "free_bytes", lambda: 1e6)
+    monkeypatch.setattr(largest_batch, "free_bytes", lambda: 1e6)
     found, _ = tuned(tmp_path, "tune=batch_size", "tune.steps=2")
     assert "need about" in found["ended"] and found["data.batch_size"] < 256
 
