@@ -43,7 +43,7 @@ def test_a_newcomer_trains_resumes_and_sweeps(mine: Path) -> None:
     assert "epoch 2/2" in trainyard(mine, "train", "resume=outputs/one", "trainer.max_epochs=2")
     assert "test/accuracy" in trainyard(mine, "evaluate", "outputs/one")
     jobs = trainyard(mine, "train", "-m", "experiment=mine", *SHORT, "trainer.max_epochs=1", "model.width=8,16")
-    assert "job 0: experiment=mine" in jobs and "model.width=16" in jobs
+    assert "2 jobs" in jobs and "model.width=16" in jobs and "failed" not in jobs
     assert "mine" in trainyard(mine, "ls", "outputs")
 
 
