@@ -22,7 +22,7 @@ KINDS = {  # keys, or with a dot at the end all keys below one; every other key 
         "hardware", "hardware.devices", "hardware.num_nodes", "hardware.timeout", "hardware.max_restarts",
         "hardware.threads", "hardware.num_workers", "hardware.checkpoint_blocks", "hardware.sharded_points",
         "trainer.devices", "trainer.num_nodes", "data.num_workers", "data.eval_batch_size", "data.root", "data.cache",
-        "data.path", "data.download", "data.in_memory_bytes",
+        "data.path", "data.download", "data.in_memory_bytes", "data.decode",
         "data.train.root", "data.val.root", "data.test.root", "data.held_out.root",
     ),
     Kind.BOOKKEEPING: (

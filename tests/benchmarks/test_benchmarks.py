@@ -18,6 +18,7 @@ SMALLEST = {  # the words of the command line, and what the last line of the out
     "distributed": (["--rounds", "1", "--steps", "2", "--networks", "transformer"], "% of a step of 2 processes"),
     "export_differences": (["--only", "perceptron"], "| perceptron | "),
     "freed_memory": (["--only", "kept", "--steps", "1", "--networks", "bert"], '{"bert": '),
+    "image_folder": (["--images", "20", "--side", "32", "--size", "16", "--workers", "0", "--rounds", "1"], " x"),
     "ngram": (["data.vocab_size=300", "data.max_length=16"], "test: perplexity "),
     "overhead": (["--rounds", "1", "--steps", "1", *SHAPES], "overhead of a step: "),
     "pictures": (

@@ -12,6 +12,7 @@ from trainyard.config.instantiate import instantiate
 from trainyard.config.resolve import resolve
 from trainyard.data.image_folder import ImageFolder
 from trainyard.data.loading.decode import decode_file
+from trainyard.errors import UserError
 
 
 def folder(root: Path, *words: str) -> ImageFolder:
@@ -127,10 +128,46 @@ def test_what_would_block_or_fill_the_memory_is_refused(kind: str, image_root: P
         folder(image_root).setup("fit")
 
 
+def batches(data: ImageFolder) -> list[torch.Tensor]:
+    data.setup("fit")
+    return [part for inputs, labels, share in data.train_dataloader() for part in (inputs, labels, share.keys)]
+
+
+@pytest.mark.parametrize("more", [["data.decode=once"], ["data.decode=once", "data.num_workers=2"], ["data.cache=C"]])
+def test_decoded_once_each_batch_is_that_of_the_memory(image_root: Path, tmp_path: Path, more: list[str]) -> None:
+    more = [word.replace("=C", f"={tmp_path}/cache") for word in more]
+    words = ["data.batch_size=7", "data.num_workers=0"]
+    data = folder(image_root, *words, "data.in_memory_bytes=0", *more)
+    data.prepare_data()
+    places = [tmp_path / "cache" / "decoded", image_root / ".decoded"]
+    assert [place.is_dir() for place in places] == ([True, False] if "cache" in more[0] else [False, True])
+    for ours, theirs in zip(batches(data), batches(folder(image_root, *words)), strict=True):
+        assert torch.equal(ours, theirs)
+    assert data.workers("train") == ("num_workers=2" in more[-1]) * 1
+
+
+def test_decoded_images_of_another_shape_or_choice_of_classes_stay(image_root: Path) -> None:
+    for words in (["data.shape=[1,8,8]"], ["data.shape=[3,8,8]"], ["data.classes=[light]"], ["data.shape=[3,8,8]"]):
+        folder(image_root, "data.in_memory_bytes=0", *words).prepare_data()
+    assert len(list((image_root / ".decoded").glob("train-*/*.npy"))) == 3
+
+
+def test_a_link_out_of_the_folder_is_not_followed(image_root: Path, tmp_path: Path) -> None:
+    (image_root / ".decoded").symlink_to(tmp_path)
+    with pytest.raises(ValueError, match=r".decoded links to .*; delete the link, or set data.cache=FOLDER"):
+        folder(image_root, "data.in_memory_bytes=0").prepare_data()
+
+
+def test_an_unknown_way_to_decode_is_named(image_root: Path) -> None:
+    with pytest.raises(UserError, match="decode=never is unknown; choose one of once, every_epoch"):
+        folder(image_root, "data.decode=never")
+
+
 def test_workers_decode_a_large_split_though_another_one_is_in_memory(image_root: Path) -> None:
     shutil.copytree(image_root / "test", image_root / "val")
     for i in range(5):
         shutil.copy(image_root / "train" / "dark" / "1.png", image_root / "train" / "dark" / f"more-{i}.png")
-    data = folder(image_root, "data.num_workers=2", f"data.in_memory_bytes={22 * 3 * 16 * 16}")
+    data = folder(image_root, "data.num_workers=2", "data.decode=every_epoch",
+                  f"data.in_memory_bytes={22 * 3 * 16 * 16}")  # fmt: skip
     data.setup("fit")
     assert data.train_dataloader().num_workers == 2 and data.val_dataloader().num_workers == 0

@@ -32,15 +32,6 @@ SIDES = ("left", "right")
 SPLITS = ("train", "val", "test")
 
 
-def cache_beside(root: Path) -> str:
-    """The cache in the folder of the user's own data, root/.tokens; ValueError if that leads elsewhere."""
-    cache = root / ".tokens"
-    for link in (cache, cache / "tokens"):
-        if link.is_symlink():
-            raise ValueError(f"{link} links to {link.readlink()}; delete the link, or set data.cache=FOLDER")
-    return str(cache)
-
-
 class Text(DataModule):
     """Labeled texts as tokens (B, T), T <= `max_length`, padded with 0.
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from trainyard.data.imdb import MAX_TEXT
-from trainyard.data.text import Text, cache_beside
+from trainyard.data.loading.cache import cache_beside
+from trainyard.data.text import Text
 from trainyard.files import open_regular
 
 
@@ -18,7 +19,7 @@ class TextCSV(Text):
         self, root: str, text_column: str = "text", label_column: str = "label", cache: str | None = None, **text: Any
     ) -> None:
         self.root, self.columns = Path(root).expanduser(), (text_column, label_column)
-        super().__init__(cache=cache or cache_beside(self.root), **text)
+        super().__init__(cache=cache or str(cache_beside(self.root, ".tokens", "tokens").parent), **text)
 
     def has_val(self) -> bool:
         return (self.root / "val.csv").is_file()

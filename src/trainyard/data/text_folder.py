@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from trainyard.data.imdb import read_text
-from trainyard.data.text import Text, cache_beside
+from trainyard.data.loading.cache import cache_beside
+from trainyard.data.text import Text
 
 
 class TextFolder(Text):
@@ -12,7 +13,7 @@ class TextFolder(Text):
 
     def __init__(self, root: str, cache: str | None = None, **text: Any) -> None:
         self.root = Path(root).expanduser()
-        super().__init__(cache=cache or cache_beside(self.root), **text)
+        super().__init__(cache=cache or str(cache_beside(self.root, ".tokens", "tokens").parent), **text)
 
     def has_val(self) -> bool:
         return (self.root / "val").is_dir()

@@ -11,7 +11,15 @@ from trainyard.data.loading.hashing import uniform
 
 def flip(x: Tensor, keys: Tensor) -> Tensor:  # (B, C, H, W), (B) -> (B, C, H, W)
     """Flip horizontally with probability 1/2."""
-    return torch.where((uniform(keys, "flip") < 0.5)[:, None, None, None], x.flip(-1), x)
+    return mirrored(x, uniform(keys, "flip") < 0.5)
+
+
+def mirrored(x: Tensor, chosen: Tensor) -> Tensor:  # (B, C, H, W), (B) bool -> (B, C, H, W)
+    """The images, the chosen ones flipped."""
+    if x.device.type != "cpu":  # which would be waited for
+        return torch.where(chosen[:, None, None, None], x.flip(-1), x)
+    rows = chosen.nonzero().flatten()
+    return x.index_copy(0, rows, x.index_select(0, rows).flip(-1))
 
 
 def crop(x: Tensor, keys: Tensor, padding: float = 1 / 8) -> Tensor:  # (B, C, H, W), (B) -> (B, C, H, W)
@@ -20,6 +28,9 @@ def crop(x: Tensor, keys: Tensor, padding: float = 1 / 8) -> Tensor:  # (B, C, H
     pad = max(1, round(padding * height))
     padded = F.pad(x, (pad, pad, pad, pad), mode="reflect")
     top, left = (uniform(keys, f"crop {side}", 0, 2 * pad + 1).long() for side in ("top", "left"))
+    if x.device.type == "cpu":
+        corners = zip(padded, top.tolist(), left.tolist(), strict=True)
+        return torch.stack([image[:, row : row + height, column : column + width] for image, row, column in corners])
     rows = top[:, None] + torch.arange(height, device=x.device)  # (B, H)
     columns = left[:, None] + torch.arange(width, device=x.device)  # (B, W)
     batch = torch.arange(len(x), device=x.device)[:, None, None, None]
@@ -58,7 +69,7 @@ def affine(
 
 def alternating_flip(x: Tensor, turns: Tensor) -> Tensor:  # (B, C, H, W), (B) bool -> (B, C, H, W)
     """Flip horizontally in every second epoch, half of the samples in the even ones (Jordan, 2024)."""
-    return torch.where(turns[:, None, None, None], x.flip(-1), x)
+    return mirrored(x, turns)
 
 
 def resized_crop(

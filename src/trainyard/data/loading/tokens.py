@@ -1,19 +1,17 @@
 """From texts to integers: tokenizers that are trained here, and documents stored on disk as one array."""
 
-import io
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
-import numpy.lib.format as array_format
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor
 
+from trainyard.data.loading.arrays import save_array
 from trainyard.data.loading.hashing import content_digest
-from trainyard.files import write_durably
 
 PAD, UNK, CLS, SEP, MASK = range(5)
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -107,21 +105,6 @@ def write_documents(tokenizer: Tokenizer, texts: Sequence[str], labels: Sequence
     arrays = {"tokens": np.concatenate(parts), "ends": np.array(ends), "labels": np.array(labels)}
     for name, array in {**arrays, "characters": characters}.items():
         save_array(folder / f"{name}.npy", array)
-
-
-def save_array(file: Path, array: np.ndarray) -> None:
-    """What np.save writes, flushed to the disk; OSError that names the file if it does not fit.
-
-    (np.save ignores the error of its last bytes, and so leaves a file that is too short.)
-    """
-    header = io.BytesIO()
-    array_format.write_array_header_1_0(header, array_format.header_data_from_array_1_0(array))
-
-    def put(opened: IO[bytes]) -> None:
-        opened.write(header.getvalue())
-        opened.write(np.ascontiguousarray(array).data)
-
-    write_durably(file, put)
 
 
 class Documents:

@@ -30,6 +30,7 @@ OPERATIONS: dict[str, Augmentation] = {  # of a list
                  trivialaugment, augmix)
 }  # fmt: skip
 BEFORE = (jitter, randaugment, trivialaugment, augmix)  # on pixels in [0, 1], before they are normalized
+MOVES = (flip, alternating_flip, crop)  # of pixels, which keep their values
 
 
 class OwnTransform:
@@ -92,7 +93,8 @@ def function_of(augmentation: Augmentation) -> Augmentation:
 class Pixels(nn.Module):
     """Convert bytes to floats: divide by 255, normalize each channel and, in training, augment.
 
-    What changes colors, and transforms of one's own, act on pixels in [0, 1], and so come first.
+    What changes colors, and transforms of one's own, act on pixels in [0, 1], and so come first. What moves pixels
+    gives the same bits before and after normalizing; where it comes first, bytes are moved, a quarter of the memory.
     """
 
     mean: Tensor
@@ -117,18 +119,23 @@ class Pixels(nn.Module):
         self, images: Tensor, keys: Tensor | None = None, turns: Tensor | None = None
     ) -> Tensor:  # (B, C, H, W) uint8, (B), (B) bool -> (B, C, H, W) float32
         """`keys` are given in training; `turns`, for alternating flips, differ between an epoch and the next."""
-        x = images.float()
+        x, after = images, [] if keys is None else list(self.after)
         if keys is not None and self.before:
-            x = x / 255
+            x = x.float() / 255
             for augmentation in self.before:
                 x = augmentation(x, keys)
             x = 255 * x
-        x = (x - self.mean) / self.std
-        if keys is not None:
-            for augmentation in self.after:
-                by_turns = function_of(augmentation) is alternating_flip
-                x = augmentation(x, self.turns(keys, turns) if by_turns else keys)
+        elif keys is not None:
+            while after and function_of(after[0]) in MOVES:
+                x = self.apply(after.pop(0), x, keys, turns)
+        x = x.to(torch.float32, copy=True).sub_(self.mean).div_(self.std)
+        for augmentation in after:
+            x = self.apply(augmentation, x, keys, turns)
         return x
+
+    def apply(self, augmentation: Augmentation, x: Tensor, keys: Tensor, turns: Tensor | None) -> Tensor:
+        """The images after one augmentation."""
+        return augmentation(x, self.turns(keys, turns) if function_of(augmentation) is alternating_flip else keys)
 
     @staticmethod
     def turns(keys: Tensor, turns: Tensor | None) -> Tensor:
