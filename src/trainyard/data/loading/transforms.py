@@ -119,19 +119,24 @@ class Pixels(nn.Module):
         self, images: Tensor, keys: Tensor | None = None, turns: Tensor | None = None
     ) -> Tensor:  # (B, C, H, W) uint8, (B), (B) bool -> (B, C, H, W) float32
         """`keys` are given in training; `turns`, for alternating flips, differ between an epoch and the next."""
-        x, after = images, [] if keys is None else list(self.after)
-        if keys is not None and self.before:
+        if keys is None:
+            return self.normalized(images)
+        x, after = images, list(self.after)
+        if self.before:
             x = x.float() / 255
             for augmentation in self.before:
                 x = augmentation(x, keys)
             x = 255 * x
-        elif keys is not None:
-            while after and function_of(after[0]) in MOVES:
-                x = self.apply(after.pop(0), x, keys, turns)
-        x = x.to(torch.float32, copy=True).sub_(self.mean).div_(self.std)
+        while not self.before and after and function_of(after[0]) in MOVES:
+            x = self.apply(after.pop(0), x, keys, turns)
+        x = self.normalized(x)
         for augmentation in after:
             x = self.apply(augmentation, x, keys, turns)
         return x
+
+    def normalized(self, images: Tensor) -> Tensor:
+        """Floats, each channel with its mean and deviation."""
+        return images.to(torch.float32, copy=True).sub_(self.mean).div_(self.std)
 
     def apply(self, augmentation: Augmentation, x: Tensor, keys: Tensor, turns: Tensor | None) -> Tensor:
         """The images after one augmentation."""
