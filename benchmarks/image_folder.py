@@ -75,8 +75,12 @@ def epoch(batches: Iterable[Any], finish: Callable[[Any], Any] = lambda batch: b
 def main() -> None:
     """Make the images, decode them, and take turns."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, value in {"images": 4000, "side": 256, "size": 224, "workers": 2, "threads": 0, "rounds": 3}.items():
-        parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--images", type=int, default=4000)
+    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     torch.set_num_threads(options.threads or torch.get_num_threads())
     keep_freed_memory()  # as every training
