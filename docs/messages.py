@@ -22,7 +22,7 @@ PUT_TOGETHER = {"config/suggestions.py", "durability/crash_report.py", "durabili
                 "distributed/failures.py", "trust/allowlist.py", "trust/checkpoint_files.py"}  # fmt: skip
 AREAS = {  # the packages of an area, in the order of the page
     "Options and keys": ["cli", "config"],
-    "Starting a training": ["training", "hardware", "extras", "tasks", "optim", "callbacks"],
+    "Starting a training": ["training", "hardware", "extras", "tasks", "optim", "callbacks", "profiling"],
     "Networks": ["models"],
     "Data": ["data"],
     "While it trains": ["durability", "distributed", "files", "loggers"],

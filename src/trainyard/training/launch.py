@@ -80,5 +80,5 @@ def train(overrides: list[str]) -> "Run":
         raise UserError(f"train takes a list of overrides: train([{overrides!r}])")
     run = launch(compose(overrides))
     if run is None:
-        raise UserError("check=true and tune=NAME make no run; leave them out, or call launch(compose(overrides))")
+        raise UserError("check=true trains nothing, and tune=NAME makes no run; leave them out")
     return run
