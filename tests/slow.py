@@ -13,6 +13,7 @@ LIMIT = 1.2  # seconds
 LIST = Path(__file__).parent / "slow.txt"
 LINE = re.compile(r"^([\d.]+)s call +(tests/\S+?::.*?)\s*$", re.MULTILINE)
 KEPT = (
+    "tests/sweep/test_jobs.py::test_a_command_that_was_killed_ends_as_the_uninterrupted_one[9]",
     "tests/durability/test_resume.py::test_resumed_is_uninterrupted_to_the_bit[early stopping]",
     "tests/durability/test_resume.py::test_resumed_is_uninterrupted_to_the_bit[text]",
     "tests/durability/test_signals.py::test_a_signal_ends_a_run_that_continues_to_the_bit[15-75-preempted-2]",
