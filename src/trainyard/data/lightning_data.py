@@ -28,8 +28,8 @@ class Loaders(LightningDataModule):
             return
         if not is_overridden(NAMES["train"], module, LightningModule):
             raise ValueError(
-                f"{type(module).__name__} has no train_dataloader: name its data, as data.module._target_=... (a "
-                "LightningDataModule) or data.train._target_=... (a DataLoader)"
+                f"{type(module).__name__} has no train_dataloader: name its data, as +data.module._target_=... (a "
+                "LightningDataModule) or +data.train._target_=... (a DataLoader)"
             )
         for split, name in NAMES.items():
             if is_overridden(name, module, LightningModule):
