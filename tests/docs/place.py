@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from conftest import ROOT
 from PIL import Image
+from sklearn.datasets import load_diabetes
 
 import trainyard
 
@@ -52,6 +53,7 @@ class Place:
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             (path / name).write_text(text)
         shutil.copy(HOUSES, path / "houses.csv")
+        load_diabetes(as_frame=True).frame.to_csv(path / "diabetes.csv", index=False)
         (path / "texts").mkdir()
         for split in ("train", "test"):
             (path / "texts" / f"{split}.csv").write_text("text,label\ngood film,good\nbad film,bad\n")

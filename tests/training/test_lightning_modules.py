@@ -105,7 +105,7 @@ def test_a_data_module_for_a_network_of_trainyards(words: list[str]) -> None:
         (["model._target_=others.Klassifier"], "others has no Klassifier. Did you mean Classifier"),
         (["model._target_=nowhere.Net"], "there is no package nowhere"),
         (["+model.widht=3"], "takes no argument widht. Did you mean width"),
-        (["data.module=null"], "Classifier has no train_dataloader: name its data, as data.module._target_"),
+        (["data.module=null"], "Classifier has no train_dataloader: name its data, as \\+data.module._target_"),
         (["data.module={_target_: others.loader}"], "data.module is DataLoader, no LightningDataModule"),
         (["data.train={_target_: others.loader}"], "data.module has loaders of its own"),
         (["pretrained=x.ckpt"], "Classifier reads its own weights"),
