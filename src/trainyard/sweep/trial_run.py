@@ -37,9 +37,7 @@ class TrialRuns:
             self.common += [word for word in words if word.lstrip("+~").startswith(PASSED_ON)]
         devices = config.hardware.devices
         self.devices: int = devices if isinstance(devices, int) else 1  # of a trial; auto is all that its slot has
-        shares = (
-            options.is_search or options.execution == "process"
-        )  # of a launcher's many jobs each may have a machine
+        shares = options.is_search or options.execution == "process"  # a launcher may have a machine for each job
         if options.n_jobs > 1 and shares and config.hardware.threads is None:
             self.common.append(f"hardware.threads={max(1, available_cores() // (options.n_jobs * self.devices))}")
 
@@ -86,7 +84,8 @@ class TrialRuns:
     def progress(self, trial: FrozenTrial) -> tuple[int, float] | None:
         """How far it is and its latest score: after how many validations of a trial, in which epoch of a job."""
         if not self.options.is_search:
-            return last_score(self.folder(trial), next(iter(self.options.objectives)))
+            latest = last_score(self.folder(trial), next(iter(self.options.objectives)))
+            return (latest[0] + 1, latest[1]) if latest else None  # what is printed counts from 1
         latest = max(trial.intermediate_values, default=None)
         return None if latest is None else (latest, trial.intermediate_values[latest])
 
