@@ -22,6 +22,7 @@ def test_a_dry_run_is_a_key() -> None:
         (["zip(a=1,2 b=3,4)"], "is for many trainings: add -m"),
         (["-m", "zip(a=1,2)"], "write at least two keys"),
         (["-m", "zip(a b)"], "write at least two keys"),
+        (["-m", "zip(a=1,2 b=3)"], "b=3 is one value; its keys have as many values each"),
         (["--dry-run", "a=1"], "lists the jobs of -m; check=true tries one training"),
     ],
 )

@@ -78,6 +78,21 @@ def test_the_same_command_again_trains_nothing_and_another_is_another_study(whol
     assert folder_of(folder) == whole  # that only listed them
 
 
+@pytest.mark.parametrize(
+    ("words", "other"),
+    [
+        (["model=mlp,cnn"], "model.activation=tanh"),  # of a group that varies
+        (["seed=0,1"], "optimizer.lr=0.3"),
+        (["seed=0,1"], "data.root=elsewhere"),
+        (["seed=0,1"], "test=false"),
+    ],
+)
+def test_a_command_that_trains_otherwise_is_another_study(words: list[str], other: str, tmp_path: Path) -> None:
+    given = ["data=image_folder", "data.root=photos", "data.shape=[3,8,8]"]
+    found = [jobs(tmp_path, *given, *words, *more, "--dry-run").split()[3] for more in ([], [other], ["run.name=x"])]
+    assert found[0] != found[1] and found[0] == found[2]
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_command_that_was_killed_ends_as_the_uninterrupted_one(number: int, whole: Path, tmp_path: Path) -> None:
     words = [*GRID, "model=mlp", "hydra.sweeper.n_jobs=2"]
@@ -143,6 +158,8 @@ def test_checking_all_jobs_writes_nothing(tmp_path: Path) -> None:
     [
         (["model=mlp,gpd"], "model=gpd is not an option. Did you mean gpt?"),
         (["model=mlp", "optimizer.lr=0.1,high"], "optimizer.lr=high must be a number"),
+        (["model=mlp", "trainer.max_epochs=1,1.5"], "trainer.max_epochs=1.5 must be a whole number"),
+        (["seed=0,1", "tune=lr"], "tune=lr looks for one value and makes no run: leave out -m"),
         (["optimizer.lr=interval(0,1)"], "tries every value, and optimizer.lr is an interval"),
         (["seed=0,1", "hydra/sweeper/pruner=median"], "hydra/sweeper/pruner=... is for a search: add sweep=search"),
         (["seed=0,1", "hydra/sweeper/sampler=tpe"], "hydra/sweeper/sampler=... is for a search: add sweep=search"),

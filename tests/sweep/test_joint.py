@@ -16,6 +16,14 @@ def test_zipped_keys_advance_together_and_meet_every_other_value() -> None:
     assert all(space.contains(point) for point in points)
 
 
+def test_values_are_paired_as_they_are_listed() -> None:
+    words = ["a=x,x,y", "b=range(3,0,-1)", "c=range(0.1,0.4,0.1)"]
+    space = zip_keys(read_space({}, words), [["a", "b", "c"]])
+    assert [space.overrides(point) for point in space.points() or []] == [
+        ["a=x", "b=3", "c=0.1"], ["a=x", "b=2", "c=0.2"], ["a=y", "b=1", "c=0.3"],
+    ]  # fmt: skip
+
+
 def test_a_key_that_the_command_line_sets_leaves_its_zip() -> None:
     space = zip_keys(read_space({"a": "1,2", "b": "3,4", "c": "5,6"}, ["b=9"]), [["a", "b", "c"]])
     assert [space.overrides(point) for point in space.points() or []] == [["a=1", "c=5"], ["a=2", "c=6"]]

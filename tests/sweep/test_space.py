@@ -67,6 +67,22 @@ def test_what_cannot_be_searched_is_refused(words: list[str], said: str) -> None
         read_space({}, words)
 
 
+@pytest.mark.parametrize(
+    ("word", "values"),
+    [
+        ("a=range(3,0,-1)", [3, 2, 1]),
+        ("a=range(0.1,0.35,0.1)", [0.1, 0.2, 0.3]),
+        ("a=range(0.1,0.4,0.1)", [0.1, 0.2, 0.3]),
+        ("a=choice(2,1,2)", [2, 1]),
+    ],
+)
+def test_values_are_those_that_are_written_in_their_order(word: str, values: list[float]) -> None:
+    space = read_space({}, [word])
+    assert [point["a"] for point in all_points(space)] == values
+    assert [space.overrides({"a": value}) for value in values] == [[f"a={value}"] for value in values]
+    assert space.contains({"a": 0.1 + 2 * 0.1}) == (0.3 in values)  # what a sampler computes
+
+
 def test_a_grid_needs_values_that_can_be_counted() -> None:
     space = read_space({}, ["a=choice(x,y)", "b=range(1,3)", "c=range(0.0,1.0,0.5)"])
     assert all_points(space) == [{"a": a, "b": b, "c": c} for a in "xy" for b in (1, 2) for c in (0.0, 0.5)]

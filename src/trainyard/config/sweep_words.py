@@ -3,6 +3,10 @@
 import re
 from collections.abc import Sequence
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import OverrideParseException
+
 from trainyard.errors import UserError
 
 MULTIRUN = ("-m", "--multirun")
@@ -22,6 +26,8 @@ def hydra_words(words: Sequence[str]) -> list[str]:
             members = SPACE.split(zipped[1].strip())
             if len(members) < 2 or any("=" not in member for member in members):
                 raise UserError(f"{word}: write at least two keys, as in 'zip(model=gru,lstm data.batch_size=32,64)'")
+            if single := [each.input_line for each in parsed(members) if not each.is_sweep_override()]:
+                raise UserError(f"{word}: {single[0]} is one value; its keys have as many values each")
             plain += members
             groups.append([member.partition("=")[0].lstrip("+") for member in members])
         else:
@@ -32,6 +38,14 @@ def hydra_words(words: Sequence[str]) -> list[str]:
     if len(plain) > len(words) or DRY_RUN in words:
         check_multirun(words)
     return plain
+
+
+def parsed(words: list[str]) -> list[Override]:
+    """The words as Hydra reads them; none if it cannot, which it tells better itself."""
+    try:
+        return OverridesParser.create().parse_overrides(words)
+    except OverrideParseException:
+        return []
 
 
 def check_multirun(words: Sequence[str]) -> None:

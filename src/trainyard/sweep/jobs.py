@@ -6,12 +6,13 @@ import logging
 from collections import Counter
 
 import optuna
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
 from trainyard.config.compose import compose
 from trainyard.config.override_types import check_override_types
+from trainyard.config_keys import flatten
 from trainyard.durability.run_lock import is_locked, read_status
 from trainyard.errors import UserError
 from trainyard.report.groups import group_runs
@@ -27,6 +28,7 @@ from trainyard.sweep.trials import REASON, REPEATED, counted_trials
 
 DIGITS = 8  # of the digest in a name
 MAX_NAME = 60
+DATA_FILES = ("data.path", "data.root")  # other files are other jobs, though a run resumes where its files have moved
 log = logging.getLogger(__name__)
 
 
@@ -45,18 +47,20 @@ def check_composes(space: Space) -> None:
 
 
 def values_to_check(parameter: Parameter) -> list:
-    """One number stands for all numbers: they are composed alike."""
+    """One number of each type stands for all of them: they are composed alike."""
     values = parameter.values() or []
     if not isinstance(parameter.distribution, CategoricalDistribution):
         return values[:1]
-    numbers = [value for value in values if isinstance(value, int | float)]
-    return [*numbers[:1], *(value for value in values if value not in numbers)]
+    numbers = {type(value): value for value in reversed(values) if isinstance(value, int | float)}
+    return [*numbers.values(), *(value for value in values if not isinstance(value, int | float))]
 
 
 def name_study(config: DictConfig, space: Space) -> None:
     """Name the study by what varies and what its jobs have in common, so that the same command finds it again."""
     known = {name: parameter.values() for name, parameter in space.parameters.items()}
-    content = json.dumps([known, fixed_config(config, space.keys)], default=str, sort_keys=True)
+    values = flatten(OmegaConf.to_container(config, resolve=False))
+    own = {key: value for key, value in values.items() if key == "test" or key.startswith(DATA_FILES)}
+    content = json.dumps([known, fixed_config(config, space), own], default=str, sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()[:DIGITS]
     keys = "_".join(key.rpartition(".")[2].replace("/", "-") for key in space.keys)
     chosen = config.hydra.runtime.choices.get("sweep")
@@ -116,5 +120,5 @@ def print_finished(study: optuna.Study, options: Options, runs: TrialRuns) -> No
     if failed:
         raise UserError(
             f"{len(failed)} of {len(trials)} jobs failed: {failed[0].user_attrs.get(REASON, '')}. See "
-            f"{runs.log(failed[0])}; the same command tries them again"
+            f"{runs.log(failed[0])}; the same command tries again those that did not diverge"
         )

@@ -35,7 +35,7 @@ def zip_keys(space: Space, groups: Sequence[Sequence[str]]) -> Space:
 def _zipped(parts: list[Parameter]) -> tuple[str, Parameter]:
     """The name and the parameter that sets those of `parts` together."""
     names = [name for part in parts for name in part.names]
-    columns = [part.values() for part in parts]
+    columns = [list(part.given) or part.values() for part in parts]
     for name, column in zip(names, columns, strict=True):
         if column is None:
             raise UserError(f"zip({' '.join(names)}): {name} is an interval; write its values, {name}=a,b,...")
@@ -78,4 +78,5 @@ def _joint(keys: list[str], values: list[str], words: list[list[str]]) -> Parame
     if len(set(values)) < len(values):
         twice = next(value for value in values if values.count(value) > 1)
         raise UserError(f"{','.join(keys)}: {twice} is given twice")
-    return Parameter(tuple(keys), CategoricalDistribution(values), dict(zip(map(repr, values), words, strict=True)))
+    written = dict(zip(map(repr, values), words, strict=True))
+    return Parameter(tuple(keys), CategoricalDistribution(values), written, tuple(values))

@@ -62,6 +62,9 @@ def read_options(config: DictConfig, space: Space) -> Options:
             "a sweep ranks its runs by a score, and monitor=null names none; set monitor=NAME mode=min or max"
         )
     objectives = node["objectives"] or {config.monitor: config.mode}
+    if config.get("tune"):
+        chosen = config.hydra.runtime.choices.get("tune")
+        raise UserError(f"tune={chosen} looks for one value and makes no run: leave out -m")
     is_search = bool((config.get("callbacks") or {}).get("pruning"))
     _check(node, config, objectives, is_search)
     execution = _execution(node["execution"], config.hydra.runtime.choices["hydra/launcher"])

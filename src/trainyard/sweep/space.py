@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import product
-from math import prod
+from math import ceil, isclose, prod
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -25,6 +26,7 @@ class Parameter:
     keys: tuple[str, ...]  # as in an override, with + where it was given
     distribution: BaseDistribution
     words: dict[str, list[str]] = field(default_factory=dict)  # of a choice: the overrides that each value stands for
+    given: tuple[Any, ...] = ()  # of a choice or range: the values as they were listed, in their order
 
     @property
     def names(self) -> list[str]:
@@ -36,7 +38,7 @@ class Parameter:
         if isinstance(self.distribution, CategoricalDistribution):
             return isinstance(value, str | int | float | bool | None) and value in self.distribution.choices
         low, high = self.distribution.low, self.distribution.high  # pyright: ignore
-        return isinstance(value, int | float) and low <= value <= high
+        return isinstance(value, int | float) and (low <= value <= high or isclose(value, high))
 
     def overrides(self, value: Any) -> list[str]:
         """The overrides that `value` stands for; UserError for one that is not in the space.
@@ -49,14 +51,12 @@ class Parameter:
         return [f"{self.keys[0]}={quote(value)}"] if written is None else written
 
     def values(self) -> list[Any] | None:
-        """Every value, or None for a continuous interval."""
-        match self.distribution:
-            case CategoricalDistribution(choices=choices):
-                return list(choices)
-            case IntDistribution(low=low, high=high, step=step):
-                return list(range(low, high + 1, step))
-            case FloatDistribution(low=low, high=high, step=float(step)):
-                return [low + i * step for i in range(round((high - low) / step) + 1)]
+        """Every value once, or None for a continuous interval."""
+        if self.given:
+            return list({repr(value): value for value in self.given}.values())
+        if isinstance(self.distribution, IntDistribution):
+            whole = range(self.distribution.low, self.distribution.high + 1, self.distribution.step)
+            return list(whole) if len(whole) <= MAX_POINTS else None
         return None
 
 
@@ -123,7 +123,9 @@ def _parameter(key: str, override: Override) -> Parameter:
         if override.is_choice_sweep():
             swept = override.value()
             return choice(key, swept.list if isinstance(swept, ChoiceSweep) else override.sweep_iterator())
-        return Parameter((key,), _numbers(override))
+        if override.is_range_sweep():
+            return _range(key, override)
+        return Parameter((key,), _interval(override))
     except (ValueError, TypeError, HydraException) as error:
         raise UserError(f"{override.input_line}: {error}") from error
 
@@ -132,27 +134,35 @@ def choice(key: str, elements: Iterable[Any]) -> Parameter:
     """One of several values. In the study, lists and dicts are represented by their text."""
     words: dict[str, list[str]] = {}
     values: list[Any] = []
+    given: list[Any] = []
     for element in elements:
         word = Override._get_value_element_as_str(element)
         value = element.text if isinstance(element, QuotedString) else element
         value = value if isinstance(value, str | int | float | bool | None) else word
         if repr(value) not in words:
             values.append(value)
+        given.append(value)
         words[repr(value)] = [f"{key}={word}"]
-    return Parameter((key,), CategoricalDistribution(values), words)
+    return Parameter((key,), CategoricalDistribution(values), words, tuple(given))
 
 
-def _numbers(override: Override) -> BaseDistribution:
-    """A range or an interval."""
+def _range(key: str, override: Override) -> Parameter:
+    """The numbers of a range, whose end is excluded; those with a point as they would be written."""
     swept: Any = override.value()
-    if override.is_range_sweep():
-        values = list(swept.range())
-        if not values:
-            raise ValueError("the range is empty (its end is excluded, as in Python)")
-        low, high, step = min(values), max(values), abs(swept.step)
-        if all(isinstance(number, int) for number in (low, high, step)):
-            return IntDistribution(low, high, step=step)
-        return FloatDistribution(float(low), float(high), step=float(step))
+    start, stop, step = (Decimal(str(number)) for number in (swept.start, swept.stop, swept.step))
+    count = ceil((stop - start) / step)
+    if count < 1:
+        raise ValueError("the range is empty (its end is excluded, as in Python)")
+    number = int if all(isinstance(each, int) for each in (swept.start, swept.stop, swept.step)) else float
+    low, high = sorted([number(start), number(start + (count - 1) * step)])
+    kind: Any = IntDistribution if number is int else FloatDistribution
+    given = [number(start + i * step) for i in range(count if count <= MAX_POINTS else 0)]
+    return Parameter((key,), kind(low, high, step=abs(number(step))), given=tuple(given))
+
+
+def _interval(override: Override) -> BaseDistribution:
+    """Any number between two."""
+    swept: Any = override.value()
     if set(swept.tags) - {"log"}:
         raise ValueError(f"the tag {', '.join(swept.tags)} is unknown; the only tag is log")
     low, high, log = swept.start, swept.end, "log" in swept.tags

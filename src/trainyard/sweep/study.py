@@ -45,7 +45,7 @@ def open_study(options: Options, config: DictConfig, space: Space) -> optuna.Stu
         )
     wanted = {
         SPACE: {name: json.loads(distribution_to_json(each)) for name, each in space.distributions.items()},
-        CONFIG: {**fixed_config(config, space.keys), **fixed_params(options.params, space)},
+        CONFIG: {**fixed_config(config, space), **fixed_params(options.params, space)},
         ORDER: {str(i): f"{name} ({mode})" for i, (name, mode) in enumerate(options.objectives.items())},
     }
     is_new = not study.trials
@@ -108,15 +108,20 @@ def fixed_params(params: dict[str, Any], space: Space) -> dict[str, Any]:
     return {f"hydra.sweeper.params.{name}": value for name, value in params.items() if name not in space.keys}
 
 
-def fixed_config(config: DictConfig, swept: list[str]) -> dict[str, Any]:
-    """What all trials have in common, as far as it changes their numbers; interpolations stand as they are."""
+def fixed_config(config: DictConfig, space: Space) -> dict[str, Any]:
+    """What all trials have in common, as far as it changes their numbers; interpolations stand as they are.
+
+    Of a group whose options vary, these are the words that set its keys.
+    """
     values = flatten(OmegaConf.to_container(config, resolve=False))
-    groups = tuple(f"{name}." for name in swept)
-    return {
+    groups = tuple(f"{name}." for name in space.keys)
+    words = {word.partition("=")[0].lstrip("+~"): word for word in space.fixed}
+    kept = {
         key: value
         for key, value in values.items()
-        if changes_numbers(key) and key not in swept and not key.startswith(groups)
+        if changes_numbers(key) and key not in space.keys and not key.startswith(groups)
     }
+    return {**kept, **{key: word for key, word in words.items() if changes_numbers(key) and key.startswith(groups)}}
 
 
 def upgrade_config(values: dict[str, Any]) -> dict[str, Any]:

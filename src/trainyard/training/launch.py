@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from trainyard.config.compose import MULTIRUN, compose, run_hydra
+from trainyard.config.compose import compose, run_hydra
 from trainyard.config.composition import COMPOSITION_ERRORS, Composed, from_hydra
 from trainyard.config.multirun import begin_command, is_elsewhere
 from trainyard.distributed.ranks import find_ranks, is_follower
@@ -26,9 +26,6 @@ finished_jobs: list[Path] = []  # the run directories of the jobs of -m that thi
 def run_jobs(words: list[str]) -> list[Path]:
     """Hand the words of the command line to Hydra; the run directories of the jobs of -m that have finished."""
     finished_jobs.clear()
-    tune = next((word for word in words if word.startswith("tune=") and word != "tune=null"), None)
-    if tune and set(MULTIRUN) & set(words):
-        raise UserError(f"{tune} looks for one value and makes no run: leave out -m")
     begin_command()
     try:
         run_hydra(hydra_job, words)

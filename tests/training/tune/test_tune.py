@@ -142,7 +142,7 @@ def test_jobs_of_m_and_runs_that_exist_are_refused(tmp_path: Path) -> None:
     run = trainyard.train([*WORDS, "trainer.max_epochs=1", f"run.dir={tmp_path}/run", "callbacks.pictures=null"])
     with pytest.raises(UserError, match="tune=lr would change it"):
         launch(compose([f"resume={run.path}", "tune=lr"]))
-    with pytest.raises(UserError, match=r"make no run; leave them out"):
+    with pytest.raises(UserError, match=r"makes no run; leave them out"):
         trainyard.train([*WORDS, "tune=lr", "tune.steps=20", f"run.root={tmp_path}"])
 
 
