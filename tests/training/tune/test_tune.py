@@ -1,6 +1,7 @@
 """tune=lr and tune=batch_size: a value in place of a run, and nothing else is changed."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import torch
 
 import trainyard
 from trainyard.config.compose import compose
+from trainyard.data import base
 from trainyard.errors import UserError
+from trainyard.models.mlp import MLP
 from trainyard.training.launch import launch, run_jobs
 from trainyard.training.tune import largest_batch
 from trainyard.training.tune.range_test import smoothed, steepest
@@ -90,6 +93,23 @@ def test_batches_grow_to_a_limit(tmp_path: Path, caplog: pytest.LogCaptureFixtur
 def test_batches_end_with_the_training_split(tmp_path: Path) -> None:
     found, _ = tuned(tmp_path, "tune=batch_size", "tune.steps=2", "tune.least=100")
     assert found["data.batch_size"] == 200 and found["ended"] == "the training split has 360"
+
+
+def test_the_smaller_batch_that_ends_an_epoch_is_not_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The split has 360 samples, each of which takes 0.2 ms or more: 256 and then 104 in an epoch."""
+    forward = MLP.forward
+    monkeypatch.setattr(MLP, "forward", lambda net, x: (time.sleep(2e-4 * len(x)), forward(net, x))[1])
+    found, _ = tuned(tmp_path, "tune=batch_size", "tune.steps=2", "tune.least=128")
+    assert list(found["samples_per_second"]) == ["128", "256"]
+    assert max(found["samples_per_second"].values()) <= 5000
+
+
+def test_data_without_batches_of_the_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of a module with loaders of its own."""
+    order = base.BatchOrder
+    monkeypatch.setattr(base, "BatchOrder", lambda count, size, *rest: order(count, 7, *rest))
+    with pytest.raises(UserError, match="of the batches of data.batch_size=16, 0 had 16 samples, and a step is timed"):
+        tuned(tmp_path, "tune=batch_size")
 
 
 def test_a_batch_that_does_not_fit_is_not_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,10 +82,17 @@ class LargestBatch:
 
 
 class Clock(Callback):
-    """The shortest time between the ends of two steps."""
+    """The shortest time of a step with `size` samples, reading them included, of `steps` such steps; then it stops.
 
-    def __init__(self) -> None:
-        self.ended, self.seconds = 0.0, float("inf")
+    The first one, which is slower, does not count; nor does the last batch of an epoch where it is smaller.
+    """
+
+    def __init__(self, size: int, steps: int) -> None:
+        self.size, self.steps = size, steps
+        self.began, self.seen, self.seconds = 0.0, 0, float("inf")
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.began = perf_counter()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -93,17 +100,22 @@ class Clock(Callback):
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         now = perf_counter()
-        self.seconds = min(self.seconds, now - self.ended if self.ended else self.seconds)
-        self.ended = now
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.ended = 0.0 if self.seconds < float("inf") else self.ended
+        if len(batch[-1]) == self.size:
+            self.seen += 1
+            self.seconds = min(self.seconds, now - self.began) if self.seen > 1 else self.seconds
+        trainer.should_stop = trainer.should_stop or self.seen == self.steps
+        self.began = now
 
 
 def measure(bench: Bench, size: int, steps: int) -> float:
     """Seconds of a step with batches of a size."""
-    bench.data.batch_size, clock = size, Clock()
-    bench.train([clock], steps)
+    bench.data.batch_size, clock = size, Clock(size, steps)
+    bench.train([clock], 2 * steps)  # at most every second batch is a smaller one, the last of its epoch
+    if clock.seen < 2:
+        raise UserError(
+            f"tune=batch_size: of the batches of data.batch_size={size}, {clock.seen} had {size:,} samples, and a step "
+            "is timed on 2 or more; set data.batch_size yourself"
+        )
     return clock.seconds
 
 
