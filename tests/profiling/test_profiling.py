@@ -54,8 +54,19 @@ def test_pytorch_traces_a_few_steps_and_changes_no_bit(
 
 def test_a_training_that_is_too_short_is_said_to_be(short: list[str], caplog: pytest.LogCaptureFixture) -> None:
     run = trainyard.train([*short, *WORDS, "profile=pytorch"])
-    assert "nothing was recorded, as the training has 4 steps and 12 are needed: lower profile.wait" in caplog.text
+    assert "recorded, as the training has 4 steps and the first 7 are left out: lower profile.wait" in caplog.text
     assert not (run.path / "profile").exists()
+
+
+@pytest.mark.parametrize(("wait", "recorded"), [(1, True), (2, True), (3, False)])
+def test_a_training_that_ends_before_all_steps_are_recorded(
+    wait: int, recorded: bool, short: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It has 4 steps; one is dropped after `wait`."""
+    run = trainyard.train([*short, *WORDS, *TRACE, "profile.active=9", f"profile.wait={wait}"])
+    assert (f"of training steps {wait + 2} to 4, " in caplog.text) == recorded
+    assert ("nothing was recorded" in caplog.text) == (not recorded)
+    assert (run.path / "profile").exists() == recorded
 
 
 def test_a_training_that_fails_stops_the_recorder(short: list[str], plain: trainyard.Run) -> None:

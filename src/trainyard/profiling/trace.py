@@ -37,8 +37,8 @@ class Trace(Profiler):
                 "least 1"
             )
         self.folder = Path(folder)
-        self.first, self.active = wait, active
-        self.needed, self.seen = wait + warmup + active, 0
+        self.first = wait
+        self.left_out, self.needed, self.seen = wait + warmup, wait + warmup + active, 0
         self.options: dict[str, Any] = {
             "record_shapes": record_shapes,
             "profile_memory": profile_memory,
@@ -95,7 +95,9 @@ class Trace(Profiler):
             recorder.stop()
 
     def write(self, recorder: profile) -> None:
-        """Write the trace and the table, and say how to look at them."""
+        """Write the trace and the table, if a step was recorded, and say how to look at them."""
+        if self.seen <= self.left_out:
+            return
         name = f"trace{f'-{rank()}' if rank() else ''}"
         self.folder.mkdir(parents=True, exist_ok=True)
         trace, table = self.folder / f"{name}.json", self.folder / f"{name}.txt"
@@ -105,17 +107,16 @@ class Trace(Profiler):
         write_durably(table, lambda opened: opened.write(text.encode()))
         log.info(
             "profile: of training steps %d to %d, %s (open it at ui.perfetto.dev or chrome://tracing) and %s, a table "
-            "of operators", self.needed - self.active + 1, self.needed, trace, table,
+            "of operators", self.left_out + 1, min(self.needed, self.seen), trace, table,
         )  # fmt: skip
 
     def describe(self) -> None:
-        """Say so if the training was too short."""
-        if self._stage == "fit" and self.seen < self.needed:
+        """Say so if the training was too short for any step to be recorded."""
+        if self._stage == "fit" and self.seen <= self.left_out:
             log.warning(
-                "profile: nothing was recorded, as the training has %d steps and %d are needed: lower profile.wait",
-                self.seen,
-                self.needed,
-            )
+                "profile: nothing was recorded, as the training has %d steps and the first %d are left out: lower "
+                "profile.wait", self.seen, self.left_out,
+            )  # fmt: skip
         super().describe()
 
     def teardown(self, stage: str | None) -> None:

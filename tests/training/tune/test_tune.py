@@ -10,12 +10,16 @@ import torch
 
 import trainyard
 from trainyard.config.compose import compose
+from trainyard.config.user_conf import set_user_conf
 from trainyard.data import base
-from trainyard.errors import UserError
+from trainyard.errors import UserError, train_command
 from trainyard.models.mlp import MLP
+from trainyard.tasks.classification import Classification
+from trainyard.training.job import prepare
 from trainyard.training.launch import launch, run_jobs
 from trainyard.training.tune import largest_batch
 from trainyard.training.tune.range_test import smoothed, steepest
+from trainyard.training.tune.tune import command_with
 
 WORDS = ["model=mlp", "model.widths=[16]", "data=shapes", "data.size=400", "data.test_size=100", "hardware=cpu",
          "hardware.threads=1", "data.batch_size=32"]  # fmt: skip
@@ -132,6 +136,29 @@ def test_memory_of_the_machine_is_a_limit_on_a_cpu(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(largest_batch, "free_bytes", lambda: 1e6)
     found, _ = tuned(tmp_path, "tune=batch_size", "tune.steps=2")
     assert "need about" in found["ended"] and found["data.batch_size"] < 256
+
+
+@pytest.mark.parametrize("loss", ["nan", "inf"])
+def test_a_first_loss_that_is_not_finite_is_said_to_be(
+    loss: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Classification, "loss", lambda _, logits, labels: logits.square().sum() * float(loss))
+    with pytest.raises(UserError, match=rf"loss of the first step is not finite \({loss}\) at a rate of 1e-06; look"):
+        tuned(tmp_path, "tune=lr")
+
+
+def test_the_command_has_whole_numbers_and_the_conf_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = prepare(compose([*WORDS, "tune=batch_size", f"run.root={tmp_path}"]))
+    assert "--config-dir" not in command_with(job, "optimizer.lr", 0.1)
+    folder = tmp_path / "my conf"
+    folder.mkdir()
+    set_user_conf(str(folder))
+    try:
+        command = command_with(job, "data.batch_size", 2**20 + 1)
+    finally:
+        set_user_conf(None)
+    assert command.startswith(f"{train_command()} --config-dir '{folder}' model=mlp ")
+    assert command.endswith(" data.batch_size=1048577")
 
 
 @pytest.mark.parametrize(

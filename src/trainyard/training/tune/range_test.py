@@ -38,6 +38,11 @@ class RangeTest:
             raise UserError(f"tune=lr looks for optimizer.lr, and here it is {own}; give it a number first")
         course = Course(self.rates, own)
         bench.train([course], len(self.rates))
+        if not course.losses:
+            raise UserError(
+                f"tune=lr: the loss of the first step is not finite ({course.loss}) at a rate of {self.rates[0]:.2g}; "
+                "look for what makes it so in the data, the network or the loss"
+            )
         losses = torch.tensor(course.losses, dtype=torch.float64)
         smooth = smoothed(losses, max(1.0, WIDTH * len(self.rates)))
         rates = self.rates[: len(smooth)]
@@ -62,6 +67,7 @@ class Course(Callback):
 
     def __init__(self, rates: list[float], own: float) -> None:
         self.rates, self.own = rates, own
+        self.loss = math.nan  # of the last step, finite or not
         self.losses: list[float] = []
         self.proportions: list[float] = []
 
@@ -75,7 +81,8 @@ class Course(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        loss, steps = float(outputs["loss"]), trainer.global_step
+        self.loss = loss = float(outputs["loss"])
+        steps = trainer.global_step
         if steps > len(self.losses) and math.isfinite(loss):  # where gradients are accumulated, of the last batch
             self.losses.append(loss)
         if not math.isfinite(loss) or (steps > LEAST_STEPS and min(self.losses[-3:]) > DIVERGED * min(self.losses)):

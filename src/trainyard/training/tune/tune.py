@@ -9,6 +9,7 @@ from pathlib import Path
 import lightning
 
 from trainyard.config.instantiate import instantiate
+from trainyard.config.user_conf import user_conf_argument
 from trainyard.data.base import DataModule
 from trainyard.errors import UserError, train_command
 from trainyard.files import write_durably
@@ -31,7 +32,7 @@ def tune(job: Job) -> None:
     log.info("hardware: %s", describe(job.cfg.hardware))
     search = instantiate(job.cfg.tune, "tune")
     found: Found = search(prepare_bench(job))
-    command = command_with(job, f"{found.key}={found.value:g}")
+    command = command_with(job, found.key, found.value)
     name = f"tune-{job.composed.choices.get('tune')}"
     content = {"command": command, found.key: found.value, **found.values}
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,9 +72,11 @@ def prepare_bench(job: Job) -> Bench:
     return Bench(cfg, task, data)  # pyright: ignore
 
 
-def command_with(job: Job, word: str) -> str:
+def command_with(job: Job, key: str, value: float | int) -> str:
     """The command that trains with the value that was found."""
-    left_out = ("tune", word.partition("=")[0], "run.dir", "check")
+    word = f"{key}={value}" if isinstance(value, int) else f"{key}={value:g}"
+    conf = ["--config-dir", folder] if (folder := user_conf_argument()) else []
+    left_out = ("tune", key, "run.dir", "check")
     words = [each for each in job.composed.overrides if each.lstrip("+").partition("=")[0] not in left_out]
     words = [each for each in words if not each.lstrip("+").startswith("tune.")]
-    return " ".join([train_command(), *map(shlex.quote, [*words, word])])
+    return " ".join([train_command(), *map(shlex.quote, [*conf, *words, word])])
