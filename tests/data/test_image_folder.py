@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 from pathlib import Path
@@ -13,6 +14,7 @@ from trainyard.config.resolve import resolve
 from trainyard.data.image_folder import ImageFolder
 from trainyard.data.loading.decode import decode_file
 from trainyard.errors import UserError
+from trainyard.runs.origin import check_same_data
 
 
 def folder(root: Path, *words: str) -> ImageFolder:
@@ -149,13 +151,73 @@ def test_decoded_once_each_batch_is_that_of_the_memory(image_root: Path, tmp_pat
 def test_decoded_images_of_another_shape_or_choice_of_classes_stay(image_root: Path) -> None:
     for words in (["data.shape=[1,8,8]"], ["data.shape=[3,8,8]"], ["data.classes=[light]"], ["data.shape=[3,8,8]"]):
         folder(image_root, "data.in_memory_bytes=0", *words).prepare_data()
-    assert len(list((image_root / ".decoded").glob("train-*/*.npy"))) == 3
+    assert len(list((image_root / ".decoded").glob("test-*/*.npy"))) == 3
+
+
+def test_only_the_splits_that_are_read_are_decoded(image_root: Path) -> None:
+    data = folder(image_root, "data.in_memory_bytes=0")
+    data.prepare_data()
+    data.setup("test")
+    assert [path.name[:4] for path in (image_root / ".decoded").iterdir()] == ["test"]
+
+
+@pytest.mark.parametrize("more", ["data.in_memory_bytes=0", "data.decode=every_epoch"])
+def test_a_run_in_memory_is_resumed_with_files_and_back(image_root: Path, tmp_path: Path, more: str) -> None:
+    words = [["data.in_memory_bytes=1000000"], [more, "data.in_memory_bytes=0"]]
+    memory, files = (digests(folder(image_root, *each)) for each in words)
+    for then, now in ((memory, files), (files, memory), (memory, memory), (pixels(memory), memory)):
+        noted(tmp_path, then)
+        check_same_data(tmp_path, now)
+    for wrong in ({**memory, "train": memory["train"].replace("18", "17", 1)}, pixels(memory)):
+        noted(tmp_path, wrong)
+        with pytest.raises(UserError, match="was trained on other data: its train split was 1. samples"):
+            check_same_data(tmp_path, files)
+
+
+@pytest.mark.parametrize("memory", [0, 1 << 30])
+def test_other_images_are_other_data(image_root: Path, tmp_path: Path, memory: int) -> None:
+    noted(tmp_path, digests(folder(image_root, f"data.in_memory_bytes={1 << 30}")))
+    file = image_root / "train" / "dark" / "1.png"
+    Image.new("RGB", (21, 30), "white").save(file)
+    with pytest.raises(UserError, match="was trained on other data: its (train|val) split was"):
+        check_same_data(tmp_path, digests(folder(image_root, f"data.in_memory_bytes={memory}")))
+
+
+def digests(data: ImageFolder) -> dict[str, str]:
+    data.setup("fit")
+    return data.digests()
+
+
+def pixels(found: dict[str, str]) -> dict[str, str]:
+    """What an earlier version noted of images in memory."""
+    return {split: " ".join(text.split()[:3]) for split, text in found.items()}
+
+
+def noted(run: Path, found: dict[str, str]) -> None:
+    (run / "environment.json").write_text(json.dumps({"data": found}))
 
 
 def test_a_link_out_of_the_folder_is_not_followed(image_root: Path, tmp_path: Path) -> None:
     (image_root / ".decoded").symlink_to(tmp_path)
     with pytest.raises(ValueError, match=r".decoded links to .*; delete the link, or set data.cache=FOLDER"):
         folder(image_root, "data.in_memory_bytes=0").prepare_data()
+
+
+def test_a_lock_that_is_a_link_is_not_followed(image_root: Path, tmp_path: Path) -> None:
+    data = folder(image_root, "data.in_memory_bytes=0")
+    data.folder("test").mkdir(parents=True)
+    (data.folder("test") / ".lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match=r"test-.*, for decoded images, cannot be written .*data.cache=FOLDER"):
+        data.prepare_data()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_without_a_root_images_are_still_prepared(image_root: Path) -> None:
+    """As for someone else's run, whose paths mean nothing here."""
+    data = ImageFolder(None, [3, 8, 8], classes=["dark", "light"], num_classes=2, mean=[0.5], std=[0.25], batch_size=4)
+    assert data.prepare_inputs(image_root / "test" / "dark" / "1.png").shape == (1, 3, 8, 8)
+    with pytest.raises(ValueError, match="data.root=FOLDER names the folder that contains train and test"):
+        data.prepare_data()
 
 
 def test_an_unknown_way_to_decode_is_named(image_root: Path) -> None:

@@ -144,6 +144,6 @@ def test_networks_take_one_channel(
 ) -> None:
     write_copy("mnist", tmp_path, monkeypatch)
     words = [f"model={model}", "data=mnist", f"data.root={tmp_path}", "data.augment=[jitter,crop]"]
-    words += ["data.classes=['3','8']"] if model == "perceptron" else []
+    words += ["data.classes=[3,8]"] if model == "perceptron" else []
     run = trainyard.train([*short, *words, "callbacks.pictures=null"])
     assert run.summary["test"]["test/loss"] > 0

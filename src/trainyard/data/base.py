@@ -20,10 +20,11 @@ class Samples(Dataset):
     """Inputs and labels, read a whole batch of indices at once; `rows` selects samples, by default all.
 
     `inputs` is a tensor, or anything that can be indexed by a tensor like one (files that are decoded when read).
+    `source` is the digest of the files that a tensor was read from, if they could also be read later.
     """
 
-    def __init__(self, inputs: Any, labels: Tensor, rows: Tensor | None = None) -> None:
-        self.inputs, self.all_labels = inputs, labels
+    def __init__(self, inputs: Any, labels: Tensor, rows: Tensor | None = None, source: str | None = None) -> None:
+        self.inputs, self.all_labels, self.source = inputs, labels, source
         self.rows = torch.arange(len(labels)) if rows is None else rows
 
     @property
@@ -43,7 +44,7 @@ class Samples(Dataset):
 
     def select(self, index: Tensor) -> "Samples":
         """The samples of `index` alone, without a copy."""
-        return Samples(self.inputs, self.all_labels, self.rows[index])
+        return Samples(self.inputs, self.all_labels, self.rows[index], self.source)
 
 
 class DataModule(LightningDataModule):
@@ -159,6 +160,8 @@ class DataModule(LightningDataModule):
         generator = torch.Generator().manual_seed(stable_hash(self.split_seed, "overfit"))
         drawn = torch.randperm(len(train), generator=generator)[: kept * self.batch_size]
         self.splits["train"] = train.select(drawn)
+        if self.sampling == "balanced":
+            Balance(self.splits["train"].labels)  # there may be fewer classes than before
 
     def hold_out(self, labels: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Split the training samples into those to train and to validate on; (N), (N) -> (N - M), (M) int64."""
@@ -167,17 +170,21 @@ class DataModule(LightningDataModule):
         return split_stratified(labels, rows, self.val_fraction, "val", self.split_seed)
 
     def digests(self) -> dict[str, str]:
-        """What tells the samples of each split from others; of inputs that are no tensor, their own `digest()`."""
+        """What tells the samples of each split from others; of inputs that are no tensor, their own `digest()`.
+
+        Of a tensor that was read from files, a second one, of these, follows.
+        """
         inputs = {id(samples.inputs): samples.inputs for samples in self.splits.values()}  # most splits share them
         known = {
             key: content_digest(each) if isinstance(each, Tensor) else getattr(each, "digest", str)()
             for key, each in inputs.items()
         }
-        return {
-            split: f"{len(samples):,} samples "
-            + content_digest(known[id(samples.inputs)], samples.all_labels, samples.rows)
-            for split, samples in self.splits.items()
-        }
+        found = {}
+        for split, samples in self.splits.items():
+            of_inputs = [known[id(samples.inputs)], *([samples.source] if samples.source else [])]
+            each = [content_digest(digest, samples.all_labels, samples.rows) for digest in of_inputs]
+            found[split] = " ".join([f"{len(samples):,} samples", *each])
+        return found
 
     def workers(self, split: str) -> int:
         """How many processes read the batches of a split."""

@@ -30,7 +30,7 @@ class ImageFolder(Images):
 
     def __init__(
         self,
-        root: str,
+        root: str | None,
         shape: list[int],
         in_memory_bytes: int = 2 << 30,
         decode: str = "once",
@@ -42,8 +42,15 @@ class ImageFolder(Images):
         if decode not in DECODE:
             raise ValueError(f"decode={decode} is unknown; choose one of {', '.join(DECODE)}")
         super().__init__(shape=shape, **images)
-        self.root, self.in_memory_bytes = Path(root).expanduser(), in_memory_bytes
+        self.given_root, self.in_memory_bytes = root, in_memory_bytes
         self.decode, self.cache = decode, cache
+
+    @property
+    def root(self) -> Path:
+        """The folder of all splits; ValueError without one, as of someone else's run, which can predict."""
+        if self.given_root is None:
+            raise ValueError("data.root=null: data.root=FOLDER names the folder that contains train and test")
+        return Path(self.given_root).expanduser()
 
     def prepare_data(self) -> None:
         for split in ("train", "test"):
@@ -51,13 +58,12 @@ class ImageFolder(Images):
                 raise FileNotFoundError(
                     f"{self.root / split} is missing: it should contain a folder of images per class"
                 )
-        for split in ("train", "test", *(["val"] if (self.root / "val").is_dir() else [])):
-            files, _ = self.find(split)
-            if self.is_stored(files):
-                decode_once(files, self.folder(split))
-            elif split == "test":  # train and val are read before training, test only after it
-                with announced(f"checking {len(files):,} images of {self.root / split}"):
-                    files.check_headers()
+        files, _ = self.find("test")  # read after the training, so that what is wrong with it is said here
+        if self.is_stored(files):
+            decode_once(files, self.folder("test"))
+        else:
+            with announced(f"checking {len(files):,} images of {self.root / 'test'}"):
+                files.check_headers()
 
     def find(self, split: str) -> tuple[ImageFiles, Tensor]:
         """The files of a split and their labels, (N) int64; ValueError for a class without a file."""
@@ -98,7 +104,7 @@ class ImageFolder(Images):
         if not self.fits_memory(files):
             return Samples(files, labels)
         with announced(f"decoding {len(labels):,} images of {self.root / split} into memory"):
-            return Samples(files[torch.arange(len(labels))], labels)
+            return Samples(files[torch.arange(len(labels))], labels, source=files.digest())
 
     def workers(self, split: str) -> int:
         match self.splits[split].inputs:

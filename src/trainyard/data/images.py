@@ -34,13 +34,14 @@ class Images(DataModule):
         **loading: Any,
     ) -> None:
         super().__init__(**loading)
+        classes = [str(name) for name in classes]  # data.classes=[3,7] has numbers
         if num_classes != len(classes):
             raise ValueError(f"num_classes={num_classes}, but there are {len(classes)} classes: {', '.join(classes)}")
         if len(set(classes)) < len(classes):
-            raise ValueError(f"classes={list(classes)} names a class twice")
+            raise ValueError(f"classes={classes} names a class twice")
         if len(mean) not in (1, shape[0]):
             raise ValueError(f"mean={list(mean)} must have a value for each of the {shape[0]} channels, or one for all")
-        self.shape, self.classes, self.num_classes = tuple(shape), list(classes), num_classes
+        self.shape, self.classes, self.num_classes = tuple(shape), classes, num_classes
         self.pixels, self.mixer = Pixels(mean, std, augment), Mixup(mix, num_classes, mix_alpha)
         self.mixes_neighbors = mix != "none"
         if self.pixels.augmentations:  # once now, for what is wrong with its options

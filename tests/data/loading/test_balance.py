@@ -91,6 +91,13 @@ def test_a_data_module_balances_training_alone() -> None:
     assert torch.cat(val).float().mean() < 0.15
 
 
+def test_the_batches_to_overfit_are_balanced_or_refused_before_training() -> None:
+    data = Rare("balanced", batch_size=1)
+    data.setup("fit")
+    with pytest.raises(ValueError, match="needs several classes, and all training samples are of one"):
+        data.keep_batches(1)
+
+
 def test_similar_lengths_still_share_a_batch() -> None:
     lengths = torch.arange(100)
     order = BatchOrder(100, 5, 1, True, lengths=lengths, balance=Balance(LABELS))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
+from filelock import AcquireReturnProxy, FileLock
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
@@ -77,10 +77,7 @@ def decode_once(files: ImageFiles, folder: Path) -> Shards:
         for part in rows
     }
     if not all(is_whole(path, len(part), files.shape) for path, part in named.items()):
-        make_folder(folder)
-        with announced(f"waiting for another process, which decodes into {folder}"):
-            lock = FileLock(folder / ".lock").acquire()
-        with lock:
+        with locked(folder):
             remove_parts(folder)
             missing = {path: part for path, part in named.items() if not is_whole(path, len(part), files.shape)}
             if missing:
@@ -98,11 +95,12 @@ def is_whole(path: Path, count: int, shape: tuple[int, ...]) -> bool:
     return found.shape == (count, *shape) and found.dtype == np.uint8
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder, whose place may be read-only."""
+def locked(folder: Path) -> AcquireReturnProxy:
+    """Make the folder, whose place may be read-only, and lock it until the end of `with`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".lock").touch()
+        with announced(f"waiting for another process, which decodes into {folder}"):
+            return FileLock(folder / ".lock").acquire()  # which follows no link
     except OSError as error:
         raise ValueError(
             f"{folder}, for decoded images, cannot be written ({error.strerror}); data.cache=FOLDER names another "
