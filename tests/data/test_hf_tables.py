@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision.transforms import v2
 
 import trainyard
 from trainyard.config.compose import compose
 from trainyard.config.instantiate import instantiate
 from trainyard.config.resolve import resolve
+from trainyard.data.hf_dataset import HFDataset
 from trainyard.data.loading.hf_columns import Columns
 from trainyard.errors import UserError
 
@@ -76,6 +78,15 @@ def prepared(kind: str, path: Path, *words: str) -> Any:
     data.setup("fit")
     data.setup("test")
     return data
+
+
+@pytest.mark.parametrize("path", [None, "moved"])
+def test_without_the_table_images_are_still_prepared(path: str | None) -> None:
+    """As those that a run predicts whose table was moved away, or is someone else's."""
+    data = HFDataset(path, [3, 4, 4], eval_transform=v2.Resize(4), num_classes=2, batch_size=4)
+    assert data.prepare_inputs(Image.new("RGB", (8, 8), "white")).eq(255).all()
+    with pytest.raises(FileNotFoundError, match=r"data.path(=moved is no local file or folder| is required)"):
+        data.prepare_data()
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,24 @@ from trainyard.data.loading.hf_tables import open_tables
 from trainyard.data.map_style import MapStyle
 
 
+class Missing:
+    """A table that is not there: images are predicted by its transform, and who reads it gets the error."""
+
+    def __init__(self, error: Exception, transform: Callable[[Any], Any] | None) -> None:
+        self.error, self.transform = error, transform
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, row: int) -> Any:
+        raise self.error
+
+
 class HFDataset(MapStyle):
     """`path` is what `save_to_disk` has written, a file, or a folder of files named train, test and validation.
 
     `input` is a column of images or numbers, or several columns; `target` one of classes or numbers. `transform` is
-    for training; validation and test have `eval_transform`.
+    for training; validation and test have `eval_transform`. Without the table inputs can still be prepared.
     """
 
     def __init__(
@@ -26,17 +39,18 @@ class HFDataset(MapStyle):
         classes: Sequence[str] | None = None,
         **map_style: Any,
     ) -> None:
-        tables = open_tables(path)
-
         def columns(split: str, chosen: Callable[[Any], Any] | None) -> Columns | None:
             return Columns(tables[split], input, target, chosen, classes) if split in tables else None
 
-        super().__init__(
-            train=columns("train", transform),
-            held_out=columns("train", eval_transform),
-            val=columns("val", eval_transform),
-            test=columns("test", eval_transform),
-            shape=shape,
-            classes=classes,
-            **map_style,
-        )
+        try:
+            tables = open_tables(path)
+        except FileNotFoundError as error:
+            splits = {"train": Missing(error, eval_transform)}
+        else:
+            splits = {
+                "train": columns("train", transform),
+                "held_out": columns("train", eval_transform),
+                "val": columns("val", eval_transform),
+                "test": columns("test", eval_transform),
+            }
+        super().__init__(**splits, shape=shape, classes=classes, **map_style)

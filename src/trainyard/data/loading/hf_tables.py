@@ -31,7 +31,9 @@ def open_tables(path: str | Path | None) -> dict[str, Any]:
     `path` is what `save_to_disk` has written, a file, or a folder of files that are named after their splits.
     """
     if path is None:
-        raise ValueError("data.path is required: a folder of save_to_disk, or files of parquet, arrow, json or csv")
+        raise FileNotFoundError(
+            "data.path is required: a folder of save_to_disk, or files of parquet, arrow, json or csv"
+        )
     place = Path(path).expanduser()
     if not place.exists():
         raise FileNotFoundError(
