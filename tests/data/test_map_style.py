@@ -54,6 +54,14 @@ class Stated(Noisy):
         self.targets = [(index + shift) % 4 for index in range(size)]
 
 
+class Classes(Stated):
+    """Names its classes."""
+
+    def __init__(self, classes: str) -> None:
+        super().__init__()
+        self.classes = list(classes)
+
+
 def module(train: Any, **options: Any) -> MapStyle:
     known = {"shape": [2], "classes": ["a", "b", "c", "d"], "num_classes": 4, "batch_size": 8, **options}
     data = MapStyle(train, **known)
@@ -181,6 +189,17 @@ def test_other_content_has_another_digest() -> None:
         ),
         (Noisy(), {"held_out": Noisy(30)}, "data.held_out has 30 samples, and data.train has 40"),
         ([(torch.zeros(2), 0), (torch.zeros(3), 0)], {}, r"samples of the shapes \[2\] and \[3\]; a transform of its"),
+        (
+            [(torch.zeros(1, 8, 8), 0), (torch.zeros(3, 8, 8), 0)],
+            {"shape": [1, 8, 8]},
+            r"\[1, 8, 8\] and \[3, 8, 8\]; a transform of its own, such as torchvision.transforms.v2.RGB,",
+        ),
+        (
+            Classes("abcd"),
+            {"test": Classes("abdc")},
+            "data.test has the classes a, b, d, c, and data.train a, b, c, d; both must have the same ones in the",
+        ),
+        (Classes("abcd"), {"held_out": Classes("dcba")}, "data.held_out has the classes d, c, b, a, and data.train"),
     ],
 )
 def test_what_cannot_be_used_is_refused(train: Any, options: dict[str, Any], message: str) -> None:
@@ -198,6 +217,7 @@ def test_what_cannot_be_used_is_refused(train: Any, options: dict[str, Any], mes
         (["data.train._target_=nowhere.Data"], "there is no package nowhere"),
         (["data.train.num_clases=3"], "data.train.num_clases is not a key"),
         (["+data.train.colour=3"], "data.train: FakeData takes no argument colour"),
+        (["+data.train.random_offset=${data.num_classes}"], "data.train refers to what is read from it"),
         (["data.train=null"], "data.train._target_ is required"),
         (["data.target=2"], "item 0 of data.train is a tuple of 2, and data.target=2"),
         (["+data.train.transform={_target_: torchvision.transforms.v2.CenterCrop, size: [4, -1]}"], "cannot be read"),
@@ -218,6 +238,16 @@ def test_a_run_trains_and_is_opened_again(short: list[str], tmp_path: Path) -> N
     assert torch.equal(run.predict([image]), run.predict(tmp_path / "black.png"))
     with pytest.raises(UserError, match=r"the images are \[3, 9, 8\] after their transform, not \[3, 8, 8\]"):
         run.predict([Image.new("RGB", (8, 9))])
+
+
+def test_an_array_of_one_whole_number_is_a_class_and_for_a_regression_a_number() -> None:
+    rows = [(np.full((2, 2), i, np.uint8), np.array([i % 3])) for i in range(30)]
+    assert facts(rows, Names(), "data.train")["classes"] == ["0", "1", "2"]
+    assert facts(rows, Names(), "data.train", has_classes=False)["num_outputs"] == 1
+    data = module(rows, shape=[2, 2], num_classes=3, classes=None)
+    data.setup("fit")
+    labels = next(iter(data.train_dataloader()))[1]
+    assert labels.dtype == torch.int64 and labels.ndim == 1
 
 
 def test_a_regression_has_as_many_outputs_as_targets(short: list[str]) -> None:

@@ -51,18 +51,23 @@ def table(key: str, *, _parent_: Any) -> Any:
         raise UserError(str(error)) from error
 
 
-def dataset(key: str, *, _parent_: Any) -> Any:
+def has_classes(root: Any) -> bool:
+    """Whether the task of a config is for classes, so that whole numbers are some."""
+    return targets_of(str(OmegaConf.select(root, "task._target_"))) == "classes"
+
+
+def dataset(key: str, *, _parent_: Any, _root_: Any) -> Any:
     """A fact of the map-style dataset that a config group of data names: shape, classes, num_classes, num_outputs."""
     from trainyard.config.dataset_facts import known_facts  # which imports torch
 
-    return known_facts(_parent_)[key]
+    return known_facts(_parent_, has_classes(_root_))[key]
 
 
-def hf(key: str, *, _parent_: Any) -> Any:
+def hf(key: str, *, _parent_: Any, _root_: Any) -> Any:
     """A fact of the table of Hugging Face's datasets that a config group of data describes."""
     from trainyard.config.dataset_facts import table_facts  # which imports torch
 
-    return table_facts(_parent_)[key]
+    return table_facts(_parent_, has_classes(_root_))[key]
 
 
 def register() -> None:

@@ -37,10 +37,13 @@ class HFDataset(MapStyle):
         transform: Callable[[Any], Any] | None = None,
         eval_transform: Callable[[Any], Any] | None = None,
         classes: Sequence[str] | None = None,
+        num_classes: int | None = None,
         **map_style: Any,
     ) -> None:
         def columns(split: str, chosen: Callable[[Any], Any] | None) -> Columns | None:
-            return Columns(tables[split], input, target, chosen, classes) if split in tables else None
+            if split not in tables:
+                return None
+            return Columns(tables[split], input, target, chosen, classes, has_classes=num_classes is not None)
 
         try:
             tables = open_tables(path)
@@ -53,4 +56,4 @@ class HFDataset(MapStyle):
                 "val": columns("val", eval_transform),
                 "test": columns("test", eval_transform),
             }
-        super().__init__(**splits, shape=shape, classes=classes, **map_style)
+        super().__init__(**splits, shape=shape, classes=classes, num_classes=num_classes, **map_style)

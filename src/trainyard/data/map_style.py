@@ -64,7 +64,7 @@ class MapStyle(DataModule):
         given = {"train": train, "val": val, "test": test, "held_out": held_out}
         names = Names(input, target)
         self.items = {
-            name: Items(dataset, names, f"data.{name}")
+            name: Items(dataset, names, f"data.{name}", has_classes=num_classes is not None)
             for name, dataset in given.items() if dataset is not None or name == "train"
         }  # fmt: skip
         if held_out is not None and len(held_out) != len(train):
@@ -90,6 +90,12 @@ class MapStyle(DataModule):
         if tuple(found.shape[1:]) != self.shape:
             raise ValueError(
                 f"{items.named} has samples of shape {list(found.shape[1:])}, and data.shape={list(self.shape)}"
+            )
+        classes, others = self.items["train"].classes, items.classes
+        if classes and others and others != classes[: len(others)]:
+            raise ValueError(
+                f"{items.named} has the classes {', '.join(others)}, and data.train {', '.join(classes)}; both must "
+                "have the same ones in the same order, as a label is a place in this list"
             )
         if is_train:
             if not torch.equal(few, self.items["train"].targets[items.few]):
@@ -144,7 +150,9 @@ class MapStyle(DataModule):
         return self.num_workers
 
     def transform(self, inputs: Tensor, keys: Tensor | None) -> Tensor:
-        return inputs.float() / 255 if inputs.dtype is torch.uint8 else inputs
+        if inputs.dtype is torch.uint8:
+            return inputs.float() / 255
+        return inputs.float() if inputs.dtype is torch.bool else inputs
 
     @property
     def takes_images(self) -> bool:

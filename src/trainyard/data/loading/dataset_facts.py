@@ -9,18 +9,18 @@ from torch import Tensor
 
 from trainyard.data.loading.announce import announced
 from trainyard.data.loading.hashing import content_digest, reseeded, sample_keys
-from trainyard.data.loading.items import Names, check_map_style, sample_of, stacked
+from trainyard.data.loading.items import Names, check_class_count, check_map_style, sample_of, stacked
 
 STATED = ("targets", "labels")  # attributes in which a dataset may have the targets of all samples
 COMPARED = 8  # samples that are read to find out what the whole is like
 
 
 class Items:
-    """The samples of a dataset by number, `named` in errors."""
+    """The samples of a dataset by number, `named` in errors; without `has_classes`, whole targets are numbers too."""
 
-    def __init__(self, dataset: Any, names: Names, named: str) -> None:
+    def __init__(self, dataset: Any, names: Names, named: str, has_classes: bool = True) -> None:
         check_map_style(dataset, named)
-        self.dataset, self.names, self.named = dataset, names, named
+        self.dataset, self.names, self.named, self.has_classes = dataset, names, named, has_classes
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -33,7 +33,15 @@ class Items:
 
     def sample(self, row: Tensor | int) -> tuple[Tensor, Tensor]:
         """A sample, with the generators as they are."""
-        return sample_of(self.dataset[int(row)], self.names, f"item {int(row)} of {self.named}")
+        inputs, target = sample_of(self.dataset[int(row)], self.names, f"item {int(row)} of {self.named}")
+        return inputs, target if self.has_classes else target.float()
+
+    @property
+    def classes(self) -> list[str] | None:
+        """The names of the classes, as far as the dataset states them."""
+        stated = getattr(self.dataset, "classes", None)
+        is_list = isinstance(stated, Sequence) and not isinstance(stated, str)
+        return [str(name) for name in stated] if is_list else None  # pyright: ignore
 
     def __getitem__(self, rows: Tensor) -> Tensor:
         """The inputs alone, as they are in validation."""
@@ -80,17 +88,19 @@ def as_targets(stated: Any, dtype: torch.dtype) -> Tensor | None:
         return None
 
 
-def facts(dataset: Any, names: Names, named: str) -> dict[str, Any]:
+def facts(dataset: Any, names: Names, named: str, has_classes: bool = True) -> dict[str, Any]:
     """The shape of a sample, the names and number of its classes, or the number of its targets."""
-    items = Items(dataset, names, named)
+    items = Items(dataset, names, named, has_classes)
     sample, target = items.sample(0)
     found: dict[str, Any] = {"shape": list(sample.shape), "classes": None, "num_classes": None, "num_outputs": None}
     if target.is_floating_point():
         return found | {"num_outputs": target.numel()}
-    stated = getattr(dataset, "classes", None)
-    is_list = isinstance(stated, Sequence) and not isinstance(stated, str)
-    count = len(stated) if is_list else getattr(dataset, "num_classes", None)  # pyright: ignore
-    if not isinstance(count, int):
-        count = int(items.targets.max()) + 1
-    names_of = [str(name) for name in stated] if is_list else [str(label) for label in range(count)]  # pyright: ignore
-    return found | {"classes": names_of, "num_classes": count}
+    classes = items.classes
+    if classes is None:
+        count = getattr(dataset, "num_classes", None)
+        if not isinstance(count, int):
+            largest = int(items.targets.max())
+            check_class_count(largest, len(items), named)
+            count = largest + 1
+        classes = [str(label) for label in range(count)]
+    return found | {"classes": classes, "num_classes": len(classes)}

@@ -42,13 +42,14 @@ def decode_file(path: Path, shape: tuple[int, ...], header_only: bool = False) -
 
 
 def image_of(source: bytes | Path, named: str) -> Image.Image:
-    """The image in a file or its content, as it is; ValueError, `named`, if it is none."""
+    """The image in a file or its content, upright, of 8 bits; ValueError, `named`, if it is none."""
     try:
-        content = open_regular(source).read() if isinstance(source, Path) else source
-        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        if isinstance(source, Path):
+            with open_regular(source) as file:
+                source = file.read()
+        image = Image.open(io.BytesIO(source), formats=FORMATS)
         check_size(image)
-        image.load()
-        return image
+        return eight_bits(ImageOps.exif_transpose(image))
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         said = f"its content is none of {', '.join(FORMATS)}" if isinstance(error, UnidentifiedImageError) else error
         raise ValueError(f"{named} cannot be read as an image ({said})") from error

@@ -21,6 +21,9 @@ def package() -> Any:
         raise ValueError(
             "tables of Hugging Face need a package that is not installed: pip install 'trainyard[datasets]'"
         ) from error
+    if not hasattr(datasets, "Dataset"):  # a folder or a file of the user's own, of the same name
+        where = getattr(datasets, "__file__", None) or next(iter(datasets.__path__))
+        raise ValueError(f"tables of Hugging Face need the package datasets, and {where} hides it; rename that")
     datasets.disable_progress_bars()
     return datasets
 
@@ -63,7 +66,10 @@ def _open(place: Path, changed: int) -> dict[str, Any]:
         with announced(f"opening {place}"):
             if (place / SAVED_SPLITS).is_file():
                 saved = datasets.DatasetDict.load_from_disk(str(place))
-                return {split: saved[name] for split, names in SPLITS.items() for name in names if name in saved}
+                found = {split: saved[name] for split, names in SPLITS.items() for name in names if name in saved}
+                if "train" not in found:
+                    raise ValueError(f"data.path={place} has the splits {', '.join(saved)}, and no train")
+                return found
             if (place / SAVED).is_file():
                 return {"train": datasets.Dataset.load_from_disk(str(place))}
             return read_files(datasets, place)

@@ -9,6 +9,8 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
+from trainyard.data.loading.decode import eight_bits
+
 
 class Names(NamedTuple):
     """Where an item has its input and its target: places in a tuple, or keys of a mapping."""
@@ -58,15 +60,28 @@ def part(item: Any, name: Any, role: str, named: str) -> Any:
 def input_tensor(value: Any, named: str) -> Tensor:
     """An input as a tensor: images as uint8, (C, H, W); ValueError for what is no array of numbers."""
     if isinstance(value, Image.Image):
-        return pil_to_tensor(value if value.mode in ("L", "RGB") else value.convert("RGB"))
+        try:
+            image = eight_bits(value)
+        except ValueError as error:
+            raise ValueError(f"the input of {named} is an image that cannot be used ({error})") from error
+        return pil_to_tensor(image if image.mode in ("L", "RGB") else image.convert("RGB"))
     found = numbers(value, named, "input")
     return found.float() if found.is_floating_point() else found
 
 
 def target_tensor(value: Any, named: str) -> Tensor:
-    """A target as a tensor: int64 of a class, float32 of anything else."""
+    """A target as a tensor: int64 of a class (also of an array of one whole number), float32 of anything else."""
     found = numbers(value, named, "target")
-    return found.float() if found.is_floating_point() or found.ndim else found.long()
+    return found.float() if found.is_floating_point() or found.numel() != 1 else found.reshape(()).long()
+
+
+def check_class_count(largest: int, count: int, named: str) -> None:
+    """Raise ValueError for whole numbers that are no classes: larger than there are samples."""
+    if largest >= count:
+        raise ValueError(
+            f"{named} has whole numbers up to {largest:,} and {count:,} samples, so they are no classes; "
+            "task=regression predicts them as numbers"
+        )
 
 
 def numbers(value: Any, named: str, role: str) -> Tensor:
@@ -92,8 +107,9 @@ def stacked(values: Sequence[Tensor], named: str) -> Tensor:
     """Tensors of one shape as a batch; ValueError, with both shapes, for others."""
     for value in values:
         if value.shape != values[0].shape:
+            is_color = value.ndim == 3 and value.shape[1:] == values[0].shape[1:]
             raise ValueError(
                 f"{named} has samples of the shapes {list(values[0].shape)} and {list(value.shape)}; a transform of "
-                "its own, such as torchvision.transforms.v2.Resize, makes them one"
+                f"its own, such as torchvision.transforms.v2.{'RGB' if is_color else 'Resize'}, makes them one"
             )
     return torch.stack(list(values))
