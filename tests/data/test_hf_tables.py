@@ -211,3 +211,26 @@ def test_without_the_package_the_error_names_the_extra(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "pip install 'trainyard[datasets]'" in done.stderr
+
+
+def test_other_data_is_prepared_as_the_runs_own(
+    short: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(images(), "parquet", tmp_path)
+    invert = "data.eval_transform={_target_: torchvision.transforms.v2.RandomInvert, p: 1.0}"
+    words = ["model=mlp", "model.widths=[8]", "data.num_workers=0", f"data.path={path}"]
+    run = trainyard.train([*short, *words, "data=hf_dataset", invert])
+    other = trainyard.Run(run.path, ["data=hf_dataset", f"data.path={path}"])
+    assert other.evaluate() == pytest.approx(run.evaluate()) and "transform" not in caplog.text
+    fake = ["data=dataset", "data.train._target_=torchvision.datasets.FakeData", "+data.train.size=40",
+            "+data.train.num_classes=2", "+data.train.image_size=[3,8,8]", "data.classes=[light,dark]"]  # fmt: skip
+    trainyard.Run(run.path, fake).evaluate()
+    assert "data=dataset has the transform None in the test, and the run's own data has {'_target_'" in caplog.text
+
+
+def test_a_run_that_predicts_whole_numbers_is_evaluated_on_another_table(short: list[str], tmp_path: Path) -> None:
+    path = write(texts(), "csv", tmp_path)
+    words = ["model=mlp", "model.widths=[8]", "data.num_workers=0", f"data.path={path}", "task=regression"]
+    run = trainyard.train([*short, *words, "data=hf_dataset", "data.input=[x]", "data.target=n"])
+    other = trainyard.Run(run.path, ["data=hf_dataset", f"data.path={path}"])
+    assert other.evaluate() == pytest.approx(run.evaluate())

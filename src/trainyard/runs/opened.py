@@ -25,7 +25,7 @@ from trainyard.files import read_small
 from trainyard.loggers.metrics_lines import read_metrics
 from trainyard.report.rows import Rows, merged, with_epochs
 from trainyard.runs.directory import COLUMNS, RESOLVED, SUMMARY, TOKENIZER
-from trainyard.runs.other_data import other_data, split_choice
+from trainyard.runs.other_data import is_of_data, other_data, split_choice
 from trainyard.tasks.base import Task
 from trainyard.trust.allowlist import restrict
 from trainyard.trust.checkpoint_files import check_same_weights, load_checkpoint, plain_tensors, size_limit
@@ -61,7 +61,7 @@ class OpenedRun:
         """The resolved config."""
         config = read_config(self.path / RESOLVED, (self._signed or {}).get(RESOLVED))
         cfg = DictConfig(restrict(config, self.path) if self.is_foreign else config)
-        own = [word for word in self.overrides if not (self.other_data and word.startswith("data."))]
+        own = [word for word in self.overrides if not (self.other_data and is_of_data(word))]
         return with_overrides(cfg, own, f"{self.path}: ")
 
     @property
@@ -96,7 +96,7 @@ class OpenedRun:
             data.columns_file = self.path / COLUMNS
         if not self.other_data:
             return data
-        words = [word for word in self.overrides if word.startswith("data.")]
+        words = [word for word in self.overrides if is_of_data(word)]
         return other_data(self.other_data, words, data, self.cfg.data)
 
     def task(self, checkpoint: str = "") -> Task:
