@@ -88,6 +88,7 @@ def test_a_broken_file_met_by_a_worker_is_one_sentence(command: Command, image_r
         "data=image_folder",
         f"data.root={image_root}",
         "data.in_memory_bytes=0",
+        "data.decode=every_epoch",
         "model=mlp",
         "data.num_workers=2",
     ]
