@@ -95,6 +95,11 @@ def kind_of(key: str) -> Kind:
     return Kind.BOOKKEEPING if key.endswith(PLACES) else Kind.NUMBERS
 
 
+def key_of(word: str) -> str:
+    """The key that an override sets or deletes, without + or ~."""
+    return word.partition("=")[0].lstrip("+~")
+
+
 def changes_numbers(key: str) -> bool:
     """Whether another value of the key makes another experiment."""
     return kind_of(key) is Kind.NUMBERS

@@ -13,7 +13,7 @@ from trainyard.config.composition import COMPOSITION_ERRORS, compose_overrides
 from trainyard.config.experiment_file import check_foreign, store
 from trainyard.config.from_run import NAMED, experiment_from_run, is_portable, own_choices
 from trainyard.config.suggestions import explain_composition_error
-from trainyard.config_keys import is_inherited
+from trainyard.config_keys import is_inherited, key_of
 from trainyard.errors import UserError
 from trainyard.files import newest_first
 from trainyard.trust.safe_yaml import read_config, read_yaml
@@ -121,5 +121,5 @@ def _deleted(path: Path) -> list[str]:
 
 def _concerns(words: list[str], key: str) -> bool:
     """Whether one of the words sets the key or one below it, or chooses the option of its group anew."""
-    names = [word.partition("=")[0].lstrip("+~").partition("@")[0] for word in words]
+    names = [key_of(word).partition("@")[0] for word in words]
     return any(name in (key, key.partition(".")[0]) or name.startswith(f"{key}.") for name in names)

@@ -141,8 +141,7 @@ class DataModule(LightningDataModule):
                     f"of {len(train) + len(val)} training samples, val_fraction={self.val_fraction} leaves "
                     f"{len(train)} to train on and {len(val)} to validate on; each needs at least one"
                 )
-            if self.sampling == "balanced":
-                Balance(train.labels)  # what it refuses is said before the training
+            self.balance(train)  # what it refuses is said before the training
             self.splits |= {"train": train, "val": val}
         if stage == "test" and "test" not in self.splits:
             self.splits["test"] = self.read("test")
@@ -160,8 +159,11 @@ class DataModule(LightningDataModule):
         generator = torch.Generator().manual_seed(stable_hash(self.split_seed, "overfit"))
         drawn = torch.randperm(len(train), generator=generator)[: kept * self.batch_size]
         self.splits["train"] = train.select(drawn)
-        if self.sampling == "balanced":
-            Balance(self.splits["train"].labels)  # there may be fewer classes than before
+        self.balance(self.splits["train"])  # there may be fewer classes than before
+
+    def balance(self, train: Samples) -> Balance | None:
+        """What draws the training samples, with `sampling=balanced`; ValueError if they are not of several classes."""
+        return Balance(train.labels) if self.sampling == "balanced" else None
 
     def hold_out(self, labels: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Split the training samples into those to train and to validate on; (N), (N) -> (N - M), (M) int64."""
@@ -196,7 +198,7 @@ class DataModule(LightningDataModule):
         size = self.batch_size if shuffle else self.eval_batch_size
         lengths = self.lengths(split)
         neighbor = shuffle and self.mixes_neighbors
-        balance = Balance(self.splits[split].labels) if shuffle and self.sampling == "balanced" else None
+        balance = self.balance(self.splits[split]) if shuffle else None
         count = len(self.splits[split])
         order = BatchOrder(count, size, self.seed, shuffle, rank, world_size, lengths, neighbor, balance)
         if shuffle and (trainer := self.trainer):

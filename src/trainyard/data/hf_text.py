@@ -7,7 +7,7 @@ import torch
 
 from trainyard.data.loading.hf_columns import check_column, labels_of
 from trainyard.data.loading.hf_tables import files_below, open_tables
-from trainyard.data.loading.split import split_stratified
+from trainyard.data.loading.split import check_test_fraction, split_stratified
 from trainyard.data.text import Text
 
 
@@ -26,8 +26,7 @@ class HFText(Text):
         **text: Any,
     ) -> None:
         super().__init__(**text)
-        if not 0 < test_fraction < 1:
-            raise ValueError(f"test_fraction={test_fraction} must be in (0, 1)")
+        check_test_fraction(test_fraction)
         self.path, self.columns, self.test_fraction = path, (text_column, label_column), test_fraction
 
     def has_val(self) -> bool:

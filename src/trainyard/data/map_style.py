@@ -15,7 +15,7 @@ from trainyard.data.loading.decode import image_of
 from trainyard.data.loading.hashing import seeded
 from trainyard.data.loading.items import Names, input_tensor, stacked
 from trainyard.data.loading.order import BatchIndices
-from trainyard.data.loading.split import split_stratified
+from trainyard.data.loading.split import check_test_fraction, split_stratified
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +59,7 @@ class MapStyle(DataModule):
         super().__init__(**loading)
         if classes is not None and num_classes != len(classes):
             raise ValueError(f"num_classes={num_classes}, but there are {len(classes)} classes: {', '.join(classes)}")
-        if not 0 < test_fraction < 1:
-            raise ValueError(f"test_fraction={test_fraction} must be in (0, 1)")
+        check_test_fraction(test_fraction)
         given = {"train": train, "val": val, "test": test, "held_out": held_out}
         names = Names(input, target)
         self.items = {

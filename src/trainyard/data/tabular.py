@@ -11,7 +11,7 @@ from torch import Tensor
 from trainyard.data.base import DataModule, Samples
 from trainyard.data.loading.columns import MISSING, Column, Options, find_columns, training_table, width
 from trainyard.data.loading.hashing import content_digest
-from trainyard.data.loading.split import split_stratified
+from trainyard.data.loading.split import check_test_fraction, split_stratified
 from trainyard.data.loading.table_cells import class_cells, input_cells, number_cells, row_of
 from trainyard.data.loading.table_encoder import TableEncoder, same_in_fp32
 from trainyard.data.loading.table_file import Table, find_table, read_table
@@ -52,8 +52,7 @@ class Tabular(DataModule):
         super().__init__(**loading)
         if unknown not in ("category", "error"):
             raise ValueError(f"unknown={unknown} must be category or error")
-        if not 0 < test_fraction < 1:
-            raise ValueError(f"test_fraction={test_fraction} must be in (0, 1)")
+        check_test_fraction(test_fraction)
         self.options = Options(str(path), target, columns, tuple(categories), tuple(missing), max_categories, kind)
         self.shape, self.classes, self.num_classes = tuple(shape), classes, num_classes
         self.outputs, self.num_outputs = list(outputs), num_outputs

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainyard.config_keys import changes_numbers, flatten
+from trainyard.config_keys import changes_numbers, flatten, key_of
 from trainyard.errors import UserError, printable
 from trainyard.files import read_small
 from trainyard.loggers.metrics_lines import read_metrics, usual_name
@@ -101,7 +101,7 @@ def _number(value: Any) -> float | None:
 
 def _is_shown(word: str) -> bool:
     """Whether an override tells rows apart."""
-    key = word.partition("=")[0].lstrip("+~")
+    key = key_of(word)
     return changes_numbers(key) and key not in GROUPED_OVER
 
 

@@ -7,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData  # pyright: ignore
 from torch.utils.tensorboard.summary import hparams as hparams_summaries
 
-from trainyard.config_keys import changes_numbers
+from trainyard.config_keys import changes_numbers, key_of
 from trainyard.loggers.tensorboard import CHARTS, StageLogger
 from trainyard.loggers.trackers import is_tracker
 
@@ -58,7 +58,7 @@ def hyperparameters(cfg: DictConfig, choices: dict[str, str], overrides: list[st
         values |= {group: choices[group] for group in groups if choices.get(group) is not None}
         values |= {name: OmegaConf.select(cfg, key) for name, key in COLUMNS.items()}
     for word in overrides:
-        key = word.partition("=")[0].lstrip("+~")
+        key = key_of(word)
         if key not in choices and changes_numbers(key) and (is_trial or key not in COLUMNS.values()):
             values[key] = OmegaConf.select(cfg, key)
         elif is_trial and key in choices and key not in ("experiment", "sweep"):

@@ -7,6 +7,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import CategoricalDistribution
 
+from trainyard.config_keys import key_of
 from trainyard.errors import UserError
 from trainyard.sweep.space import Parameter, Space, quote
 
@@ -19,7 +20,7 @@ def zip_keys(space: Space, groups: Sequence[Sequence[str]]) -> Space:
     A key that the command line sets to one value has it with every other.
     """
     parameters = dict(space.parameters)
-    set_to_one = [word.partition("=")[0].lstrip("+~") for word in space.fixed]
+    set_to_one = [key_of(word) for word in space.fixed]
     for group in groups:
         names = [name.lstrip("+") for name in group if name.lstrip("+") not in set_to_one]
         if unknown := [name for name in names if name not in parameters]:
@@ -55,7 +56,7 @@ def add_recipes(space: Space, recipes: Sequence[dict[str, Any]]) -> Space:
     """
     if not recipes:
         return space
-    given = {*space.keys, *(word.partition("=")[0].lstrip("+~") for word in space.fixed)}
+    given = {*space.keys, *map(key_of, space.fixed)}
     words: list[list[str]] = []
     for recipe in recipes:
         if not isinstance(recipe, dict) or not recipe:
@@ -66,8 +67,7 @@ def add_recipes(space: Space, recipes: Sequence[dict[str, Any]]) -> Space:
         overrides = OverridesParser.create().parse_overrides(texts)
         if swept := [each.input_line for each in overrides if each.is_sweep_override()]:
             raise UserError(f"hydra.sweeper.recipes: {swept[0]} is several values; a recipe has one of each key")
-        pairs = zip(texts, overrides, strict=True)
-        words.append([text for text, each in pairs if each.get_key_element().lstrip("+~") not in given])
+        words.append([text for text in texts if key_of(text) not in given])
     keys = list(dict.fromkeys(word.partition("=")[0] for each in words for word in each))
     unique = {" ".join(each): each for each in words}
     return replace(space, parameters={RECIPE: _joint(keys, list(unique), list(unique.values())), **space.parameters})

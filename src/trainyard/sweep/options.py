@@ -23,9 +23,7 @@ PLAIN = {"sampler": PointSampler.__name__, "pruner": "NopPruner"}  # what is cho
 class Options:
     """The keys of conf/hydra/sweeper/trainyard.yaml, checked."""
 
-    is_search: (
-        bool  # whether it is of sweep=search, which ranks and prunes trials; else they are jobs, which are tested
-    )
+    is_search: bool  # of sweep=search, whose trials are ranked and pruned; else of jobs, each of which is tested
     folder: Path  # hydra.sweep.dir
     location: str  # of the storage
     study: str
@@ -52,9 +50,7 @@ class Options:
 def read_options(config: DictConfig, space: Space) -> Options:
     """Read and check the options of a sweep over the space; UserError for an invalid value."""
     node: dict[str, Any] = {
-        key: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-        for key, value in config.hydra.sweeper.items()
-        if key not in ("sampler", "pruner")
+        key: plain(value) for key, value in config.hydra.sweeper.items() if key not in ("sampler", "pruner")
     }
     folder = Path(config.hydra.sweep.dir).absolute()
     if not node["objectives"] and config.monitor is None:
@@ -65,13 +61,13 @@ def read_options(config: DictConfig, space: Space) -> Options:
     if config.get("tune"):
         chosen = config.hydra.runtime.choices.get("tune")
         raise UserError(f"tune={chosen} looks for one value and makes no run: leave out -m")
-    is_search = bool((config.get("callbacks") or {}).get("pruning"))
-    _check(node, config, objectives, is_search)
+    searches = is_search(config)
+    _check(node, config, objectives, searches)
     execution = _execution(node["execution"], config.hydra.runtime.choices["hydra/launcher"])
     n_trials = node["n_trials"] or len(all_points(space))
-    every_job = n_trials if execution == "launcher" and not is_search else 1
+    every_job = n_trials if execution == "launcher" and not searches else 1
     return Options(
-        is_search=is_search,
+        is_search=searches,
         folder=folder,
         location=locate(node["storage"], folder),
         study=str(node["study"]),
@@ -91,7 +87,17 @@ def read_options(config: DictConfig, space: Space) -> Options:
     )
 
 
-def _check(node: dict[str, Any], config: DictConfig, objectives: dict[str, str], is_search: bool) -> None:
+def plain(node: Any) -> Any:
+    """A list or mapping of the config as a plain one."""
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+
+
+def is_search(config: DictConfig) -> bool:
+    """Whether the config has the callback of sweep=search."""
+    return bool((config.get("callbacks") or {}).get("pruning"))
+
+
+def _check(node: dict[str, Any], config: DictConfig, objectives: dict[str, str], searches: bool) -> None:
     for name, mode in objectives.items():
         if mode not in DIRECTIONS:
             raise UserError(f"hydra.sweeper.objectives: the mode of {name} is {mode}; it must be min or max")
@@ -104,9 +110,9 @@ def _check(node: dict[str, Any], config: DictConfig, objectives: dict[str, str],
             raise UserError(f"hydra.sweeper.{key}={node[key]} must be at least {smallest}")
     if len(objectives) > 1 and node["refit"]:
         raise UserError(f"hydra.sweeper.refit={node['refit']}: {len(objectives)} objectives have no single best trial")
-    if config.resume or (config.check and is_search):
+    if config.resume or (config.check and searches):
         raise UserError("check=true and resume=... are for one training; leave them out of a sweep")
-    if not is_search:
+    if not searches:
         _check_jobs(node, config)
 
 

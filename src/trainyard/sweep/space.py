@@ -122,7 +122,7 @@ def _parameter(key: str, override: Override) -> Parameter:
             raise ValueError(f"it has no meaning in a search space; write {FORMS}")
         if override.is_choice_sweep():
             swept = override.value()
-            return choice(key, swept.list if isinstance(swept, ChoiceSweep) else override.sweep_iterator())
+            return _choice(key, swept.list if isinstance(swept, ChoiceSweep) else override.sweep_iterator())
         if override.is_range_sweep():
             return _range(key, override)
         return Parameter((key,), _interval(override))
@@ -130,7 +130,7 @@ def _parameter(key: str, override: Override) -> Parameter:
         raise UserError(f"{override.input_line}: {error}") from error
 
 
-def choice(key: str, elements: Iterable[Any]) -> Parameter:
+def _choice(key: str, elements: Iterable[Any]) -> Parameter:
     """One of several values. In the study, lists and dicts are represented by their text."""
     words: dict[str, list[str]] = {}
     values: list[Any] = []

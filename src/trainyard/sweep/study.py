@@ -13,7 +13,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial
 
 from trainyard.config.instantiate import instantiate
-from trainyard.config_keys import ADDED, MOVED, RENAMED, changes_numbers, flatten
+from trainyard.config_keys import ADDED, MOVED, RENAMED, changes_numbers, flatten, key_of
 from trainyard.errors import UserError, printable
 from trainyard.sweep.options import DIRECTIONS, Options
 from trainyard.sweep.sampler import make_sampler
@@ -115,7 +115,7 @@ def fixed_config(config: DictConfig, space: Space) -> dict[str, Any]:
     """
     values = flatten(OmegaConf.to_container(config, resolve=False))
     groups = tuple(f"{name}." for name in space.keys)
-    words = {word.partition("=")[0].lstrip("+~"): word for word in space.fixed}
+    words = {key_of(word): word for word in space.fixed}
     kept = {
         key: value
         for key, value in values.items()

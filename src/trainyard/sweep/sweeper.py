@@ -27,7 +27,7 @@ from trainyard.sweep.fork_server import start_server
 from trainyard.sweep.heartbeat import Heartbeat
 from trainyard.sweep.joint import add_recipes, zip_keys
 from trainyard.sweep.launcher import run_here, run_with_launcher
-from trainyard.sweep.options import Options, read_options
+from trainyard.sweep.options import Options, is_search, plain, read_options
 from trainyard.sweep.refit import Refit
 from trainyard.sweep.space import FORMS, Space, read_space
 from trainyard.sweep.study import open_study
@@ -114,14 +114,9 @@ def read_config_space(config: DictConfig, arguments: list[str], context: HydraCo
     params, zipped, recipes = (plain(node[key]) or [] for key in ("params", "zip", "recipes"))
     space = read_space(dict(params), arguments, context.config_loader)
     space = add_recipes(zip_keys(space, zipped), recipes)
-    if not space.parameters and (config.get("callbacks") or {}).get("pruning"):
+    if not space.parameters and is_search(config):
         raise UserError(f"nothing varies in this sweep: write a key as {FORMS}, or choose one of conf/sweep")
     return space
-
-
-def plain(node: Any) -> Any:
-    """A list or mapping of the config as a plain one."""
-    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
 
 
 def check_names(config: DictConfig, space: Space) -> None:
@@ -156,9 +151,8 @@ def introduction(options: Options, study: optuna.Study) -> str:
     """What is going to run, in two lines."""
     count = len(counted_trials(study))
     exist = f"{count} of them exist already, " if count else ""
-    budget = (
-        f"{options.n_trials} {options.noun}{'s' if options.n_trials > 1 else ''}, {exist}{options.n_jobs} at a time"
-    )
+    nouns = f"{options.noun}s" if options.n_trials > 1 else options.noun
+    budget = f"{options.n_trials} {nouns}, {exist}{options.n_jobs} at a time"
     if not options.is_search:
         return f"{budget}\nfolder: {options.folder}  (in NNNN.log: what job NNNN prints)"
     objectives = ", ".join(f"{name} ({mode})" for name, mode in options.objectives.items())

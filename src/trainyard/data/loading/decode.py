@@ -19,6 +19,7 @@ MAX_16_BITS = (1 << 16) - 1
 CHANNELS = (1, 3, 4)  # of an array: gray, RGB, RGBA
 ARRAY, MAX_ARRAY = ".npy", 1 << 29  # bytes
 LARGE = 1 << 23  # pixels; larger images are decoded one at a time, to bound the memory
+BROKEN = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)  # what reading an image raises
 _one_large = Lock()
 
 
@@ -35,10 +36,8 @@ def decode_file(path: Path, shape: tuple[int, ...], header_only: bool = False) -
                 check_size(file)
                 return torch.empty(0)
             return to_tensor(file, shape)
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        unknown = isinstance(error, UnidentifiedImageError)  # whose text names an object of Python's
-        said = f"its content is none of {', '.join(FORMATS)}" if unknown else error
-        raise ValueError(f"{path} cannot be read as an image ({said}); repair or delete it") from error
+    except BROKEN as error:
+        raise ValueError(f"{path} cannot be read as an image ({reason(error)}); repair or delete it") from error
 
 
 def image_of(source: bytes | Path, named: str) -> Image.Image:
@@ -50,9 +49,13 @@ def image_of(source: bytes | Path, named: str) -> Image.Image:
         image = Image.open(io.BytesIO(source), formats=FORMATS)
         check_size(image)
         return eight_bits(ImageOps.exif_transpose(image))
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        said = f"its content is none of {', '.join(FORMATS)}" if isinstance(error, UnidentifiedImageError) else error
-        raise ValueError(f"{named} cannot be read as an image ({said})") from error
+    except BROKEN as error:
+        raise ValueError(f"{named} cannot be read as an image ({reason(error)})") from error
+
+
+def reason(error: Exception) -> str:
+    """Why an image cannot be read; the text of an unknown format names an object of Python's."""
+    return f"its content is none of {', '.join(FORMATS)}" if isinstance(error, UnidentifiedImageError) else str(error)
 
 
 def to_tensor(image: Image.Image, shape: tuple[int, ...]) -> Tensor:

@@ -8,6 +8,12 @@ from torch import Tensor
 from trainyard.data.loading.hashing import splitmix64, stable_hash
 
 
+def check_test_fraction(test_fraction: float) -> None:
+    """Raise ValueError unless a part of the samples, not all, is for the test."""
+    if not 0 < test_fraction < 1:
+        raise ValueError(f"test_fraction={test_fraction} must be in (0, 1)")
+
+
 def split_stratified(labels: Tensor, rows: Tensor, fraction: float, *seed: object) -> tuple[Tensor, Tensor]:
     """Move `fraction` of each class to the second part; (N), (N) -> (N - M), (M) int64, ascending.
 
