@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-slow results chaos chaos-ddp cluster exports test-exports docs docs-serve pages cookbook lint format tensorboard clean
+.PHONY: help train test test-slow results results-all chaos chaos-ddp cluster exports test-exports docs docs-serve pages cookbook lint format tensorboard clean
 
 help:  ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test-slow: $(READY)  ## run the slow tests: further kinds of resumed runs, sweep
 
 results: $(READY)  ## check the stated results again: minutes; those on real data need TRAINYARD_DATA
 	@$(BIN)/python -m pytest -m results
+
+results-all: $(READY)  ## train what docs/results.md lacks, hours of it, and write the page; ROWS="bow gru": only these; continues where it stopped
+	@$(BIN)/python docs/results.py $(ROWS)
 
 chaos: $(READY)  ## kill N=200 runs at random instants, resume them, and count how many end bit for bit identical
 	@$(BIN)/python tests/durability/chaos.py $(N)

@@ -1,0 +1,102 @@
+"""What docs/results.md states: the rows of results.yaml, and in results.jsonl a record of every finished run."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from trainyard.report.curves import over, read_series
+from trainyard.report.runs import Finished, read_run
+
+DOCS = Path(__file__).parent
+ROWS, RECORDS = DOCS / "results.yaml", DOCS / "results.jsonl"
+DIGITS = 6  # of a number in a curve
+
+
+@dataclass(frozen=True)
+class Row:
+    """A recipe and what it is to reach; the keys are explained in results.yaml."""
+
+    name: str
+    words: str
+    minutes: float
+    seeds: int = 3
+    jobs: int = 2
+    pretrained: str | None = None
+    mark: dict[str, float] | None = None
+    floor: float | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """That one row has a better score than another."""
+
+    better: str
+    than: str
+    by: float = 0.0
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished run, as it is kept in the repository."""
+
+    row: str
+    words: str  # of the row when it was trained; other words are another recipe
+    date: str
+    commit: str
+    run: Finished
+    x: str  # what the curves are drawn over: epoch, step
+    curves: dict[str, tuple[list[float], list[float]]]
+
+
+def read_rows(file: Path = ROWS) -> tuple[list[Row], list[Claim]]:
+    """The rows and the claims of results.yaml; ValueError for a name that is no row."""
+    content = yaml.safe_load(file.read_text())
+    rows = [Row(name, **keys) for name, keys in content["rows"].items()]
+    claims = [Claim(**keys) for keys in content["claims"]]
+    named = {name for each in claims for name in (each.better, each.than)} | {row.pretrained for row in rows}
+    if unknown := sorted(str(name) for name in named - {row.name for row in rows} - {None}):
+        raise ValueError(f"{file.name} names {', '.join(unknown)}, of which it has no row")
+    return rows, claims
+
+
+def read_records(rows: Iterable[Row], file: Path = RECORDS) -> list[Record]:
+    """The records of these rows, but for those of a row whose words have changed."""
+    words = {row.name: row.words for row in rows}
+    lines = file.read_text().splitlines() if file.is_file() else []
+    records = [from_json(line) for line in lines]
+    return [record for record in records if words.get(record.row) == record.words]
+
+
+def write_records(records: Iterable[Record], file: Path = RECORDS) -> None:
+    """Write a line for each record, by row and seed."""
+    ordered = sorted(records, key=lambda record: (record.row, record.run.seed))
+    file.write_text("".join(json.dumps({**asdict(record), "run": plain(record.run)}) + "\n" for record in ordered))
+
+
+def plain(run: Finished) -> dict[str, Any]:
+    """A run without its place on this machine."""
+    return {**asdict(run), "path": run.path.name}
+
+
+def from_json(line: str) -> Record:
+    """A record from its line."""
+    content = json.loads(line)
+    run = content.pop("run")
+    return Record(run=Finished(**{**run, "path": Path(run["path"]), "words": tuple(run["words"])}), **content)
+
+
+def make_record(row: Row, folder: Path) -> Record:
+    """The record of the run in that folder."""
+    run, environment = read_run(folder), json.loads((folder / "environment.json").read_text())
+    x = over([folder])
+    names = {f"{split}/{run.metric}" for split in ("train", "val")}
+    found = {name: series for name, series in read_series(folder, x).items() if name in names}
+    curves = {name: tuple([float(f"{value:.{DIGITS}g}") for value in part] for part in found[name]) for name in found}
+    ended = date.fromtimestamp((folder / "summary.json").stat().st_mtime).isoformat()
+    changed = "+" if any(not line[3:].startswith("docs/") for line in environment["git_status"]) else ""
+    return Record(row.name, row.words, ended, f"{(environment['git_commit'] or '')[:7]}{changed}", run, x, curves)

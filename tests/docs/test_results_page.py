@@ -1,0 +1,71 @@
+"""docs/results.md: what stands between its markers is made from the records, and says what they say."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "docs"))
+import results
+from records import RECORDS, Claim, Record, Row, make_record, read_records, read_rows, write_records
+from results_page import PAGE, of_row, tables
+
+import trainyard
+
+ROWS, CLAIMS = read_rows()
+SOME = [Row("good", "model=mlp data=xor", 1), Row("bad", "model=mlp data=xor trainer.max_epochs=1", 60, jobs=1)]
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    """Of a real run."""
+    words = ["model=mlp", "data=xor", "data.size=40", "trainer.max_epochs=3", "logger=none"]
+    run = trainyard.train([*words, f"run.root={tmp_path_factory.mktemp('runs')}"])
+    return make_record(SOME[0], run.path)
+
+
+def scored(record: Record, row: Row, scores: list[float], minutes: float = 1) -> list[Record]:
+    """Records of a row with these test scores, for seeds 0, 1 ..."""
+    runs = [replace(record.run, seed=seed, test=score, minutes=minutes) for seed, score in enumerate(scores)]
+    return [replace(record, row=row.name, words=row.words, run=run) for run in runs]
+
+
+def test_the_page_has_what_the_records_say() -> None:
+    text = PAGE.read_text().partition("<!-- results -->\n")[2].partition("\n<!-- /results -->")[0]
+    assert text == tables(ROWS, CLAIMS, read_records(ROWS)), "write it again: python docs/results.py --page"
+
+
+def test_no_record_is_of_a_row_that_is_gone() -> None:
+    assert len(read_records(ROWS)) == len(RECORDS.read_text().splitlines())
+
+
+def test_a_record_survives_its_file(record: Record, tmp_path: Path) -> None:
+    write_records([record], tmp_path / "some.jsonl")
+    (kept,) = read_records(SOME, tmp_path / "some.jsonl")
+    assert kept.run.test == record.run.test and kept.run.config == record.run.config
+    assert len(kept.curves["val/accuracy"][1]) == 3
+    assert str(record.run.path.parent) not in (tmp_path / "some.jsonl").read_text()
+
+
+def test_a_row_with_other_words_is_trained_again(record: Record, tmp_path: Path) -> None:
+    write_records([record], tmp_path / "some.jsonl")
+    assert read_records([replace(SOME[0], words="model=mlp")], tmp_path / "some.jsonl") == []
+    assert results.missing(SOME[0], [record]) == 2 and results.missing(SOME[0], scored(record, SOME[0], [1, 1, 1])) == 0
+
+
+def test_marks_and_claims_are_judged(record: Record) -> None:
+    rows = [replace(SOME[0], mark={"score": 0.9, "minutes": 2}), replace(SOME[1], mark={"score": 0.9})]
+    records = [*scored(record, rows[0], [0.92, 0.93, 0.94]), *scored(record, rows[1], [0.5, 0.51, 0.49], minutes=3)]
+    text = tables(rows, [Claim("good", "bad", 0.1), Claim("bad", "good")], records)
+    assert "- good >= 90.00 % in <= 2 minutes (3 seeds): reached, +3.00; reached, -1.0 minutes" in text
+    assert "- bad >= 90.00 % (3 seeds): **not reached**, -40.00" in text
+    assert "good against bad: +43.00 points, asked for 10.00, 3 and 3 runs, p < 0.001: holds" in text
+    assert "bad against good: -43.00 points, 3 and 3 runs, p = 1.000: **does not hold**" in text
+    assert of_row(rows[1], records)[0].run.test == 0.5
+
+
+def test_hours_are_of_what_is_missing(record: Record) -> None:
+    assert results.hours(SOME, scored(record, SOME[0], [1, 1, 1])) == pytest.approx(3)
+    assert results.hours(SOME, scored(record, SOME[1], [1, 1])) == pytest.approx(1 + 1.5 / 60)
