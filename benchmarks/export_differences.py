@@ -36,6 +36,8 @@ NETWORKS = {  # an option of conf/model, perhaps a variant of it: its config
     "mlp": [*IMAGES, "model.widths=[8]", "model.batch_norm=true"],
     "autoencoder": [*IMAGES, "model.widths=[8]", "model.code=4"],
     "cnn": [*IMAGES, "model.stages=[[4,4],[8]]", "model.dense=8", "model.batch_norm=true"],
+    "quantum": [*IMAGES, "model.qubits=5"],
+    "quantum inputs": ["data=xor", "model.qubits=2", "model.encoder=null"],
     "vgg16": IMAGES,
     "vgg16 resized": [*IMAGES, "model.resize=40"],
     "resnet18": [*IMAGES, "model.width=4"],

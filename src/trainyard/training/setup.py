@@ -15,6 +15,7 @@ from trainyard.training.job import Job
 from trainyard.training.outputs import check_outputs
 from trainyard.training.pretrained import check_tokenizer
 from trainyard.training.rehearsal import check_logged, rehearse
+from trainyard.training.room import check_room
 from trainyard.training.teacher import check_preparation
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,9 @@ def set_up(job: Job, task: LightningModule, data: LightningDataModule, trainer: 
     if isinstance(data, DataModule):
         check_length(cfg, task, data, trainer)
     if isinstance(task, Task):
+        if isinstance(data, DataModule):
+            sizes = {"data.batch_size": data.batch_size, "data.eval_batch_size": data.eval_batch_size}
+            check_room(task.net, sizes, cfg.hardware, f"model={job.composed.choices.get('model')}")
         task.learn(data)
         check_preparation(task, data)
     if cfg.data.get("sampling") == "balanced" and cfg.task.get("class_weights"):
