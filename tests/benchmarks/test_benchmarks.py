@@ -25,6 +25,8 @@ SMALLEST = {  # the words of the command line, and what the last line of the out
         ["--rounds", "1", "trainer.max_epochs=1", "callbacks.pictures.at_least=0", *SHAPES],
         "by their own clock",
     ),
+    "quantum": (["--most", "3", "--rounds", "1", "--plot", "times.png"], "| 3 | "),
+    "quantum_digits": (["--seeds", "1", "--only", "quantum", "trainer.max_epochs=1"], "| quantum | 214 | "),
     "scaling": ([], "| fsdp | 1,024 | "),
     "serving": (
         ["--rounds", "1", "--requests", "8", "--clients", "2", *SHAPES],
@@ -34,7 +36,7 @@ SMALLEST = {  # the words of the command line, and what the last line of the out
     "xor_seeds": (["--seeds", "1", "--jobs", "1", "xor_mlp"], "xor_mlp: 4 of 4 on 1 of 1 seeds"),
 }
 INTERPRETERS = {  # or import much
-    "distributed", "export_differences", "pictures", "serving", "sweep_overhead", "xor_seeds",
+    "distributed", "export_differences", "pictures", "quantum_digits", "serving", "sweep_overhead", "xor_seeds",
 }  # fmt: skip
 
 

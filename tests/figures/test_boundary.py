@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from trainyard.figures.boundary import SCALE, boundary, boundary_frame, boundary_over_time
+from trainyard.figures.boundary import SCALE, boundaries, boundary, boundary_frame, boundary_over_time
 
 
 def test_the_line_is_where_the_network_changes_its_mind() -> None:
@@ -18,6 +18,19 @@ def test_the_line_is_where_the_network_changes_its_mind() -> None:
 def test_a_network_without_a_boundary_has_no_line() -> None:
     figure = boundary(lambda x: torch.full((len(x),), 0.1), torch.rand(4, 2), torch.tensor([0, 1, 0, 1]))
     assert len(figure.axes[0].collections) == 2  # two groups of points
+
+
+def test_beside_each_other_wrong_points_are_crossed_out() -> None:
+    """A line at x = 0.25 has two of four points on its wrong side, one at 2 all of class 1."""
+    points, labels = torch.tensor([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]]), torch.tensor([0, 1, 1, 0])
+    planes = {
+        f"x = {place}": (lambda x, place=place: torch.sigmoid(10 * (x[:, 0] - place)), points, labels)
+        for place in (0.25, 2.0)
+    }
+    figure = boundaries(planes)
+    assert [panel.get_title() for panel in figure.axes] == ["x = 0.25", "x = 2.0"]
+    for panel, wrong in zip(figure.axes, ([[0, 1], [1, 0]], [[1, 1], [0, 1]]), strict=True):
+        np.testing.assert_allclose(panel.collections[-1].get_offsets(), wrong)
 
 
 def test_a_frame_shows_the_sides_the_line_and_the_points() -> None:

@@ -5,6 +5,7 @@ All in real numbers, which ONNX and autocast know: a complex matrix U is [[Re U,
 """
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import reduce
 from math import pi
 
 import torch
@@ -25,7 +26,7 @@ class QuantumLayer(nn.Module):
 
     Each of `depth` layers turns every qubit about the axes `rotations`, by trained scale x feature + shift, and applies
     a ring of CNOTs. Features are taken in order, and again from the first after the last. `qubits`: `out_features` of
-    them where it is None. Computed in fp32 also under autocast.
+    them where it is None. Scales begin at 1 / sqrt(angles of a qubit). Computed in fp32 also under autocast.
     """
 
     feature: Tensor  # (angles), which one turns by each angle
@@ -41,7 +42,7 @@ class QuantumLayer(nn.Module):
         check_circuit(in_features, out_features, qubits, depth, rotations)
         self.qubits, self.depth, self.rotations = qubits, depth, rotations
         check_one_sample(f"qubits={qubits}", self.bytes_needed(1))
-        self.scale = nn.Parameter(torch.ones(angles))
+        self.scale = nn.Parameter(torch.full((angles,), (qubits / angles) ** 0.5))
         self.shift = nn.Parameter(torch.empty(angles).uniform_(-pi, pi))
         self.register_buffer("feature", torch.arange(angles) % in_features, persistent=False)
         self.register_buffer("ring", cnot_ring(qubits), persistent=False)
@@ -61,12 +62,12 @@ class QuantumLayer(nn.Module):
 
 def turns(angles: Tensor, rotations: str) -> Tensor:  # (..., len(rotations)) -> (..., 4, 4)
     """The product of rotations about these axes, the first of them at the right: cos(a/2) + sin(a/2) (-i Pauli)."""
-    gate = torch.eye(4, dtype=angles.dtype, device=angles.device)
-    one = gate
-    for angle, axis in zip((angles / 2).unbind(-1), rotations, strict=True):
+    one = torch.eye(4, dtype=angles.dtype, device=angles.device)
+    gates = []
+    for angle, axis in zip((angles / 2)[..., None, None].unbind(-3), rotations, strict=True):
         generator = torch.tensor(GENERATORS[axis], dtype=angles.dtype, device=angles.device)
-        gate = (angle.cos()[..., None, None] * one + angle.sin()[..., None, None] * generator) @ gate
-    return gate
+        gates.append(angle.cos() * one + angle.sin() * generator)
+    return reduce(lambda product, gate: gate @ product, gates)
 
 
 def simulate(gates: Tensor, ring: Tensor) -> Tensor:  # (B, depth, qubits, 4, 4), (2^qubits) -> (B, 2, 2^qubits)
