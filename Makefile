@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-slow results results-all chaos chaos-ddp cluster exports test-exports docs docs-serve pages cookbook lint format tensorboard clean
+.PHONY: help train test test-slow results results-all chaos chaos-ddp cluster exports test-exports docs docs-serve pages pictures cookbook lint format tensorboard clean
 
 help:  ## show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,10 @@ pages: $(READY)  ## write docs/configuration.md, docs/errors.md and docs/noteboo
 	@$(BIN)/python docs/reference.py
 	@$(BIN)/python docs/messages.py
 	@$(BIN)/python docs/notebook.py
+
+pictures: $(READY)  ## draw docs/images/perceptron.png and quantum.png again: two minutes
+	@$(BIN)/python docs/perceptron.py
+	@$(BIN)/python benchmarks/quantum.py --plot docs/images/quantum.png
 
 cookbook: $(READY)  ## write docs/cookbook/ again: six networks, half an hour; needs TRAINYARD_DATA
 	@$(BIN)/python docs/cookbook.py

@@ -60,6 +60,7 @@ def draw(rows: list[Row], title: str, file: str) -> None:
     for times, name, color in zip(series, ("model=quantum", "MLP of as many weights"), COLORS, strict=False):
         panel.plot(qubits, times, marker="o", markersize=3, linewidth=1.4, color=color, label=name)
     panel.set_yscale("log")
+    panel.yaxis.set_major_formatter("{x:g}")
     panel.set_xticks(qubits)
     panel.set_xlabel("qubits", fontsize=8)
     panel.set_ylabel("ms of a training step", fontsize=8)
