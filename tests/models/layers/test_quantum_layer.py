@@ -47,7 +47,7 @@ def by_matrices(net: QuantumLayer, x: Tensor) -> Tensor:  # (in_features) -> (ou
                 state = torch.linalg.matrix_exp(-0.5j * next(angles) * on(qubit, qubits, PAULI[axis])) @ state
         for control in range(qubits if qubits > 1 else 0):
             state = cnot(control, (control + 1) % qubits, qubits) @ state
-    values = [state.conj() @ on(qubit, qubits, PAULI["z"]) @ state for qubit in range(net.signs.shape[1])]
+    values = [state.conj() @ on(qubit, qubits, PAULI["z"]) @ state for qubit in range(net.out_features)]
     return torch.stack(values).real
 
 

@@ -31,7 +31,6 @@ class QuantumLayer(nn.Module):
 
     feature: Tensor  # (angles), which one turns by each angle
     ring: Tensor
-    signs: Tensor
 
     def __init__(
         self, in_features: int, out_features: int, qubits: int | None = None, depth: int = 3, rotations: str = "xyz"
@@ -40,19 +39,18 @@ class QuantumLayer(nn.Module):
         qubits = out_features if qubits is None else qubits
         angles = depth * qubits * len(rotations)
         check_circuit(in_features, out_features, qubits, depth, rotations)
-        self.qubits, self.depth, self.rotations = qubits, depth, rotations
+        self.out_features, self.qubits, self.depth, self.rotations = out_features, qubits, depth, rotations
         check_one_sample(f"qubits={qubits}", self.bytes_needed(1))
         self.scale = nn.Parameter(torch.full((angles,), (qubits / angles) ** 0.5))
         self.shift = nn.Parameter(torch.empty(angles).uniform_(-pi, pi))
         self.register_buffer("feature", torch.arange(angles) % in_features, persistent=False)
         self.register_buffer("ring", cnot_ring(qubits), persistent=False)
-        self.register_buffer("signs", pauli_z(qubits)[:, :out_features].clone(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, in_features) -> (B, out_features)
         with full_precision(x.device.type):
             angles = x[:, self.feature].to(torch.promote_types(x.dtype, torch.float32)) * self.scale + self.shift
             gates = turns(angles.view(-1, self.depth, self.qubits, len(self.rotations)), self.rotations)
-            return measured(simulate(gates, self.ring), self.signs).to(self.scale.dtype)
+            return measured(simulate(gates, self.ring), self.out_features).to(self.scale.dtype)
 
     def bytes_needed(self, samples: int, training: bool = True) -> int:
         """The least for a batch: 4 states in use and, for autograd, the state before each pair of gates."""
@@ -91,15 +89,14 @@ def in_pairs(gates: Tensor) -> list[Tensor]:  # (B, depth, qubits, 4, 4) -> each
     return [*pairs.unbind(2), *([gates[:, :, -1]] if gates.shape[2] % 2 else [])]
 
 
-def measured(state: Tensor, signs: Tensor) -> Tensor:  # (B, 2, 2^qubits), (2^qubits, M) -> (B, M)
-    """Expectation values: the probabilities of the basis states, times their eigenvalues."""
-    return state.square().sum(1) @ signs.to(state.dtype)
-
-
-def pauli_z(qubits: int) -> Tensor:  # (2^qubits, qubits)
-    """The eigenvalue of each qubit's Z in each basis state."""
-    places = torch.arange(qubits - 1, -1, -1)
-    return 1.0 - 2.0 * (torch.arange(2**qubits)[:, None] >> places & 1)
+def measured(state: Tensor, count: int) -> Tensor:  # (B, 2, 2^qubits) -> (B, count)
+    """<Z> of the first qubits: the probability of 0 less that of 1, each qubit summed over for those after it."""
+    probabilities, values = state.square().sum(1), []
+    for _ in range(count):
+        zero, one = probabilities.unflatten(1, (2, -1)).unbind(1)
+        values.append((zero - one).sum(1))
+        probabilities = zero + one
+    return torch.stack(values, dim=1)
 
 
 def cnot_ring(qubits: int) -> Tensor:  # (2^qubits)
