@@ -11,10 +11,13 @@ from trainyard.models.gpt import GPT
 SIZES = {"vocab_size": 50, "max_length": 12, "dim": 16, "depth": 2, "ff_dim": 32}
 
 
-@pytest.fixture(params=["learned", "sinusoidal", "rotary"])
+MODERN = {"positions": "rotary", "activation": "squared_relu", "qk_norm": True, "embed_norm": True}
+
+
+@pytest.fixture(params=["learned", "sinusoidal", "rotary", "modern"])
 def net(request) -> GPT:
     torch.manual_seed(0)
-    return GPT(**SIZES, positions=request.param).eval()
+    return GPT(**SIZES, **MODERN if request.param == "modern" else {"positions": request.param}).eval()
 
 
 def test_no_token_changes_what_came_before(net: GPT) -> None:
@@ -70,6 +73,23 @@ def test_weights_that_end_a_step_start_smaller() -> None:
     for inner, end in ((block.attention.qkv, block.attention.out), (block.feed_forward[0], block.feed_forward[2])):
         assert inner.weight.std().item() == pytest.approx(0.02, rel=0.05)
         assert end.weight.std().item() == pytest.approx(0.02 / 4, rel=0.05)
+
+
+def test_with_zero_init_each_block_starts_as_the_identity_and_learns() -> None:
+    torch.manual_seed(0)
+    net, tokens = GPT(**SIZES, **MODERN, zero_init=True), torch.randint(1, 50, (8, 12))
+    x = torch.randn(2, 5, 16)
+    assert all(torch.equal(block(x), x) for block in net.blocks.blocks)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for step in range(2):
+        optimizer.zero_grad()
+        F.cross_entropy(net(tokens)[:, :-1].flatten(0, 1), tokens[:, 1:].flatten()).backward()
+        for block in net.blocks.blocks:  # at first only the zeros have a gradient, then all do
+            assert (block.attention.qkv.weight.grad.abs().max() > 0) == (step > 0)
+            assert block.attention.out.weight.grad.abs().max() > 0
+            assert block.feed_forward[2].weight.grad.abs().max() > 0
+        optimizer.step()
+    assert not torch.equal(net.blocks.blocks[0](x), x)
 
 
 def test_a_block_longer_than_the_context_is_refused(net: GPT) -> None:

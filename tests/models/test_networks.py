@@ -148,6 +148,13 @@ def test_the_stem_follows_the_size_of_the_images(size: int, stem: str) -> None:
     assert [p.shape for p in auto.parameters()] == [p.shape for p in chosen.parameters()]
 
 
+def test_squared_relu_by_hand() -> None:
+    x = torch.tensor([-2.0, 0.0, 0.5, 3.0], requires_grad=True)
+    y = ACTIVATIONS["squared_relu"]()(x)
+    y.sum().backward()
+    assert y.tolist() == [0, 0, 0.25, 9] and x.grad is not None and x.grad.tolist() == [0, 0, 1, 6]
+
+
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_every_activation_can_be_chosen(name: str) -> None:
     assert type(ACTIVATIONS[name]()) in {type(m) for m in MLP([2], 2, [4], activation=name).modules()}

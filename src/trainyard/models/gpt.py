@@ -11,7 +11,7 @@ from trainyard.models.layers.heads import num_logits
 from trainyard.models.layers.init import initialize_normal
 from trainyard.models.layers.padding import PADDING, alignment, last, left_aligned, restore
 from trainyard.models.layers.positions import Positions
-from trainyard.models.layers.transformer_block import TransformerStack
+from trainyard.models.layers.transformer_block import EPSILON, TransformerStack
 
 
 class GPT(nn.Module):
@@ -20,7 +20,8 @@ class GPT(nn.Module):
     With `num_classes`: dropout and a linear head on the last token. Without: a language model, which computes at each
     token the logits of the next one, with the token embeddings as weights. Weights are initialized from a normal
     distribution with standard deviation 0.02, divided by sqrt(2 depth) for the last layer of each residual branch, so
-    that the sum over blocks keeps its scale.
+    that the sum over blocks keeps its scale; with `zero_init` those are zeros, so that each block starts as the identity.
+    `qk_norm` as in SelfAttention; `embed_norm` adds a layer norm before the first dropout.
     """
 
     causal = True
@@ -38,22 +39,24 @@ class GPT(nn.Module):
         activation: str = "gelu",
         dropout: float = 0.1,
         attention_dropout: float = 0.0,
+        qk_norm: bool = False,
+        zero_init: bool = False,
+        embed_norm: bool = False,
     ) -> None:
         super().__init__()
         self.num_classes, self.max_length = num_classes, max_length
         self.embedding = nn.Embedding(vocab_size, dim, padding_idx=PADDING)
         self.positions = Positions(positions, max_length, dim)
+        self.norm = nn.LayerNorm(dim, EPSILON) if embed_norm else nn.Identity()
         self.dropout = nn.Dropout(check_probability("dropout", dropout))
         self.blocks = TransformerStack(
             depth, dim, "pre", heads=heads, ff_dim=ff_dim, dropout=dropout, activation=activation, causal=True,
-            rotary=positions == "rotary", attention_dropout=attention_dropout,
+            rotary=positions == "rotary", attention_dropout=attention_dropout, qk_norm=qk_norm,
         )  # fmt: skip
         if num_classes is not None:
             self.head = nn.Linear(dim, num_logits(num_classes))
         initialize_normal(self)
-        for name, weight in self.blocks.named_parameters():
-            if name.endswith(("attention.out.weight", "feed_forward.2.weight")):
-                nn.init.normal_(weight, std=0.02 / math.sqrt(2 * depth))
+        self.blocks.initialize_last_layers(0.0 if zero_init else 0.02 / math.sqrt(2 * depth))
 
     def forward(self, tokens: Tensor, target_positions: Tensor | None = None) -> Tensor:
         """Tokens (B, T) -> (B, num_logits), or (B, T, vocab_size) of a language model.
@@ -83,7 +86,7 @@ class GPT(nn.Module):
         """
         start = len(caches[0]) if caches else 0
         x = self.positions(self.embedding(tokens), start)
-        return self.blocks(self.dropout(x), caches=caches)
+        return self.blocks(self.dropout(self.norm(x)), caches=caches)
 
     def caches(self) -> list[KeyValueCache]:
         """New caches, one for each block, as `encode` takes them."""

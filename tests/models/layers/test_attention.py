@@ -45,14 +45,35 @@ def test_dropout_acts_on_the_weights_in_training_alone() -> None:
     assert torch.equal(net(x), net(x))
 
 
-@pytest.mark.parametrize("rotary", [False, True])
+@pytest.mark.parametrize(("rotary", "qk_norm"), [(False, False), (True, False), (True, True)])
 @pytest.mark.parametrize("pieces", [[1] * 9, [4, 1, 4], [9]])
-def test_a_cache_changes_nothing(rotary: bool, pieces: list[int]) -> None:
+def test_a_cache_changes_nothing(rotary: bool, qk_norm: bool, pieces: list[int]) -> None:
     torch.manual_seed(0)
-    net, x, cache = SelfAttention(16, 4, causal=True, rotary=rotary), torch.randn(3, 9, 16), KeyValueCache()
+    net, x, cache = SelfAttention(16, 4, None, 0.0, True, rotary, qk_norm), torch.randn(3, 9, 16), KeyValueCache()
     together = torch.cat([net(piece, cache=cache) for piece in x.split(pieces, dim=1)], dim=1)
     assert len(cache) == 9
     torch.testing.assert_close(together, net(x), rtol=0, atol=1e-6)
+
+
+def test_with_normalized_queries_and_keys_scores_are_cosines_times_a_gain() -> None:
+    """However large queries and keys are: without it, the second net's weights of attention would be 0 and 1."""
+    torch.manual_seed(0)
+    net, x = SelfAttention(16, 2, causal=True, rotary=True, qk_norm=True), torch.randn(3, 9, 16)
+    assert net.gain is not None and net.gain.tolist() == [1, 1]
+    net.gain.data = torch.tensor([0.5, 3.0])
+    expected, weights = net(x), net.weights(x)
+    q, k, _ = net.project(x)
+    cosines = nn.functional.cosine_similarity(q[:, :, :, None], k[:, :, None], dim=-1)
+    scores = math.sqrt(8) * net.gain[:, None, None] * cosines
+    torch.testing.assert_close((q @ k.mT) / math.sqrt(8), scores)
+    future = torch.ones(9, 9, dtype=torch.bool).triu(1)
+    torch.testing.assert_close(weights, scores.masked_fill(future, -math.inf).softmax(-1))
+    with torch.no_grad():
+        net.qkv.weight[:32] *= 1000  # of queries and keys; the rest are values
+        net.qkv.bias[:32] *= 1000
+    torch.testing.assert_close(net(x), expected)
+    net(torch.zeros(1, 2, 16)).sum().backward()
+    assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in net.parameters())
 
 
 def test_rotations_keep_lengths_and_make_products_depend_on_distance() -> None:

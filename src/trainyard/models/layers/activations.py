@@ -1,6 +1,14 @@
 """Activation functions by name."""
 
-from torch import nn
+from torch import Tensor, nn
+
+
+class SquaredReLU(nn.Module):
+    """max(0, x)^2 (So et al., 2021), whose derivative is continuous, unlike that of ReLU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.relu().square()
+
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "sigmoid": nn.Sigmoid,
@@ -9,6 +17,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "leaky_relu": nn.LeakyReLU,  # slope 0.01 below zero
     "swish": nn.SiLU,  # x sigmoid(x)
     "gelu": nn.GELU,
+    "squared_relu": SquaredReLU,
 }
 
 

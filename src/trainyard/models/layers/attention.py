@@ -31,7 +31,9 @@ class SelfAttention(nn.Module):
     """For each token, the mean of all tokens' values, weighted by how well their keys match its query.
 
     `head_dim` is dim // heads by default. `dropout` acts on the attention weights, with `causal` a token attends only
-    to itself and earlier ones, `rotary` rotates queries and keys by their positions.
+    to itself and earlier ones, `rotary` rotates queries and keys by their positions. `qk_norm` divides each query and key
+    by its root mean square (Henry et al., 2020), so that a score is `gain`, a weight of each head which starts at 1,
+    times sqrt(head_dim) times a cosine, however large x and the weights of the projection are.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class SelfAttention(nn.Module):
         dropout: float = 0.0,
         causal: bool = False,
         rotary: bool = False,
+        qk_norm: bool = False,
     ) -> None:
         super().__init__()
         if heads < 1 or (head_dim is None and dim % heads):
@@ -52,6 +55,7 @@ class SelfAttention(nn.Module):
         self.dropout, self.causal, self.rotary = check_probability("attention_dropout", dropout), causal, rotary
         self.qkv = nn.Linear(dim, 3 * heads * self.head_dim)
         self.out = nn.Linear(heads * self.head_dim, dim)
+        self.gain = nn.Parameter(torch.ones(heads)) if qk_norm else None
 
     def forward(
         self,
@@ -83,6 +87,8 @@ class SelfAttention(nn.Module):
     def project(self, x: Tensor, cache: KeyValueCache | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """(B, T, dim) -> queries (B, heads, T, head_dim), keys and values (B, heads, S, head_dim) with cached ones."""
         q, k, v = self.qkv(x).unflatten(2, (3, self.heads, self.head_dim)).permute(2, 0, 3, 1, 4)
+        if self.gain is not None:
+            q, k = rms_norm(q) * self.gain[:, None, None].to(q.dtype), rms_norm(k)
         if self.rotary:
             start = 0 if cache is None else len(cache)
             q, k = rotate(q, start), rotate(k, start)
@@ -96,3 +102,8 @@ class SelfAttention(nn.Module):
             past = torch.ones(size, dtype=torch.bool, device=q.device).tril(size[1] - size[0])
             visible = past if visible is None else visible & past
         return visible
+
+
+def rms_norm(x: Tensor) -> Tensor:  # (..., dim) -> (..., dim)
+    """Each vector divided by its root mean square; a vector of zeros stays one."""
+    return F.rms_norm(x, x.shape[-1:])

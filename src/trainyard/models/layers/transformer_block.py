@@ -18,7 +18,7 @@ class TransformerBlock(nn.Module):
 
     `norm: post` normalizes the sums, as in the paper; `pre` normalizes the inputs (Xiong et al., 2020). `dropout` acts
     on what is added, `attention_dropout` on the attention weights; `stochastic_depth` omits what is added for a
-    fraction of the rows (Huang et al., 2016).
+    fraction of the rows (Huang et al., 2016). `qk_norm` as in SelfAttention.
     """
 
     def __init__(
@@ -34,12 +34,13 @@ class TransformerBlock(nn.Module):
         rotary: bool = False,
         stochastic_depth: float = 0.0,
         attention_dropout: float = 0.0,
+        qk_norm: bool = False,
     ) -> None:
         super().__init__()
         if norm not in NORMS:
             raise ValueError(f"norm={norm} is unknown; choose one of {', '.join(NORMS)}")
         self.pre = norm == "pre"
-        self.attention = SelfAttention(dim, heads, head_dim, attention_dropout, causal, rotary)
+        self.attention = SelfAttention(dim, heads, head_dim, attention_dropout, causal, rotary, qk_norm)
         self.feed_forward = nn.Sequential(nn.Linear(dim, ff_dim), make_activation(activation), nn.Linear(ff_dim, dim))
         self.norms = nn.ModuleList(nn.LayerNorm(dim, EPSILON) for _ in range(2))
         self.dropout = nn.Dropout(check_probability("dropout", dropout))
@@ -72,6 +73,15 @@ class TransformerStack(nn.Module):
         rates = [stochastic_depth * (i + 1) / depth for i in range(depth)]
         self.blocks = nn.ModuleList(TransformerBlock(dim, norm=norm, stochastic_depth=rate, **block) for rate in rates)
         self.norm = nn.LayerNorm(dim, EPSILON) if norm == "pre" else nn.Identity()
+
+    def initialize_last_layers(self, std: float) -> None:
+        """Initialize the weights whose outputs are added to the inputs from a normal distribution.
+
+        With `std` 0 and biases of 0, each pre-norm block starts as the identity.
+        """
+        for name, weight in self.blocks.named_parameters():
+            if name.endswith(("attention.out.weight", "feed_forward.2.weight")):
+                nn.init.normal_(weight, std=std)
 
     def forward(
         self,
