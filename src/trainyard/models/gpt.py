@@ -21,7 +21,7 @@ class GPT(nn.Module):
     token the logits of the next one, with the token embeddings as weights. Weights are initialized from a normal
     distribution with standard deviation 0.02, divided by sqrt(2 depth) for the last layer of each residual branch, so
     that the sum over blocks keeps its scale; with `zero_init` those are zeros, so that each block starts as the identity.
-    `qk_norm` as in SelfAttention; `embed_norm` adds a layer norm before the first dropout.
+    `qk_norm` and `fused_attention` as in SelfAttention; `embed_norm` adds a layer norm before the first dropout.
     """
 
     causal = True
@@ -42,6 +42,7 @@ class GPT(nn.Module):
         qk_norm: bool = False,
         zero_init: bool = False,
         embed_norm: bool = False,
+        fused_attention: bool = True,
     ) -> None:
         super().__init__()
         self.num_classes, self.max_length = num_classes, max_length
@@ -52,6 +53,7 @@ class GPT(nn.Module):
         self.blocks = TransformerStack(
             depth, dim, "pre", heads=heads, ff_dim=ff_dim, dropout=dropout, activation=activation, causal=True,
             rotary=positions == "rotary", attention_dropout=attention_dropout, qk_norm=qk_norm,
+            fused=fused_attention,
         )  # fmt: skip
         if num_classes is not None:
             self.head = nn.Linear(dim, num_logits(num_classes))

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import MeanMetric, Metric
 
 from trainyard.tasks.base import Scored, Task
+from trainyard.tasks.token_losses import token_losses
 
 IGNORE = -100  # the target of a token that does not count
 
@@ -51,6 +51,6 @@ class LanguageModel(Task):
         positions = targets != IGNORE
         known = targets[positions]  # (N)
         logits = self.net(tokens, target_positions=positions)  # (N, vocab_size)
-        losses = F.cross_entropy(logits.float(), known, reduction="none")
+        losses = token_losses(logits, known)
         loss = losses.sum() / max(1, len(known))
         return Scored(loss, len(known), losses, known)

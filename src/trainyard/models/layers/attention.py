@@ -33,7 +33,8 @@ class SelfAttention(nn.Module):
     `head_dim` is dim // heads by default. `dropout` acts on the attention weights, with `causal` a token attends only
     to itself and earlier ones, `rotary` rotates queries and keys by their positions. `qk_norm` divides each query and key
     by its root mean square (Henry et al., 2020), so that a score is `gain`, a weight of each head which starts at 1,
-    times sqrt(head_dim) times a cosine, however large x and the weights of the projection are.
+    times sqrt(head_dim) times a cosine, however large x and the weights of the projection are. Without `fused`, matrix
+    products take the place of torch's kernel, whose backward pass is slow in bfloat16 on a CPU.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class SelfAttention(nn.Module):
         causal: bool = False,
         rotary: bool = False,
         qk_norm: bool = False,
+        fused: bool = True,
     ) -> None:
         super().__init__()
         if heads < 1 or (head_dim is None and dim % heads):
@@ -53,6 +55,7 @@ class SelfAttention(nn.Module):
         if rotary and self.head_dim % 2:
             raise ValueError(f"positions=rotary rotates pairs, so head_dim={self.head_dim} must be even")
         self.dropout, self.causal, self.rotary = check_probability("attention_dropout", dropout), causal, rotary
+        self.fused = fused
         self.qkv = nn.Linear(dim, 3 * heads * self.head_dim)
         self.out = nn.Linear(heads * self.head_dim, dim)
         self.gain = nn.Parameter(torch.ones(heads)) if qk_norm else None
@@ -70,17 +73,29 @@ class SelfAttention(nn.Module):
         outputs of the tokens where it is True are returned, as (N, dim).
         """
         q, k, v = self.project(x, cache)
+        means = self.fused_means if self.fused else self.plain_means
+        y = means(q, k, v, mask).transpose(1, 2).flatten(2)
+        return self.out(y if target_positions is None else y[target_positions])
+
+    def fused_means(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        """The weighted means of the values (B, heads, T, head_dim), by torch's fused kernels."""
         builtin = self.causal and mask is None and bool(q.shape[2] == k.shape[2])  # the fused kernels' own causal mask
         visible = None if builtin else self.attention_mask(q, k, mask)
         dropout = self.dropout if self.training else 0.0
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=visible, dropout_p=dropout, is_causal=builtin)
-        y = y.transpose(1, 2).flatten(2)
-        return self.out(y if target_positions is None else y[target_positions])
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=visible, dropout_p=dropout, is_causal=builtin)
+
+    def plain_means(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        """The same by matrix products, all weights at once."""
+        return F.dropout(self.weights_of(q, k, mask), self.dropout, self.training) @ v
 
     def weights(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # (B, T, dim) -> (B, heads, T, T)
         """The attention weights by head: of each query (third axis) over all keys (last axis). Rows sum to 1."""
         q, k, _ = self.project(x)
-        scores = q @ k.transpose(2, 3) / math.sqrt(self.head_dim)
+        return self.weights_of(q, k, mask)
+
+    def weights_of(self, q: Tensor, k: Tensor, mask: Tensor | None) -> Tensor:
+        """Queries (B, heads, T, head_dim), keys (B, heads, S, head_dim) -> (B, heads, T, S)."""
+        scores = (q / math.sqrt(self.head_dim)) @ k.transpose(2, 3)
         visible = self.attention_mask(q, k, mask)
         return (scores if visible is None else scores.masked_fill(~visible, -torch.inf)).softmax(-1)
 

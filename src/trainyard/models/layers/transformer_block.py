@@ -18,7 +18,7 @@ class TransformerBlock(nn.Module):
 
     `norm: post` normalizes the sums, as in the paper; `pre` normalizes the inputs (Xiong et al., 2020). `dropout` acts
     on what is added, `attention_dropout` on the attention weights; `stochastic_depth` omits what is added for a
-    fraction of the rows (Huang et al., 2016). `qk_norm` as in SelfAttention.
+    fraction of the rows (Huang et al., 2016). `qk_norm` and `fused` as in SelfAttention.
     """
 
     def __init__(
@@ -35,12 +35,13 @@ class TransformerBlock(nn.Module):
         stochastic_depth: float = 0.0,
         attention_dropout: float = 0.0,
         qk_norm: bool = False,
+        fused: bool = True,
     ) -> None:
         super().__init__()
         if norm not in NORMS:
             raise ValueError(f"norm={norm} is unknown; choose one of {', '.join(NORMS)}")
         self.pre = norm == "pre"
-        self.attention = SelfAttention(dim, heads, head_dim, attention_dropout, causal, rotary, qk_norm)
+        self.attention = SelfAttention(dim, heads, head_dim, attention_dropout, causal, rotary, qk_norm, fused)
         self.feed_forward = nn.Sequential(nn.Linear(dim, ff_dim), make_activation(activation), nn.Linear(ff_dim, dim))
         self.norms = nn.ModuleList(nn.LayerNorm(dim, EPSILON) for _ in range(2))
         self.dropout = nn.Dropout(check_probability("dropout", dropout))
