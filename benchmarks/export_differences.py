@@ -58,8 +58,13 @@ NETWORKS = {  # an option of conf/model, perhaps a variant of it: its config
     "bert language": [],
     "gpt": [*TEXTS, *SMALL],
     "gpt modern": [
-        *TEXTS, *SMALL, "model.positions=rotary", "model.activation=squared_relu", "model.qk_norm=true",
-        "model.zero_init=true", "model.embed_norm=true",
+        *TEXTS,
+        *SMALL,
+        "model.positions=rotary",
+        "model.activation=squared_relu",
+        "model.qk_norm=true",
+        "model.zero_init=true",
+        "model.embed_norm=true",
     ],
     "gpt language": [],
 }

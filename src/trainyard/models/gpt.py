@@ -20,8 +20,8 @@ class GPT(nn.Module):
     With `num_classes`: dropout and a linear head on the last token. Without: a language model, which computes at each
     token the logits of the next one, with the token embeddings as weights. Weights are initialized from a normal
     distribution with standard deviation 0.02, divided by sqrt(2 depth) for the last layer of each residual branch, so
-    that the sum over blocks keeps its scale; with `zero_init` those are zeros, so that each block starts as the identity.
-    `qk_norm` and `fused_attention` as in SelfAttention; `embed_norm` adds a layer norm before the first dropout.
+    that the sum over blocks keeps its scale; with `zero_init` those are zeros, so that each block starts as the
+    identity. `qk_norm` and `fused_attention` as in SelfAttention; `embed_norm` adds a layer norm before the first dropout.
     """
 
     causal = True

@@ -38,7 +38,8 @@ class Muon(Optimizer):
 
     A filter of a convolution counts as a matrix (outputs, inputs * height * width). With `scale` rms, an update is as
     large as one of AdamW (Liu et al., 2025), so that one learning rate serves both; with original, lr is near 0.02, and
-    `adam_lr` that of AdamW. With a `precision` of bfloat16, as bf16-mixed, updates are orthogonalized in it, which is faster.
+    `adam_lr` that of AdamW. With a `precision` of bfloat16 (as bf16-mixed), updates are orthogonalized in it, which is
+    faster.
     """
 
     splits_hidden = True  # its groups have a `kind` (optim/groups.py)

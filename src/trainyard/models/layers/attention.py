@@ -31,10 +31,10 @@ class SelfAttention(nn.Module):
     """For each token, the mean of all tokens' values, weighted by how well their keys match its query.
 
     `head_dim` is dim // heads by default. `dropout` acts on the attention weights, with `causal` a token attends only
-    to itself and earlier ones, `rotary` rotates queries and keys by their positions. `qk_norm` divides each query and key
-    by its root mean square (Henry et al., 2020), so that a score is `gain`, a weight of each head which starts at 1,
-    times sqrt(head_dim) times a cosine, however large x and the weights of the projection are. Without `fused`, matrix
-    products take the place of torch's kernel, whose backward pass is slow in bfloat16 on a CPU.
+    to itself and earlier ones, `rotary` rotates queries and keys by their positions. `qk_norm` divides each query and
+    key by its root mean square (Henry et al., 2020), so that a score is `gain`, a weight of each head which starts at
+    1, times sqrt(head_dim) times a cosine, however large x and the weights of the projection are. Without `fused`,
+    matrix products take the place of torch's kernel, whose backward pass is slow in bfloat16 on a CPU.
     """
 
     def __init__(
