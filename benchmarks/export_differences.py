@@ -65,6 +65,7 @@ NETWORKS = {  # an option of conf/model, perhaps a variant of it: its config
         "model.qk_norm=true",
         "model.zero_init=true",
         "model.embed_norm=true",
+        "model.fused_attention=false",
     ],
     "gpt language": [],
 }

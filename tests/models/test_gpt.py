@@ -11,7 +11,9 @@ from trainyard.models.gpt import GPT
 SIZES = {"vocab_size": 50, "max_length": 12, "dim": 16, "depth": 2, "ff_dim": 32}
 
 
-MODERN = {"positions": "rotary", "activation": "squared_relu", "qk_norm": True, "embed_norm": True}
+MODERN = {
+    "positions": "rotary", "activation": "squared_relu", "qk_norm": True, "embed_norm": True, "fused_attention": False,
+}  # fmt: skip
 
 
 @pytest.fixture(params=["learned", "sinusoidal", "rotary", "modern"])

@@ -21,7 +21,8 @@ class GPT(nn.Module):
     token the logits of the next one, with the token embeddings as weights. Weights are initialized from a normal
     distribution with standard deviation 0.02, divided by sqrt(2 depth) for the last layer of each residual branch, so
     that the sum over blocks keeps its scale; with `zero_init` those are zeros, so that each block starts as the
-    identity. `qk_norm` and `fused_attention` as in SelfAttention; `embed_norm` adds a layer norm before the first dropout.
+    identity. `qk_norm` and `fused_attention` as in SelfAttention; `embed_norm` adds a layer norm before the first
+    dropout.
     """
 
     causal = True

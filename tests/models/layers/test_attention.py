@@ -16,10 +16,12 @@ MASK = torch.arange(9) < LENGTHS[:, None]
 
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("mask", [None, MASK], ids=["full", "padded"])
-def test_it_is_torchs_multi_head_attention(causal: bool, mask: torch.Tensor | None) -> None:
+@pytest.mark.parametrize("fused", [True, False], ids=["fused", "plain"])
+def test_it_is_torchs_multi_head_attention(causal: bool, mask: torch.Tensor | None, fused: bool) -> None:
     """With the same weights, the same output and the same weights of attention."""
     torch.manual_seed(0)
-    ours, theirs = SelfAttention(16, 4, causal=causal).eval(), nn.MultiheadAttention(16, 4, batch_first=True).eval()
+    ours = SelfAttention(16, 4, causal=causal, fused=fused).eval()
+    theirs = nn.MultiheadAttention(16, 4, batch_first=True).eval()
     theirs.in_proj_weight.data, theirs.in_proj_bias.data = ours.qkv.weight.data, ours.qkv.bias.data
     theirs.out_proj.load_state_dict(ours.out.state_dict())
     x = torch.randn(3, 9, 16)
@@ -37,9 +39,10 @@ def test_heads_may_be_as_wide_as_the_embedding() -> None:
     assert net(torch.randn(2, 5, 16)).shape == (2, 5, 16)
 
 
-def test_dropout_acts_on_the_weights_in_training_alone() -> None:
+@pytest.mark.parametrize("fused", [True, False], ids=["fused", "plain"])
+def test_dropout_acts_on_the_weights_in_training_alone(fused: bool) -> None:
     torch.manual_seed(0)
-    net, x = SelfAttention(16, 4, dropout=0.5), torch.randn(2, 5, 16)
+    net, x = SelfAttention(16, 4, dropout=0.5, fused=fused), torch.randn(2, 5, 16)
     assert not torch.equal(net(x), net(x))
     net.eval()
     assert torch.equal(net(x), net(x))
