@@ -94,6 +94,9 @@ def imdb_root(cifar10_root: Path) -> Path:
                 (folder / f"{i}_7.txt").write_text(
                     f"This film is {word}!<br />A {word} one, number {i}. " + "So it is. " * i
                 )
+    (cifar10_root / imdb.UNSUP).mkdir()
+    for i in range(SMALL_REVIEWS):  # without a label, and without a tag
+        (cifar10_root / imdb.UNSUP / f"{i}_0.txt").write_text(f"This film is unknown!A curious one, number {i}.")
     return cifar10_root
 
 
@@ -101,6 +104,7 @@ def imdb_root(cifar10_root: Path) -> Path:
 def small_imdb(imdb_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The stand-in, with its own size taken for the published one."""
     monkeypatch.setattr(imdb, "REVIEWS", SMALL_REVIEWS)
+    monkeypatch.setattr(imdb, "UNLABELLED", SMALL_REVIEWS)
     monkeypatch.setenv("TRAINYARD_DATA", str(imdb_root))
     return imdb_root
 

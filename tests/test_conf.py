@@ -25,10 +25,12 @@ TEXT = {
     "csv": "gpt",
     "imdb_lm": "gpt",
     "imdb_mlm": "bert",
+    "imdb_rtd": "electra",
     "hf_text": "gru",
 }  # a network for each dataset of text
 HOME = {  # a network's own data, where shapes will not do
-    "perceptron": ["data=xor"], "autoencoder": SHAPES, "bert": ["data=imdb_mlm"], "gpt": ["data=imdb_lm"],
+    "perceptron": ["data=xor"], "autoencoder": SHAPES, "bert": ["data=imdb_mlm"], "electra": ["data=imdb_rtd"],
+    "gpt": ["data=imdb_lm"],
     "hf_text": ["data=imdb_mlm"], "hf_causal": ["data=imdb_lm"],
     **{model: ["data=imdb"] for model in ("lstm", "gru", "bow", "transformer")},
 }  # fmt: skip

@@ -13,7 +13,7 @@ from torchmetrics.classification import MulticlassAUROC
 
 import trainyard
 from trainyard.data.base import Samples
-from trainyard.data.loading.text_blocks import CausalBlocks, MaskedBlocks
+from trainyard.data.loading.text_blocks import CausalBlocks, MaskedBlocks, ReplacedBlocks
 from trainyard.data.reviews import Reviews
 from trainyard.data.shapes import Shapes
 from trainyard.loggers.metrics_lines import read_metrics
@@ -24,11 +24,15 @@ from trainyard.tasks.classification import Classification
 class Embedded(Reviews):
     """The embedded reviews where IMDB's are expected."""
 
-    def __init__(self, root: str | None, download: bool, **text: Any) -> None:
+    def __init__(self, root: str | None, download: bool, unlabelled: bool, **text: Any) -> None:
         super().__init__(**text)
 
 
 class Gaps(MaskedBlocks, Embedded):
+    pass
+
+
+class Replaced(ReplacedBlocks, Embedded):
     pass
 
 
@@ -245,6 +249,7 @@ VARIANTS: dict[str, list[str]] = {
     "noisy text": [*TEXT, "data.word_dropout=0.2", "data.token_noise=0.1"],
     "buckets": [*TEXT, "data.bucket=true"],
     "masked language model": [*BLOCKS, "model=bert", "data=imdb_mlm", "data._target_=variants.Gaps", "model.dim=8"],
+    "replaced tokens": [*BLOCKS, "model=electra", "data=imdb_rtd", "data._target_=variants.Replaced", "model.dim=8"],
     "causal language model": [*BLOCKS, "model=gpt", "data=imdb_lm", "data._target_=variants.Continued", "model.dim=8",
                               "data.tokenizer=word", "model.dropout=0.5", "callbacks.samples=null"],
     "language model with samples": [*BLOCKS, "model=gpt", "data=imdb_lm", "data._target_=variants.Continued",

@@ -218,7 +218,13 @@ def test_the_users_own_run_is_recognized_wherever_it_is_until_someone_changes_it
 @pytest.mark.parametrize("model", [model for model in options("model") if model != "lightning"])
 def test_every_network_can_be_checked_without_its_memory(model: str, short: list[str]) -> None:
     need_package(model)
-    data = {"bert": "imdb_mlm", "hf_text": "imdb_mlm", "gpt": "imdb_lm", "hf_causal": "imdb_lm"}.get(model, "shapes")
+    data = {
+        "bert": "imdb_mlm",
+        "electra": "imdb_rtd",
+        "hf_text": "imdb_mlm",
+        "gpt": "imdb_lm",
+        "hf_causal": "imdb_lm",
+    }.get(model, "shapes")
     data = "xor" if model == "perceptron" else "reviews" if model in ("bow", "gru", "lstm", "transformer") else data
     words = ["model.width=4"] if model.startswith("resnet") else []
     cfg = resolve(compose([*short, f"model={model}", f"data={data}", *words]))

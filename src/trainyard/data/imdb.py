@@ -7,6 +7,7 @@ from typing import Any
 from filelock import FileLock
 
 from trainyard.data.loading.download import data_root, fetch, unpack
+from trainyard.data.loading.split import UNLABELED
 from trainyard.data.text import Text
 from trainyard.files import read_small
 
@@ -16,35 +17,58 @@ SHA256 = "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fefe7008e91d46ef5ad4b3d"
 FOLDER = "aclImdb"
 CLASSES = ("neg", "pos")
 REVIEWS = 12_500  # of a class in a split
+UNSUP = f"{FOLDER}/train/unsup"
+UNLABELLED = 50_000  # reviews without a class
+TAG = "<br />"  # in most reviews with several paragraphs
 MAX_TEXT = 1 << 26  # bytes
 
 
 class IMDB(Text):
     """The published split: 25,000 reviews to train (and validate) on, 25,000 to test.
 
-    Found as `root`/aclImdb, else as the archive beside it, else downloaded there if `download`.
+    Found as `root`/aclImdb, else as the archive beside it, else downloaded there if `download`. With `unlabelled`, the
+    50,000 reviews of train/unsup are training texts as well, for language models; the tokenizer learns without them.
     """
 
-    def __init__(self, root: str | None = None, download: bool = True, cache: str | None = None, **text: Any) -> None:
+    def __init__(
+        self,
+        root: str | None = None,
+        download: bool = True,
+        cache: str | None = None,
+        unlabelled: bool = False,
+        **text: Any,
+    ) -> None:
         super().__init__(cache=cache or root, **text)
-        self.root, self.download = data_root(root), download
+        if unlabelled and self.has_labels:
+            raise ValueError(
+                "data.unlabelled=true, but this data learns from labels, which the unlabelled reviews lack; they "
+                "are for language models: data=imdb_mlm, imdb_rtd or imdb_lm, of which pretrained=RUN takes the weights"
+            )
+        self.root, self.download, self.unlabelled = data_root(root), download, unlabelled
 
     def prepare_data(self) -> None:
         if not (self.root / FOLDER).is_dir():
-            self.obtain()
+            self.obtain(FOLDER)
+        if self.unlabelled and not (self.root / UNSUP).is_dir():
+            self.obtain(UNSUP)
         super().prepare_data()
 
-    def obtain(self) -> None:
-        """Unpack the archive, downloaded if needed and allowed; FileNotFoundError says which file to put where."""
+    def obtain(self, folder: str) -> None:
+        """Unpack a folder of the archive, downloaded if needed; FileNotFoundError says which file to put where."""
         archive = self.root / Path(URL).name
         try:
             if not self.download and not archive.exists():
                 raise ConnectionError("data.download=false forbids a download")
             self.root.mkdir(parents=True, exist_ok=True)
             with FileLock(self.root / f".{FOLDER}.lock"):
-                if not (self.root / FOLDER).is_dir():
-                    unpack(fetch(URL, archive, SHA256, SIZE), FOLDER)
+                if not (self.root / folder).is_dir():
+                    unpack(fetch(URL, archive, SHA256, SIZE), folder)
         except ConnectionError as error:
+            if folder == UNSUP:
+                raise FileNotFoundError(
+                    f"{self.root / UNSUP} contains 0 of {UNLABELLED:,} unlabelled reviews, and {error}. Put "
+                    f"{archive.name} from {URL}, or that folder of it, into {self.root}, or set data.unlabelled=false"
+                ) from error
             raise FileNotFoundError(
                 f"IMDB is not in {self.root}, and {error}. Put {archive.name} from {URL}, or its unpacked folder "
                 f"{FOLDER}, into {self.root} (data.root=... or TRAINYARD_DATA names another folder), "
@@ -53,23 +77,40 @@ class IMDB(Text):
 
     def files(self, split: str) -> list[list[str]]:
         """The reviews' paths, a list per class; FileNotFoundError unless all exist."""
-        found = []
-        for name in CLASSES:
-            folder = self.root / FOLDER / split / name
-            listed = sorted(entry.path for entry in os.scandir(folder)) if folder.is_dir() else []
-            if len(listed) != REVIEWS:
-                raise FileNotFoundError(
-                    f"{folder} contains {len(listed):,} of {REVIEWS:,} reviews; unpack the whole archive from {URL}"
-                )
-            found.append(listed)
-        return found
+        return [files_of(self.root / FOLDER / split / name, REVIEWS) for name in CLASSES]
 
     def fingerprint(self) -> str:
-        return f"aclImdb v1, {REVIEWS} reviews"
+        return f"aclImdb v1, {REVIEWS} reviews" + (f", {UNLABELLED} unlabelled" if self.unlabelled else "")
 
     def texts(self, split: str) -> tuple[list[str], list[int]]:
         paths = [(path, label) for label, listed in enumerate(self.files(split)) for path in listed]
-        return [read_text(Path(path)) for path, _ in paths], [label for _, label in paths]
+        texts, labels = [read_text(Path(path)) for path, _ in paths], [label for _, label in paths]
+        unlabelled = self.unlabelled_texts() if self.unlabelled and split == "train" else []
+        if unlabelled and not self.strip_html and tagged(texts) and not tagged(unlabelled):
+            raise ValueError(
+                f"data.strip_html=false, but the reviews in {self.root / UNSUP} have lost their {TAG}, which the "
+                "labelled ones have; set data.strip_html=true, which reads both without"
+            )
+        return texts + unlabelled, labels + [UNLABELED] * len(unlabelled)
+
+    def unlabelled_texts(self) -> list[str]:
+        """The reviews without a class; FileNotFoundError unless all exist."""
+        return [read_text(Path(path)) for path in files_of(self.root / UNSUP, UNLABELLED)]
+
+
+def files_of(folder: Path, number: int) -> list[str]:
+    """The paths of the files in a folder; FileNotFoundError unless there are that many."""
+    listed = sorted(entry.path for entry in os.scandir(folder)) if folder.is_dir() else []
+    if len(listed) != number:
+        raise FileNotFoundError(
+            f"{folder} contains {len(listed):,} of {number:,} reviews; unpack the whole archive from {URL}"
+        )
+    return listed
+
+
+def tagged(texts: list[str]) -> bool:
+    """Whether a text has a line break of HTML."""
+    return any(TAG in text for text in texts)
 
 
 def read_text(path: Path) -> str:

@@ -16,6 +16,7 @@ from trainyard.data.base import DataModule, Samples
 from trainyard.data.loading.announce import announced
 from trainyard.data.loading.download import data_root
 from trainyard.data.loading.hashing import stable_hash
+from trainyard.data.loading.split import UNLABELED
 from trainyard.data.loading.token_noise import TokenNoise
 from trainyard.data.loading.tokens import (
     KINDS,
@@ -36,10 +37,12 @@ class Text(DataModule):
     """Labeled texts as tokens (B, T), T <= `max_length`, padded with 0.
 
     Subclasses define `texts` and `fingerprint`. The texts are tokenized once, into the folder `cache`, by a tokenizer
-    that was trained on the training split alone, which depends on `split_seed`, never on `seed`. `bucket` puts texts of
-    similar length into a batch. In training, the share `word_dropout` of the tokens becomes [UNK], and `token_noise`
-    another token.
+    that was trained on the training split alone, which depends on `split_seed`, never on `seed`. With `strip_html` it
+    reads them as if their HTML tags were not there. `bucket` puts texts of similar length into a batch. In training,
+    the share `word_dropout` of the tokens becomes [UNK], and `token_noise` another token.
     """
+
+    has_labels = True  # False: texts alone, for language models
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class Text(DataModule):
         truncation_side: str = "left",
         padding_side: str = "right",
         bucket: bool = False,
+        strip_html: bool = False,
         word_dropout: float = 0.0,
         token_noise: float = 0.0,
         cache: str | None = None,
@@ -72,7 +76,7 @@ class Text(DataModule):
         self.noise = TokenNoise(word_dropout, token_noise, vocab_size)
         self.vocab_size, self.max_length, self.kind = vocab_size, max_length, tokenizer
         self.classes, self.num_classes, self.bucket = list(classes), num_classes, bucket
-        self.truncation_side, self.padding_side = truncation_side, padding_side
+        self.truncation_side, self.padding_side, self.strip_html = truncation_side, padding_side, strip_html
         self.cache = (Path(cache) if cache else data_root(None)).expanduser() / "tokens"
         self.tokenizer_file: Path | None = None
         self.kept_tokenizer: Tokenizer | None = None  # where each request would read it again
@@ -95,6 +99,7 @@ class Text(DataModule):
         """The folder of these texts' tokens: the texts as they were when this was first called."""
         cut = (self.folds, self.fold) if self.folds else (self.val_fraction,)
         parts = self.fingerprint(), self.kind, self.vocab_size, self.split_seed, *cut
+        parts += ("strip_html",) if self.strip_html else ()
         of_run = () if self.tokenizes_anew else (self.tokenizer_json(),)
         return self.cache / f"{type(self).__name__.lower()}-{stable_hash(*parts, *of_run):016x}"
 
@@ -132,7 +137,8 @@ class Text(DataModule):
             found = torch.tensor(labels)
             rest = self.hold_out(found, torch.arange(len(found)))[0].tolist()
         if self.tokenizes_anew:
-            tokenizer = train_tokenizer(self.kind, [texts[row] for row in rest], self.vocab_size)
+            known = [texts[row] for row in rest if labels[row] != UNLABELED]
+            tokenizer = train_tokenizer(self.kind, known, self.vocab_size, self.strip_html)
         else:
             tokenizer = self.saved_tokenizer()
         for split, (texts, labels) in read.items():

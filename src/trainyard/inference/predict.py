@@ -16,6 +16,7 @@ from trainyard.inference.preprocessing import Words, count_words
 from trainyard.tasks import classification
 from trainyard.tasks.base import Task, weight_dtype
 from trainyard.tasks.language import LanguageModel
+from trainyard.tasks.replaced_token_detection import ReplacedTokenDetection
 
 
 class Prediction(NamedTuple):
@@ -114,6 +115,11 @@ def predict_each(
 
 def refuse_language_model(task: Task) -> None:
     """Raise ValueError for a task that has no classes to predict."""
+    if isinstance(task, ReplacedTokenDetection):
+        raise ValueError(
+            f"{type(task.net).__name__} finds tokens that its own generator has replaced, and has no classes to predict; "
+            "trainyard evaluate RUN tells how many it finds, and model=bert pretrained=RUN trains a classifier"
+        )
     if isinstance(task, LanguageModel):
         raise ValueError(
             f"{type(task.net).__name__} is a language model, which has no classes to predict; trainyard generate RUN "

@@ -97,11 +97,18 @@ class BERT(nn.Module):
 
         With `target_positions` (B, T): only those tokens of the text, (N, dim).
         """
+        x, mask = self.embed(tokens, segments, order)
+        return self.blocks(x, mask, target_positions=behind_class_token(target_positions, order))
+
+    def embed(self, tokens: Tensor, segments: Tensor | None, order: Tensor) -> tuple[Tensor, Tensor]:
+        """The input of the blocks, (B, 1 + T, dim), and where it is no padding, (B, 1 + T)."""
         tokens = tokens.gather(1, order)
         segment = self.segment.weight[0] if segments is None else self.segment(segments.gather(1, order))
         first = self.class_token.expand(tokens.shape[0], 1, -1)
         x = torch.cat([first, self.positions(self.embedding(tokens) + segment)], dim=1)
-        mask = F.pad(tokens != PADDING, (1, 0), value=True)
-        if target_positions is not None:
-            target_positions = F.pad(target_positions.gather(1, order), (1, 0), value=False)
-        return self.blocks(self.dropout(self.norm(x)), mask, target_positions=target_positions)
+        return self.dropout(self.norm(x)), F.pad(tokens != PADDING, (1, 0), value=True)
+
+
+def behind_class_token(target_positions: Tensor | None, order: Tensor) -> Tensor | None:  # (B, T) -> (B, 1 + T)
+    """The same positions in the aligned text with the class token in front, which is none of them."""
+    return None if target_positions is None else F.pad(target_positions.gather(1, order), (1, 0), value=False)

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 KINDS = ((TextBlocks, "texts without labels"), (Text, "labeled texts"), (Images, "images"))
 PREPARATION = (
     "shape", "mean", "std", "eval_transform", "tokenizer", "vocab_size", "max_length", "truncation_side",
-    "padding_side",
+    "padding_side", "strip_html",
 )  # fmt: skip
 COLUMNS = ("input", "target")  # of a table, or of an item
 NUMBERS = ("classes", "num_classes", "num_outputs")  # what a network that predicts numbers determines

@@ -1,6 +1,7 @@
 """What all tasks share: steps, logging, optimizer, schedule. A task itself only defines how a batch is scored."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -28,6 +29,7 @@ class Scored(NamedTuple):
     weight: int  # samples (or tokens) in the mean
     predictions: Tensor  # what the metrics compare with ...
     targets: Tensor  # ... these
+    more: Mapping[str, Tensor] = MappingProxyType({})  # what meters of these names average instead
 
 
 def weight_dtype(module: nn.Module) -> torch.dtype:
@@ -169,6 +171,8 @@ class Task(LightningModule):
         for name, meter in self.stage_meters(stage).items():
             if name == "loss":
                 meter.update(scored.loss.detach().expand(scored.weight))  # with its NaN check off it ignores weights
+            elif name in scored.more:
+                meter.update(scored.more[name].detach())
             else:
                 meter.update(scored.predictions.detach(), scored.targets)
         return scored

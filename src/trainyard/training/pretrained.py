@@ -72,14 +72,19 @@ def check_tokenizer(path: str, data: LightningDataModule) -> None:
     ours = tokenizer() if tokenizer else None
     try:
         theirs = read_small(file, MAX_TOKENIZER) if ours is not None and file.exists() else None
-        differs = theirs is not None and json.loads(theirs) != json.loads(ours or "")
-    except (OSError, ValueError, RecursionError) as error:
+        differs = theirs is not None and vocabulary(theirs) != vocabulary(ours or "")
+    except (OSError, ValueError, RecursionError, AttributeError) as error:
         raise UserError(f"pretrained={path}: {file} is not a tokenizer ({error})") from error
     if differs:
         raise UserError(
             f"pretrained={path} has its own tokenizer ({file}), in which the token ids stand for other words than "
             "here; use the same texts, data.vocab_size and data.split_seed as there"
         )
+
+
+def vocabulary(tokenizer: str | bytes) -> dict[str, Any]:
+    """A tokenizer's JSON without what is done to a text before (data.strip_html): which token each id stands for."""
+    return {key: value for key, value in json.loads(tokenizer).items() if key != "normalizer"}
 
 
 def read_weights(net: nn.Module, path: str) -> tuple[Weights, dict[str, Any]]:

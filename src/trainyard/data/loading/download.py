@@ -6,7 +6,7 @@ import tarfile
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from platformdirs import user_cache_path
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
@@ -89,19 +89,26 @@ def checksum(path: Path, kind: str = "SHA-256") -> str:
 
 
 def unpack(archive: Path, folder: str) -> Path:
-    """Unpack `folder` of a tar archive beside the archive; the folder appears complete or not at all."""
+    """Unpack `folder` of a tar archive, NAME or NAME/PART, beside the archive; it appears complete or not at all."""
     target = archive.parent / folder
     partial = archive.parent / f"{folder}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     with announced(f"unpacking {archive}"), tarfile.open(archive) as tar:
         for member in tar:
-            if member.isfile():  # folders are created with their files; links and devices are skipped
+            if member.isfile() and not _is_beside(member.name, folder):  # links and devices are skipped
                 _extract(tar, member, partial)
     if not (partial / folder).is_dir():
         raise ValueError(f"{archive} contains no folder {folder}")
+    target.parent.mkdir(parents=True, exist_ok=True)
     (partial / folder).rename(target)
     shutil.rmtree(partial)
     return target
+
+
+def _is_beside(name: str, folder: str) -> bool:
+    """Whether a file of the archive is in the same top folder as `folder`, but not in it."""
+    path, top = PurePosixPath(name), PurePosixPath(folder).parts[0]
+    return path.is_relative_to(top) and not path.is_relative_to(folder)
 
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:

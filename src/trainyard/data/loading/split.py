@@ -7,6 +7,8 @@ from torch import Tensor
 
 from trainyard.data.loading.hashing import splitmix64, stable_hash
 
+UNLABELED = -1  # the label of a training sample that has none
+
 
 def check_test_fraction(test_fraction: float) -> None:
     """Raise ValueError unless a part of the samples, not all, is for the test."""

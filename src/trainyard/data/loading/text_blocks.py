@@ -8,6 +8,7 @@ from torch import Tensor
 
 from trainyard.data.base import Samples
 from trainyard.data.loading.hashing import content_digest, splitmix64, uniform
+from trainyard.data.loading.split import UNLABELED
 from trainyard.data.loading.tokens import MASK, PAD, SPECIAL
 from trainyard.data.text import Text
 
@@ -36,10 +37,11 @@ class StreamBlocks:
 class TextBlocks(Text):
     """Whole texts one after the other, each followed by [SEP], divided into blocks of `max_length` tokens.
 
-    The split into train and val is that of the labeled data, text by text. `characters_per_token` of each split
-    converts a loss per token into one per character.
+    The split into train and val is that of the labeled data, text by text; texts without a label are all in train.
+    `characters_per_token` of each split converts a loss per token into one per character.
     """
 
+    has_labels = False
     more = 0  # tokens beyond a block
 
     def __init__(self, **text: Any) -> None:
@@ -60,6 +62,12 @@ class TextBlocks(Text):
             self.characters_per_token[split] = int(documents.characters[rows.numpy()].sum()) / len(stream)
             blocks = StreamBlocks(stream, self.max_length, self.more)
             self.splits[split] = Samples(blocks, torch.zeros(len(blocks), dtype=torch.long))
+
+    def hold_out(self, labels: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        known = (labels != UNLABELED).nonzero().flatten()
+        rest, chosen = super().hold_out(labels[known], rows[known])
+        unlabeled = (labels == UNLABELED).nonzero().flatten()
+        return torch.cat([known[rest], unlabeled]).sort().values, known[chosen]
 
     def lengths(self, split: str) -> None:
         """All blocks are equally long."""
@@ -89,19 +97,36 @@ class MaskedBlocks(TextBlocks):
         super().__init__(**text)
         self.mask_share = mask_share
 
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Tensor, Tensor]:
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Tensor, ...]:
         tokens, _, share = batch
         return mask_tokens(tokens, share.keys, self.mask_share, self.vocab_size)
+
+
+class ReplacedBlocks(MaskedBlocks):
+    """(tokens, targets, draws), each (B, T): as `MaskedBlocks`, and a number in [0, 1) for each token.
+
+    The number decides which token a generator puts in its place, so that this, too, is a pure function of (seed, epoch,
+    sample) and of the generator's weights.
+    """
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> tuple[Tensor, ...]:
+        tokens, _, share = batch
+        return *super().on_after_batch_transfer(batch, dataloader_idx), uniform(token_keys(tokens, share.keys), "token")
+
+
+def token_keys(tokens: Tensor, keys: Tensor) -> Tensor:  # (B, T), (B) -> (B, T)
+    """One key for each token, from those of the samples."""
+    return splitmix64(keys[:, None] + torch.arange(tokens.shape[1], device=tokens.device))
 
 
 def mask_tokens(
     tokens: Tensor, keys: Tensor, share: float, vocab_size: int
 ) -> tuple[Tensor, Tensor]:  # (B, T), (B) -> (B, T), (B, T)
     """Mask `share` of the tokens by the 80/10/10 rule, never special tokens."""
-    token_keys = splitmix64(keys[:, None] + torch.arange(tokens.shape[1], device=tokens.device))
-    chosen = (uniform(token_keys, "mask") < share) & (tokens >= len(SPECIAL))
-    how = uniform(token_keys, "how")
-    other = uniform(token_keys, "other", len(SPECIAL), vocab_size).long()
+    each = token_keys(tokens, keys)
+    chosen = (uniform(each, "mask") < share) & (tokens >= len(SPECIAL))
+    how = uniform(each, "how")
+    other = uniform(each, "other", len(SPECIAL), vocab_size).long()
     masked = torch.where(chosen & (how < 0.8), MASK, tokens)
     masked = torch.where(chosen & (how >= 0.8) & (how < 0.9), other, masked)
     return masked, torch.where(chosen, tokens, IGNORE)

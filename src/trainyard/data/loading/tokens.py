@@ -1,7 +1,9 @@
 """From texts to integers: tokenizers that are trained here, and documents stored on disk as one array."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +18,19 @@ from trainyard.data.loading.hashing import content_digest
 PAD, UNK, CLS, SEP, MASK = range(5)
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 KINDS = ("word", "bpe")
+LINE_BREAK = {"word": " ", "bpe": "\n"}  # what "<br />" is read as
 CHUNK = 1000  # texts encoded at a time
+TAG = r"<[a-zA-Z/][^<>]*>"  # of HTML
 TYPES = {"WordLevel", "BPE", "Sequence", "Replace", "Lowercase", "Split", "ByteLevel"}  # what ours are made of
 
 
-def train_tokenizer(kind: str, texts: Sequence[str], vocab_size: int) -> Tokenizer:
+def train_tokenizer(kind: str, texts: Sequence[str], vocab_size: int, strip_html: bool = False) -> Tokenizer:
     """A tokenizer of at most `vocab_size` entries, the special ones included, trained on `texts`.
 
     `word`: the most frequent words and punctuation marks in lower case; anything else is [UNK]. `bpe`: byte pair
-    encoding (Sennrich et al., 2016) of bytes, so that no text is unknown and every text can be decoded.
+    encoding (Sennrich et al., 2016) of bytes, so that no text is unknown and every text can be decoded. With
+    `strip_html` it reads texts as if their HTML tags were not there; its vocabulary is the same, learned from the texts
+    with their tags.
     """
     options = {"vocab_size": vocab_size, "special_tokens": SPECIAL, "show_progress": False}
     if kind == "word":
@@ -33,20 +39,31 @@ def train_tokenizer(kind: str, texts: Sequence[str], vocab_size: int) -> Tokeniz
         trainer = trainers.BpeTrainer(initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), **options)
     tokenizer = _untrained(kind)
     tokenizer.train_from_iterator(texts, trainer, length=len(texts))
+    tokenizer.normalizer = _normalizer(kind, strip_html)
     return tokenizer
 
 
-def _untrained(kind: str) -> Tokenizer:
+def _normalizer(kind: str, strip_html: bool) -> normalizers.Normalizer:
+    """What is done to a text before it is cut into tokens."""
+    tags = normalizers.Replace(Regex(TAG), "") if strip_html else normalizers.Replace("<br />", LINE_BREAK[kind])
+    return normalizers.Sequence([tags, normalizers.Lowercase()]) if kind == "word" else tags
+
+
+def strips_html(tokenizer: Tokenizer) -> bool:
+    """Whether it reads texts without their HTML tags."""
+    return tokenizer.normalizer is not None and tokenizer.normalizer.normalize_str("<br />") == ""
+
+
+def _untrained(kind: str, strip_html: bool = False) -> Tokenizer:
     """A tokenizer without a vocabulary."""
     if kind == "word":
         tokenizer = Tokenizer(models.WordLevel(unk_token="[UNK]"))
-        tokenizer.normalizer = normalizers.Sequence([normalizers.Replace("<br />", " "), normalizers.Lowercase()])
         tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"\w+(?:'\w+)?|[^\w\s]"), "removed", invert=True)
     else:
         tokenizer = Tokenizer(models.BPE())
-        tokenizer.normalizer = normalizers.Replace("<br />", "\n")
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.normalizer = _normalizer(kind, strip_html)
     return tokenizer
 
 
@@ -67,7 +84,7 @@ def read_tokenizer(text: str) -> Tokenizer:
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
         raise ValueError(str(error)) from error
-    if found not in (_components(_untrained(kind)) for kind in KINDS):
+    if found not in (_components(_untrained(*of)) for of in product(KINDS, (False, True))):
         raise ValueError("its normalizer, pre-tokenizer, model or decoder is not that of tokenizer=word or bpe")
     return tokenizer
 
@@ -101,7 +118,8 @@ def write_documents(tokenizer: Tokenizer, texts: Sequence[str], labels: Sequence
             parts.append(np.array(encoded.ids, dtype=kind))
             ends.append(ends[-1] + len(encoded.ids))
     folder.mkdir(parents=True)
-    characters = np.array([len(text) for text in texts])
+    tag = re.compile(TAG) if strips_html(tokenizer) else None
+    characters = np.array([len(tag.sub("", text) if tag else text) for text in texts])
     arrays = {"tokens": np.concatenate(parts), "ends": np.array(ends), "labels": np.array(labels)}
     for name, array in {**arrays, "characters": characters}.items():
         save_array(folder / f"{name}.npy", array)
