@@ -36,7 +36,7 @@ STAND_FOR = {"sweep=...": ["sweep=xor"], "experiment=...": [], "...": []}  # wha
 YOURS = ["model=mlp", "data=shapes", "data.batch_size=4096"]  # and where they stand for a whole command
 FLAGS = {"--help", "--cfg", "job", "--package", "optimizer", "-m", "--dry-run"}  # of Hydra's, and their values
 STAYS = {"serve"}  # a command that ends when it is stopped; its own tests run it
-SLOW = re.compile(r"trainyard (export|explain|generate)|.*(--robustness|like=|imdb_bert_pretrain)")
+SLOW = re.compile(r"trainyard (export|explain|generate)|.*(--robustness|like=|imdb_(bert|electra)_pretrain)")
 # many, which differ in numbers, or repeat what other pages show
 SLOW_PAGES = ("docs/results.md", "docs/sweeps.md", "docs/distributed.md", "docs/cookbook")
 EVERY = [each for each in commands.commands() if each.page != "docs/extending.md"]  # tests/test_own.py trains those

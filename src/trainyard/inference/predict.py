@@ -117,8 +117,8 @@ def refuse_language_model(task: Task) -> None:
     """Raise ValueError for a task that has no classes to predict."""
     if isinstance(task, ReplacedTokenDetection):
         raise ValueError(
-            f"{type(task.net).__name__} finds tokens that its own generator has replaced, and has no classes to predict; "
-            "trainyard evaluate RUN tells how many it finds, and model=bert pretrained=RUN trains a classifier"
+            f"{type(task.net).__name__} finds tokens that its own generator has replaced, and has no classes to "
+            "predict; trainyard evaluate RUN tells how many it finds, and model=bert pretrained=RUN trains a classifier"
         )
     if isinstance(task, LanguageModel):
         raise ValueError(
