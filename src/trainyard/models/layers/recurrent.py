@@ -3,11 +3,13 @@
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainyard.models.layers.checks import check_probability
 from trainyard.models.layers.heads import num_logits
-from trainyard.models.layers.padding import last, left_aligned, lengths, masked_max, masked_mean, token_mask
+from trainyard.models.layers.init import initialize_normal
+from trainyard.models.layers.padding import alignment, last, lengths, masked_max, masked_mean, restore, token_mask
 
 POOLS = ("last", "mean", "max")
 Cell = type[nn.LSTM] | type[nn.GRU]
@@ -38,6 +40,9 @@ class Layer(nn.Module):
 class Recurrent(nn.Module):
     """Embedding, a recurrent layer for each of `layers` (widths), pooling of the last layer's outputs, a linear head.
 
+    Without `num_classes` and `num_outputs`: a language model in place of pooling and head, which computes at each token
+    the logits of the next one by a linear layer and the token embeddings. A classifier can start with its embeddings
+    and layers (Dai & Le, 2015); both use the same names for them.
     `pool: last` takes the output at the last token and, if `bidirectional`, the backward direction's at the first
     token; `mean` and `max` pool over the tokens. `dropout` acts on the embeddings, between layers and before the head.
     Weights are initialized as in Keras, the article's framework: Glorot for inputs, orthogonal for states, zero biases
@@ -45,6 +50,7 @@ class Recurrent(nn.Module):
     """
 
     cell: ClassVar[Cell]
+    causal = True  # as a language model
 
     def __init__(
         self,
@@ -69,8 +75,16 @@ class Recurrent(nn.Module):
         inputs = [dim, *(sides * width for width in layers)]
         pairs = zip(inputs, layers, strict=False)
         self.layers = nn.ModuleList(Layer(self.cell, size, width, bidirectional) for size, width in pairs)
-        self.head = nn.Linear(inputs[-1], num_logits(num_classes, num_outputs))
+        self.num_classes, self.is_language_model = num_classes, num_classes is None and num_outputs is None
+        if not self.is_language_model:
+            self.head = nn.Linear(inputs[-1], num_logits(num_classes, num_outputs))
+        elif bidirectional:
+            raise ValueError("bidirectional=true: a language model would read the tokens that it should predict")
         self.initialize()
+        if self.is_language_model:
+            self.transform = nn.Linear(inputs[-1], dim)
+            self.bias = nn.Parameter(torch.zeros(vocab_size))
+            initialize_normal(self.transform)
 
     def initialize(self) -> None:
         """Initialize all weights but the head's, in place."""
@@ -87,13 +101,29 @@ class Recurrent(nn.Module):
                     if self.cell is nn.LSTM and "bias_ih" in name:
                         weight.chunk(4)[1].fill_(1)  # torch's order: input, forget, cell, output
 
-    def forward(self, tokens: Tensor) -> Tensor:  # (B, T) -> (B, num_logits)
-        tokens = left_aligned(tokens)
+    def forward(self, tokens: Tensor, target_positions: Tensor | None = None) -> Tensor:
+        """Tokens (B, T) -> (B, num_logits), or (B, T, vocab_size) of a language model.
+
+        With `target_positions` (B, T), a language model decodes only the tokens where it is True: (N, vocab_size).
+        """
+        order = alignment(tokens)
+        tokens = tokens.gather(1, order)
+        x = self.encode(tokens)
+        if self.is_language_model:
+            return self.decode(restore(x, order, target_positions))
+        return self.head(self.pooled(x, tokens))
+
+    def encode(self, tokens: Tensor) -> Tensor:  # (B, T) -> (B, T, width)
+        """The last layer's outputs of left-aligned tokens."""
         length = lengths(tokens)
         x = self.dropout(self.embedding(tokens))
         for layer in self.layers:
             x = self.dropout(layer(x, length))
-        return self.head(self.pooled(x, tokens))
+        return x
+
+    def decode(self, hidden: Tensor) -> Tensor:  # (..., width) -> (..., vocab_size)
+        """The logits of the next token."""
+        return F.linear(self.transform(hidden), self.embedding.weight, self.bias)
 
     def pooled(self, x: Tensor, tokens: Tensor) -> Tensor:  # (B, T, width), (B, T) -> (B, width)
         """One vector per row."""
