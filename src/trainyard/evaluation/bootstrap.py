@@ -9,6 +9,7 @@ from torchmetrics import Metric
 from trainyard.evaluation.collect import Collected
 from trainyard.tasks.base import Task
 from trainyard.tasks.classification import Classification
+from trainyard.tasks.replaced_token_detection import ReplacedTokenDetection
 
 RESAMPLES, SEED = 1000, 0
 RESAMPLES_OF_ANY = 200  # of a metric that has to be computed once for each
@@ -18,8 +19,11 @@ Interval = tuple[float, float]
 
 
 def intervals(task: Task, stage: str, kept: Collected, scores: Mapping[str, float]) -> dict[str, Interval]:
-    """The interval of each score, by its name, as far as it is a function of the samples."""
-    if not len(kept.targets):
+    """The interval of each score, by its name, as far as it is a function of the samples.
+
+    None of replaced-token detection: what it keeps are tokens, and those of a text depend on one another.
+    """
+    if not len(kept.targets) or isinstance(task, ReplacedTokenDetection):
         return {}
     found: dict[str, Tensor] = {}
     if kept.is_language:
