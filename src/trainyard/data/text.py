@@ -43,6 +43,7 @@ class Text(DataModule):
     """
 
     has_labels = True  # False: texts alone, for language models
+    tokens_of = ""  # the class, in lower case, of a dataset with the same texts, whose tokens these are as well
 
     def __init__(
         self,
@@ -101,7 +102,7 @@ class Text(DataModule):
         parts = self.fingerprint(), self.kind, self.vocab_size, self.split_seed, *cut
         parts += ("strip_html",) if self.strip_html else ()
         of_run = () if self.tokenizes_anew else (self.tokenizer_json(),)
-        return self.cache / f"{type(self).__name__.lower()}-{stable_hash(*parts, *of_run):016x}"
+        return self.cache / f"{self.tokens_of or type(self).__name__.lower()}-{stable_hash(*parts, *of_run):016x}"
 
     def prepare_data(self) -> None:
         folder = self.folder
