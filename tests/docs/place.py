@@ -30,7 +30,8 @@ RUNS = {  # the names of runs in the docs, and which of these they are here
     **dict.fromkeys(["reviews_gru", "gru_reviews", "imdb_gru", "imdb_lstm", "gru"], "texts"),
     **dict.fromkeys(["xor_mlp", "xor_mlp_article", "xor"], "numbers"),
     **dict.fromkeys(["vit", "cifar10_vit"], "patches"), "bert": "words",
-    "imdb_gpt": "gpt", "mlp_tabular": "table", **dict.fromkeys(["imdb_bert_pretrain", "imdb_electra_pretrain"], "bert"),
+    **dict.fromkeys(["imdb_gpt", "imdb_lstm_pretrain", "imdb_gru_pretrain"], "gpt"), "mlp_tabular": "table",
+    **dict.fromkeys(["imdb_bert_pretrain", "imdb_electra_pretrain"], "bert"),
 }  # fmt: skip
 FILES = ("cat.png", "dog.png", "photo.png", "photos/star.png", "photos/train/cat/1.png", "photos/train/dog/2.png",
          "photos/test/cat/3.png")  # fmt: skip

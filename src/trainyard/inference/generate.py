@@ -36,9 +36,7 @@ def generate_texts(
     language model, for a prompt that fills its context, and for one without a word.
     """
     if not is_causal_language_model(net):
-        raise ValueError(
-            f"{type(net).__name__} cannot continue texts as a GPT does; train one: model=gpt data=imdb_lm"
-        )
+        raise ValueError(f"{type(net).__name__} cannot continue texts as a GPT does; train one: model=gpt data=imdb_lm")
     tokens = prompt_tokens(net, data, prompt)
     device = next(net.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
