@@ -18,7 +18,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     "hardware": {"cores", "errors", "machine", "models"},
     "data": {"errors", "files"},
     "loggers": {"collectives", "errors", "extras", "files"},
-    "tasks": {"collectives", "errors", "optim"},
+    "tasks": {"collectives", "errors", "models", "optim"},
     "trust": {"config_keys", "errors", "files"},
     "durability": {"collectives", "errors", "files", "trust"},
     "distributed": {"collectives", "durability", "errors", "files", "models", "trust"},

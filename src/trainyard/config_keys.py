@@ -80,7 +80,8 @@ ADDED = {  # of these targets, and what holds for runs without the key
     "data.unlabelled": ((_TEXTS[0], *_OTHER_DATA[1:]), False),
     "data.mix_alpha": (_IMAGES, 1.0), "data.word_dropout": (_TEXTS, 0.0), "data.token_noise": (_TEXTS, 0.0),
     "task.loss": (_TASKS[:1], "cross_entropy"), "task.metrics": (_TASKS[:1], []),
-    "task.class_weights": (_TASKS[:1], None),
+    "task.class_weights": (_TASKS[:1], None), "task.views": (_TASKS[:1], "none"),
+    "task.norm_lr_scale": (_TASKS, 1.0), "task.whiten": (_TASKS, None),
     "callbacks.ema.warmup": (("trainyard.callbacks.ema.EMA",), False),
 }  # fmt: skip
 

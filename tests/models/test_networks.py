@@ -9,6 +9,7 @@ import torchvision
 from torch import nn
 from torchvision.ops import StochasticDepth
 
+from trainyard.models.airbench import Airbench
 from trainyard.models.cnn import CNN
 from trainyard.models.layers.activations import ACTIVATIONS
 from trainyard.models.mlp import MLP
@@ -196,3 +197,19 @@ def test_a_perceptron_starts_at_zero() -> None:
 def test_wrong_values_are_refused(make, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_airbench_is_the_published_network() -> None:
+    """Its weights, and the first pass: the groups begin as the identity on their inputs, the head is scaled."""
+    net = Airbench(IMAGE, 10)
+    convolutions = 9 * (24 * 64 + 64 * 64 + 64 * 256 + 3 * 256 * 256)
+    assert count(net) == 24 * 13 + convolutions + 2 * (2 * 64 + 4 * 256) + 2560
+    assert sum(p.numel() for p in net.parameters() if p.requires_grad) == count(net) - 24 * 12 - (2 * 64 + 4 * 256)
+    x = F.gelu(net.whitening(torch.rand(2, *IMAGE)))
+    torch.testing.assert_close(net.blocks[0][0](x)[:, :24], x)
+    torch.testing.assert_close(
+        net.eval()(torch.ones(1, *IMAGE)),
+        net.head(net.pool(net.blocks(F.gelu(net.whitening(torch.ones(1, *IMAGE)))))) / 9,
+    )
+    with pytest.raises(ValueError, match="images of 8 pixels are too small, they need 9; give fewer widths"):
+        Airbench([3, 8, 8], 10)

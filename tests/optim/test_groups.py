@@ -99,9 +99,21 @@ def test_each_layer_learns_at_a_share_of_the_rate_above() -> None:
     )
 
 
+def test_norms_learn_at_their_own_rate() -> None:
+    """Biases and gains of norms, not the bias of a convolution or the head, which have weight decay as ever."""
+    made = task("model=airbench", "task.norm_lr_scale=64", "optimizer=sgd", "optimizer.lr=0.5", "scheduler=constant")
+    groups = {group["name"]: group for group in made.make_optimizer(50)["optimizer"].param_groups}
+    assert {name: group["lr"] for name, group in groups.items()} == {"matrices": 0.5, "vectors": 0.5, "norms": 32.0}
+    assert [len(group["params"]) for group in groups.values()] == [8, 1, 12]
+    both = task("model=vit", "task.norm_lr_scale=2", "task.backbone_lr_scale=0.5", "scheduler=constant")
+    rates = {group["name"]: group["lr"] for group in both.make_optimizer(50)["optimizer"].param_groups}
+    assert rates["backbone/norms"] == rates["head/vectors"] == 2 * rates["backbone/matrices"]
+
+
 def test_every_weight_is_in_one_group() -> None:
     net = task("model=vit", "model.depth=2").net
-    for given in ({}, {"layer_decay": 0.5}, {"backbone_lr_scale": 0.5}, {"splits_hidden": True, "layer_decay": 0.7}):
+    for given in ({}, {"layer_decay": 0.5}, {"backbone_lr_scale": 0.5}, {"splits_hidden": True, "layer_decay": 0.7},
+                  {"norm_lr_scale": 3.0, "splits_hidden": True}):  # fmt: skip
         weights = [weight for group in decay_groups(net, **given) for weight in group["params"]]
         assert {id(weight) for weight in weights} == {id(weight) for weight in net.parameters()}
         assert len(weights) == len(list(net.parameters()))
@@ -111,6 +123,8 @@ def test_every_weight_is_in_one_group() -> None:
     ("words", "message"),
     [
         (["task.layer_decay=0"], "task.layer_decay=0 must be in"),
+        (["task.norm_lr_scale=0"], "task.norm_lr_scale=0 must be positive"),
+        (["task.norm_lr_scale=2"], "task.norm_lr_scale: MLP has no norm with weights; leave it at 1"),
         (["task.layer_decay=0.5", "task.backbone_lr_scale=0.5"], "both lower the learning rates below the head"),
         (
             ["task.layer_decay=0.5", "scheduler._target_=torch.optim.lr_scheduler.CyclicLR", "+scheduler.base_lr=0.1",

@@ -4,7 +4,16 @@ import pytest
 import torch
 from torch import nn
 
-from trainyard.optim.schedules import cosine, cosine_restarts, exponential, inverse_sqrt, one_cycle, polynomial, wsd
+from trainyard.optim.schedules import (
+    cosine,
+    cosine_restarts,
+    exponential,
+    inverse_sqrt,
+    one_cycle,
+    polynomial,
+    triangular,
+    wsd,
+)
 from trainyard.optim.warmup import WarmedUp
 
 
@@ -102,3 +111,12 @@ def test_values_out_of_range_are_refused() -> None:
         cosine(sgd(), 10, warmup=1.5)
     with pytest.raises(ValueError, match="hold=-1 epochs and rate=0.1 must not be negative"):
         exponential(sgd(), hold=-1)
+
+
+def test_triangular_rises_and_falls_linearly() -> None:
+    """That of airbench94, in ten steps of which two rise."""
+    seen = rates(triangular(sgd(2.0), total_steps=10, start=0.2, peak=0.2, end=0.04), 11)
+    assert seen == pytest.approx([0.4, 1.2, *(2 * (1 - 0.96 * i / 8) for i in range(9))])
+    assert rates(triangular(sgd(), total_steps=4, peak=0), 4) == pytest.approx([1, 0.7675, 0.535, 0.3025])
+    with pytest.raises(ValueError, match=r"peak=1 must be in \[0, 1\), and start=0.2 and end=0.07"):
+        triangular(sgd(), 10, peak=1)

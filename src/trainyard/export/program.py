@@ -13,6 +13,7 @@ from trainyard.data.images import Images
 from trainyard.data.tabular import Tabular
 from trainyard.models.bag_of_words import BagOfWords
 from trainyard.tasks.base import Task, weight_dtype
+from trainyard.tasks.views import mean_over_views
 
 
 class Program(nn.Module):
@@ -32,14 +33,15 @@ class Program(nn.Module):
             self.preparation = copy.deepcopy(data.encoder).cpu()
         elif isinstance(data, DataModule) and type(data).transform is not DataModule.transform:
             self.transform = data.transform
-        self.postprocess = task.postprocess
+        self.postprocess, self.views = task.postprocess, getattr(task, "views", "none")
         self.dtype = weight_dtype(self.net)
         self.eval()
 
     def forward(self, inputs: Tensor) -> Tensor:  # (B, ...) -> predictions (B, ...)
         x = inputs if self.preparation is None else self.preparation(inputs)
         x = x if self.transform is None else self.transform(x, None)
-        return self.postprocess(self.net(x.to(self.dtype) if x.is_floating_point() else x))
+        x = x.to(self.dtype) if x.is_floating_point() else x
+        return self.postprocess(self.net(x) if self.views == "none" else mean_over_views(self.net, x, self.views))
 
 
 class MeanEmbedding(nn.Module):

@@ -3,11 +3,13 @@
 from typing import Any
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from trainyard.optim.head import is_within
 from trainyard.optim.layers import hidden_matrices, layers
 
-KINDS = ("hidden", "matrices", "vectors")
+KINDS = ("hidden", "matrices", "vectors", "norms")
+NORMS = (_BatchNorm, nn.LayerNorm, nn.RMSNorm, nn.GroupNorm)
 
 
 def decay_groups(
@@ -16,26 +18,33 @@ def decay_groups(
     layer_decay: float = 1.0,
     splits_hidden: bool = False,
     head: tuple[str, ...] = ("head",),
+    norm_lr_scale: float = 1.0,
 ) -> list[dict[str, Any]]:
     """Weights with two or more axes, and biases and norm weights, which get no weight decay, in groups of their own.
 
     Frozen parameters are among them, since they may train later; an optimizer skips what has no gradient. Where the
     learning rates of a network's parts differ, each part has such groups, with its factor as `lr_scale`: by
     `backbone_lr_scale` all but the network's `head` (the names of its parts), by `layer_decay` each layer by how far
-    below the head it is. With `splits_hidden`, hidden matrices form a third group, and each group has its `kind`.
+    below the head it is. With `splits_hidden`, hidden matrices form a third group, and each group has its `kind`. The
+    biases and gains of norms form one where they learn at `norm_lr_scale` times the rate of the others.
     """
     weights = dict(net.named_parameters())
     if not any(weight.requires_grad for weight in weights.values()):
         raise ValueError("the network has no trainable parameter")
     part_of, scales = parts(net, backbone_lr_scale, layer_decay, head)
     hidden = hidden_matrices(net, head) if splits_hidden else set()
-    kind_of = {name: KINDS[0 if name in hidden else 1 if p.ndim >= 2 else 2] for name, p in weights.items()}
+    norms = norm_parameters(net) if norm_lr_scale != 1 else set()
+    kind_of = {
+        name: KINDS[0 if name in hidden else 3 if name in norms else 1 if p.ndim >= 2 else 2]
+        for name, p in weights.items()
+    }
     groups = []
     for part, scale in scales.items():
         for kind in KINDS:
             own = [p for name, p in weights.items() if part_of[name] == part and kind_of[name] == kind]
-            more = {"weight_decay": 0.0} if kind == "vectors" else {}
-            more |= {"lr_scale": scale} if len(scales) > 1 else {}
+            more = {"weight_decay": 0.0} if kind in ("vectors", "norms") else {}
+            if len(scales) > 1 or norms:
+                more["lr_scale"] = scale * (norm_lr_scale if kind == "norms" else 1)
             more |= {"kind": "hidden" if kind == "hidden" else "adamw"} if splits_hidden else {}
             groups.append({"name": f"{part}{kind}", "params": own, **more})
     return [group for group in groups if group["params"]]
@@ -67,6 +76,19 @@ def parts(
             {f"layer{depth:0{width}}/": layer_decay ** (top - depth) for depth in range(top + 1)},
         )
     return dict.fromkeys(names, ""), {"": 1.0}
+
+
+def norm_parameters(net: nn.Module) -> set[str]:
+    """The names of the biases and gains of norms; ValueError for a network that has none."""
+    found = {
+        f"{name}.{own}" if name else own
+        for name, module in net.named_modules()
+        if isinstance(module, NORMS)
+        for own, _ in module.named_parameters(recurse=False)
+    }
+    if not found:
+        raise ValueError(f"task.norm_lr_scale: {type(net).__name__} has no norm with weights; leave it at 1")
+    return found
 
 
 def describe_kinds(groups: list[dict[str, Any]]) -> str:

@@ -18,6 +18,7 @@ from trainyard.optim.warmup_length import Warmup
 from trainyard.tasks.meters import fill_empty_lists, mean_over_processes, merge_meters, restore_meters
 from trainyard.tasks.optimization import optimizer_and_schedule, parameter_groups
 from trainyard.tasks.run_length import total_steps, warmup_steps
+from trainyard.tasks.whitening import end_bias_training, whiten_filters
 
 STAGES = ("train", "val", "test")
 
@@ -44,7 +45,8 @@ class Task(LightningModule):
     `scheduler` is called with the optimizer; one whose signature has `total_steps` gets those too and is stepped every
     batch, others every epoch; `warmup` precedes it. A plateau schedule watches `monitor`. All of the network except its
     `head` (found where it is None: `optim.head`) learns at `backbone_lr_scale` times the optimizer's learning rate; or
-    each layer at `layer_decay` times that of the layer above it (Howard & Ruder, 2018; Clark et al., 2020).
+    each layer at `layer_decay` times that of the layer above it (Howard & Ruder, 2018; Clark et al., 2020). Biases and
+    gains of norms learn at `norm_lr_scale` times the rate. The convolution `whiten` begins with whitening filters.
     """
 
     starts_at_any_batch = True  # its meters are in checkpoints, so that a resumed run continues within an epoch
@@ -59,6 +61,8 @@ class Task(LightningModule):
         warmup: Warmup | None = None,
         layer_decay: float = 1.0,
         head: str | None = None,
+        norm_lr_scale: float = 1.0,
+        whiten: str | None = None,
     ) -> None:
         super().__init__()
         if backbone_lr_scale <= 0:
@@ -67,8 +71,10 @@ class Task(LightningModule):
             )
         if not 0 < layer_decay <= 1:
             raise ValueError(f"task.layer_decay={layer_decay} must be in (0, 1]; 1 is the same rate for all layers")
+        if norm_lr_scale <= 0:
+            raise ValueError(f"task.norm_lr_scale={norm_lr_scale} must be positive; 1 is the same rate for all weights")
         self.backbone_lr_scale, self.layer_decay, self.warmup = backbone_lr_scale, layer_decay, warmup
-        self.head_name = head
+        self.norm_lr_scale, self.head_name, self.whiten = norm_lr_scale, head, whiten
         self.net, self.optimizer, self.scheduler, self.monitor = net, optimizer, scheduler, monitor
         self.weights: list[int] = []  # of the batches since the last step, where gradients are accumulated
         # One set of meters per stage. (ModuleDict refuses the name "train".)
@@ -87,7 +93,9 @@ class Task(LightningModule):
 
     def setup(self, stage: str) -> None:
         if stage == "fit":
-            self.learn(getattr(self.trainer, "datamodule", None))
+            data = getattr(self.trainer, "datamodule", None)
+            whiten_filters(self.net, self.whiten, data)
+            self.learn(data)
 
     def metrics(self, stage: str) -> dict[str, Metric]:
         """New metrics of one stage by name; each compares predictions with targets."""
@@ -148,6 +156,7 @@ class Task(LightningModule):
         return self.trainer.accumulate_grad_batches * self.weight_unit / max(1, sum(self.weights))
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        end_bias_training(self.net, self.current_epoch)
         if not self.weights:
             return
         factor = self.gradient_factor

@@ -15,6 +15,7 @@ from trainyard.tasks.losses import OF_CLASSES, class_probabilities, cross_entrop
 from trainyard.tasks.meters import add_meters
 from trainyard.tasks.metrics import make_metrics, of_classes
 from trainyard.tasks.training_split import training_targets
+from trainyard.tasks.views import check_views, mean_over_views
 
 
 def class_names(task: "Classification", data: Any) -> list[str]:
@@ -40,6 +41,8 @@ class Classification(Task):
     of the class) of the training split, so that their mean is 1. They and `label_smoothing` hold in training alone, so
     that val/loss can be compared between runs. A weighted loss is the mean of (weight x loss) over the samples; it is
     not divided by the sum of weights, which would make it depend on what else is in a batch.
+
+    Outside training the logits are the mean over the `views` of an image (views.VIEWS), in predictions as well.
     """
 
     def __init__(
@@ -49,12 +52,14 @@ class Classification(Task):
         loss: Any = "cross_entropy",
         metrics: Sequence[Any] = (),
         class_weights: Sequence[float] | str | None = None,
+        views: str = "none",
         **common: Any,
     ) -> None:
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing={label_smoothing} must be in [0, 1)")
         self.num_classes, self.label_smoothing = num_classes, label_smoothing
         super().__init__(**common)
+        self.views = check_views(views)
         self.criterion = make_loss(loss, OF_CLASSES)
         if metrics:
             add_meters(self.meters, make_metrics(metrics, of_classes(num_classes)))
@@ -77,9 +82,13 @@ class Classification(Task):
             return torch.cat((1 - outputs.sigmoid(), outputs.sigmoid()), dim=-1)
         return outputs.softmax(dim=-1)
 
+    def forward(self, x: Tensor) -> Tensor:  # (B, ...) -> (B, num_logits)
+        """What the network returns, outside training the mean over the views."""
+        return self.net(x) if self.training or self.views == "none" else mean_over_views(self.net, x, self.views)
+
     def score(self, batch: tuple[Tensor, Tensor]) -> Scored:
         inputs, labels = batch
-        return self.scored(class_logits(self.net(inputs)), labels)
+        return self.scored(class_logits(self(inputs)), labels)
 
     def scored(self, logits: Tensor, labels: Tensor) -> Scored:  # (B, num_classes), (B) or (B, num_classes)
         """The loss of a batch, and what the metrics compare."""
@@ -106,7 +115,10 @@ class Classification(Task):
         return mean_loss(losses, len(labels))
 
     def learn(self, data: Any) -> None:
-        """The class weights, if they are `balanced`."""
+        """The class weights, if they are `balanced`; ValueError for views of data that has no images."""
+        shape = getattr(data, "shape", None)
+        if self.views != "none" and shape is not None and len(shape) != 3:
+            raise ValueError(f"task.views={self.views} are those of images, and samples here have shape {list(shape)}")
         if self.is_balanced:
             labels = training_targets(data)
             if labels is None:

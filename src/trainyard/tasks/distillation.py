@@ -46,7 +46,7 @@ class Distillation(Classification):
     def taught(self, inputs: Tensor) -> Tensor:  # (B, ...) -> (B, num_classes)
         """The teacher's logits."""
         teacher = self.teachers[0].to(inputs.device)
-        return class_logits(teacher.net(inputs.to(weight_dtype(teacher)) if inputs.is_floating_point() else inputs))
+        return class_logits(teacher(inputs.to(weight_dtype(teacher)) if inputs.is_floating_point() else inputs))
 
     def soft_loss(self, logits: Tensor, taught: Tensor) -> Tensor:  # (B, num_classes) each -> ()
         """T^2 times the divergence at the temperature T, a mean over the samples."""

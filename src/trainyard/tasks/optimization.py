@@ -22,7 +22,7 @@ def parameter_groups(task: "Task") -> list[dict[str, Any]]:
     except ValueError:
         if task.backbone_lr_scale != 1 or not has_embedding(task.net):  # else that decodes as well
             raise
-    groups = decay_groups(task.net, task.backbone_lr_scale, task.layer_decay, splits, head)
+    groups = decay_groups(task.net, task.backbone_lr_scale, task.layer_decay, splits, head, task.norm_lr_scale)
     if own := [weight for weight in task.parameters(recurse=False) if weight.requires_grad]:
         groups.append({"name": "task", "params": own, "weight_decay": 0.0, **({"kind": "adamw"} if splits else {})})
     return groups
@@ -37,7 +37,7 @@ def optimizer_and_schedule(task: "Task", total_steps: int, warmup_steps: int) ->
     every_batch = is_stepped_every_batch(task.scheduler)
     scheduler = task.scheduler(optimizer, **({"total_steps": total_steps - warmup_steps} if every_batch else {}))
     if len(set(scales)) > 1 and len({group["lr"] for group in optimizer.param_groups} - {0}) == 1:
-        key = "layer_decay" if task.layer_decay != 1 else "backbone_lr_scale"
+        key = next(key for key in ("layer_decay", "backbone_lr_scale", "norm_lr_scale") if getattr(task, key) != 1)
         raise ValueError(
             f"this schedule sets one learning rate for all weights, which contradicts task.{key}={getattr(task, key)}; "
             "use another schedule, or set that to 1"

@@ -67,4 +67,4 @@ class Ordinal(Classification):
 
     def score(self, batch: tuple[Tensor, Tensor]) -> Scored:
         inputs, labels = batch
-        return self.scored(self.log_probabilities(self.net(inputs)), labels)
+        return self.scored(self.log_probabilities(self(inputs)), labels)
