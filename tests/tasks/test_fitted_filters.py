@@ -64,6 +64,8 @@ def test_any_first_convolution_can_begin_with_them(short: list[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["model=resnet18", "model.width=4", "task.whiten=stem.0", "pretrained=a.pt"],
+         "task.whiten=stem.0 would replace filters that pretrained=a.pt brings"),
         (["model=resnet18", "model.width=4", "task.whiten=stem.1"], "task.whiten=stem.1 is no convolution over the . "
          "channels of the images; ResNet has stem.0"),
         (["model=mlp", "data=xor", "task.whiten=stem.0"], "XOR does not tell any"),

@@ -20,7 +20,7 @@ def training_inputs(data: Any, most: int) -> Iterator[Tensor] | None:
 
     None of a data module that does not tell them.
     """
-    samples = getattr(data, "splits", {}).get("train")
+    samples: Any = getattr(data, "splits", {}).get("train")
     if not hasattr(samples, "rows") or not len(samples):
         return None
     chosen = torch.linspace(0, len(samples) - 1, min(most, len(samples))).long()

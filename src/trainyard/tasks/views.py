@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -43,5 +44,4 @@ def mean_over_views(net: nn.Module, x: Tensor, name: str) -> Tensor:  # (B, C, H
             f"task.views={name} are those of images (batch, channels, height, width), and the inputs are "
             f"{tuple(x.shape)}; set task.views=none"
         )
-    outputs = [weight * net(view) for weight, view in VIEWS[name](x)]
-    return sum(outputs[1:], outputs[0])
+    return torch.stack([weight * net(view) for weight, view in VIEWS[name](x)]).sum(dim=0)

@@ -78,6 +78,10 @@ def check_task(task: Task, cfg: DictConfig) -> None:
     """Check what a task logs, and whether its weights can be divided; give one that distills its teacher."""
     check_monitored_scores(cfg, task.scores())
     refuse_wrong_mode(cfg, better_value(task, cfg.monitor))
+    if task.whiten and cfg.pretrained:
+        raise UserError(
+            f"task.whiten={task.whiten} would replace filters that pretrained={cfg.pretrained} brings; leave one out"
+        )
     if cfg.hardware.strategy == "fsdp" and any(True for _ in task.parameters(recurse=False)):
         raise UserError(f"hardware=fsdp divides the network alone, and {type(task).__name__} has weights of its own")
     if isinstance(task, Distillation):
