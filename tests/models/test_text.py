@@ -11,6 +11,7 @@ from trainyard.models.bag_of_words import BagOfWords
 from trainyard.models.bert import BERT
 from trainyard.models.gpt import GPT
 from trainyard.models.gru import GRU
+from trainyard.models.hypergraph import HypergraphNetwork
 from trainyard.models.layers.padding import alignment, left_aligned, restore
 from trainyard.models.lstm import LSTM
 from trainyard.models.transformer import Transformer
@@ -22,6 +23,10 @@ MAKE = {
     "gru": lambda n: GRU(100, n, [8], dim=16),
     "gru both ways max": lambda n: GRU(100, n, [8], dim=16, bidirectional=True, pool="max"),
     "bow": lambda n: BagOfWords(100, n, buckets=1000),
+    "hypergraph": lambda n: HypergraphNetwork(100, n, dim=16, depth=2),
+    "hypergraph sentences": lambda n: HypergraphNetwork(100, n, "sentences", sentence_ends=[3], dim=16),
+    "hypergraph shuffled": lambda n: HypergraphNetwork(100, n, "shuffled", window=3, stride=1, dim=16),
+    "hypergraph none hgnn": lambda n: HypergraphNetwork(100, n, "none", propagation="hgnn", dim=16),
     "transformer": lambda n: Transformer(100, 20, n, dim=16, ff_dim=32),
     "transformer waves pre": lambda n: Transformer(100, 20, n, dim=16, ff_dim=32, positions="sinusoidal", norm="pre"),
     "transformer rotary wide": lambda n: Transformer(100, 20, n, dim=16, ff_dim=32, positions="rotary", head_dim=16),

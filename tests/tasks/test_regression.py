@@ -92,7 +92,7 @@ def test_labels_are_predicted_one_by_one() -> None:
         Multilabel(1, net=nn.Linear(3, 1), **PARTS)
 
 
-TEXT = ("bow", "gru", "lstm", "transformer")
+TEXT = ("bow", "gru", "lstm", "transformer", "hypergraph")
 OURS = [name for name in options("model") if "num_outputs:" in (ROOT / f"conf/model/{name}.yaml").read_text()]
 
 

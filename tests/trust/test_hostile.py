@@ -219,13 +219,10 @@ def test_the_users_own_run_is_recognized_wherever_it_is_until_someone_changes_it
 def test_every_network_can_be_checked_without_its_memory(model: str, short: list[str]) -> None:
     need_package(model)
     data = {
-        "bert": "imdb_mlm",
-        "electra": "imdb_rtd",
-        "hf_text": "imdb_mlm",
-        "gpt": "imdb_lm",
+        "perceptron": "xor", "bert": "imdb_mlm", "electra": "imdb_rtd", "hf_text": "imdb_mlm", "gpt": "imdb_lm",
         "hf_causal": "imdb_lm",
-    }.get(model, "shapes")
-    data = "xor" if model == "perceptron" else "reviews" if model in ("bow", "gru", "lstm", "transformer") else data
+        **dict.fromkeys(["bow", "nb_bow", "gru", "lstm", "transformer", "hypergraph"], "reviews"),
+    }.get(model, "shapes")  # fmt: skip
     words = ["model.width=4"] if model.startswith("resnet") else []
     cfg = resolve(compose([*short, f"model={model}", f"data={data}", *words]))
     weights = instantiate_task(cfg).state_dict()
