@@ -13,6 +13,7 @@ from trainyard.models.bert import BERT
 from trainyard.models.cnn import CNN
 from trainyard.models.gpt import GPT
 from trainyard.models.gru import GRU
+from trainyard.models.hypergraph import HypergraphNetwork
 from trainyard.models.lstm import LSTM
 from trainyard.models.mlp import MLP
 from trainyard.models.resnet import ResNet
@@ -33,6 +34,7 @@ TEXT_NETS = {
     "bow": lambda: BagOfWords(VOCABULARY, 2, buckets=50),
     "gru": lambda: GRU(VOCABULARY, 2, [8], dim=16),
     "lstm": lambda: LSTM(VOCABULARY, 2, [8], dim=16, bidirectional=True, pool="max"),
+    "hypergraph": lambda: HypergraphNetwork(VOCABULARY, 2, window=4, stride=2, dim=16),
     "transformer": lambda: Transformer(VOCABULARY, LENGTH, 2, **SMALL),
     "bert": lambda: BERT(VOCABULARY, LENGTH, 2, positions="rotary", **SMALL),
     "gpt": lambda: GPT(VOCABULARY, LENGTH, 2, **SMALL),

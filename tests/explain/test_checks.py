@@ -8,7 +8,7 @@ from torch import Tensor
 
 from trainyard.explain.attribute import attribute
 from trainyard.explain.checks import Checks, deletion_area, deletion_areas, rank_correlation, shuffled
-from trainyard.explain.methods import fitting_methods
+from trainyard.explain.methods import MATRICES, fitting_methods
 from trainyard.explain.scores import differentiable
 
 
@@ -55,7 +55,7 @@ SANITY = [
     (name, method)
     for name in NETS
     for method in fitting_methods(network(name), "text" if name in TEXT_NETS else "image")
-    if method != "heads" and (name, method) != ("gpt", "rollout")
+    if method not in MATRICES and (name, method) != ("gpt", "rollout")
 ]
 
 

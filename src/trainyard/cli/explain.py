@@ -10,7 +10,8 @@ from trainyard.errors import UserError, without_control
 if TYPE_CHECKING:
     from trainyard.explain.explanation import Explanation
 
-METHODS = ("gradcam", "integrated_gradients", "gradient_x_input", "saliency", "occlusion", "rollout", "heads")
+METHODS = ("gradcam", "integrated_gradients", "gradient_x_input", "saliency", "occlusion", "rollout", "heads",
+           "hyperedges")  # fmt: skip
 
 
 def add_parser(commands: Any) -> None:

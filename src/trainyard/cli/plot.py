@@ -113,7 +113,7 @@ def attention(words: list[str], out: str) -> None:
     if figure is None:
         raise UserError(
             f"{printable(run.path, 300)} has no attention that could be drawn: {type(task.net).__name__} on "
-            f"{type(data).__name__}; choose a run of vit on images, or of transformer, bert or gpt on texts"
+            f"{type(data).__name__}; choose a run of vit on images, or of transformer, bert, gpt or hypergraph on texts"
         )
     save_figure(figure, Path(out))
 

@@ -6,6 +6,7 @@ from torch import Tensor
 from trainyard.explain.attention import attention_weights, has_class_token, readout, rollout
 from trainyard.explain.gradcam import gradcam
 from trainyard.explain.gradients import CHUNK, gradient_x_input, integrated_gradients, occlusion, saliency
+from trainyard.explain.hyperedges import hyperedge_parts
 from trainyard.explain.subject import Subject
 from trainyard.explain.words import Words, embedded, scores_of_embeddings, to_tokens
 
@@ -16,7 +17,7 @@ def attribute(method: str, subject: Subject, target: int) -> tuple[Tensor, list[
     """The values of the parts of an input, and remarks on them.
 
     (H, W) of an image, (words) of a text, like the input of numbers; of the method `heads` (depth, heads, rows,
-    columns) of patches, or of words by words.
+    columns) of patches, or of words by words; of the method `hyperedges` (hyperedges, words).
     """
     if subject.words is not None:
         return attribute_words(method, subject, subject.words, target)
@@ -55,6 +56,8 @@ def attribute_words(method: str, subject: Subject, words: Words, target: int) ->
     net, tokens, scores = subject.net, subject.inputs, subject.scores()
     if method in ("rollout", "heads"):
         return attention_of_words(method, subject, words), []
+    if method == "hyperedges":
+        return words.merge(hyperedge_parts(net, tokens)), []
     if method == "occlusion":
         return leave_one_out(subject, words, target), []
     vectors, score = embedded(net, tokens), scores_of_embeddings(net, scores)

@@ -14,7 +14,7 @@ from trainyard.explain.attribute import attribute
 from trainyard.explain.checks import Checks, deletion_areas, rank_correlation, shuffled
 from trainyard.explain.classes import class_index, explained_classes
 from trainyard.explain.explanation import Explanation
-from trainyard.explain.methods import METHODS, choose_method, kind_of
+from trainyard.explain.methods import MATRICES, METHODS, choose_method, kind_of
 from trainyard.explain.samples import Sample, from_test_split, labeled
 from trainyard.explain.scores import differentiable, fitting
 from trainyard.explain.subject import Subject
@@ -115,7 +115,7 @@ class Explainer:
 
     def check(self, subject: Subject, target: int, values: Tensor) -> Checks | None:
         """Compare an explanation with chance, and with that of a network of shuffled weights, if that is wanted."""
-        if self.random_net is None or self.method == "heads" or values.numel() < FEW:
+        if self.random_net is None or self.method in MATRICES or values.numel() < FEW:
             return None
         other, _ = self.values_of(subject._replace(net=self.random_net), target)
         areas = deletion_areas(

@@ -10,6 +10,7 @@ from torch import Tensor
 from trainyard.explain.checks import Checks
 from trainyard.figures.attention_heads import head_maps, head_matrices
 from trainyard.figures.heat_map import heat_map
+from trainyard.figures.hyperedges import hyperedges_figure
 from trainyard.figures.words import words_figure, words_page
 from trainyard.files import write_durably
 
@@ -21,7 +22,8 @@ class Explanation:
     """What a method says about one input. `values` are (H, W) of an image, one a word of a text, else one a number.
 
     With the method `heads` they are (depth, heads, ...): the patches that the class token attends to, or of texts the
-    words (columns) that each word (row) attends to.
+    words (columns) that each word (row) attends to; with `hyperedges` (hyperedges, words), the part of each word,
+    through each hyperedge, in what the head reads.
     """
 
     name: str
@@ -65,11 +67,13 @@ class Explanation:
             return None
         if self.method == "heads":
             return head_matrices(self.values, self.words, self.title)
+        if self.method == "hyperedges":
+            return hyperedges_figure(self.words, self.values, self.title)
         return words_figure(self.words, self.values, self.title, self.signed)
 
     def page(self) -> str | None:
         """A text as an HTML page; None for anything else."""
-        if not self.words or self.method == "heads":
+        if not self.words or self.values.ndim > 1:
             return None
         return words_page(self.words, self.values, self.title, self.signed, "\n".join(self.notes))
 

@@ -6,13 +6,15 @@ from torch import nn
 
 from trainyard.data.images import Images
 from trainyard.data.text import Text
+from trainyard.explain.hyperedges import has_hyperedges
 from trainyard.models.layers.attention import SelfAttention
 from trainyard.models.vit import ViT
 
 METHODS = {  # and whether the sign of a value matters
     "gradcam": False, "integrated_gradients": True, "gradient_x_input": True, "saliency": False, "occlusion": True,
-    "rollout": False, "heads": False,
+    "rollout": False, "heads": False, "hyperedges": False,
 }  # fmt: skip
+MATRICES = ("heads", "hyperedges")  # whose values are not one for each part
 ANY = ("integrated_gradients", "gradient_x_input", "saliency", "occlusion")
 
 
@@ -30,7 +32,8 @@ def fitting_methods(net: nn.Module, kind: str) -> tuple[str, ...]:
     if kind == "text":
         embeds = isinstance(getattr(net, "embedding", None), nn.Embedding | nn.EmbeddingBag)
         words = ("integrated_gradients", "gradient_x_input") if embeds else ()
-        return (*words, "occlusion", *(("rollout", "heads") if attends else ()))
+        more = ("rollout", "heads") if attends else ("hyperedges",) if has_hyperedges(net) else ()
+        return (*words, "occlusion", *more)
     if kind == "image" and isinstance(net, ViT):
         return ("rollout", "heads", *ANY)
     convolves = any(isinstance(module, nn.Conv2d) for module in net.modules())

@@ -62,13 +62,13 @@ def words_figure(words: Sequence[str], values: Tensor, title: str, signed: bool)
     return figure
 
 
-def layout(words: Sequence[str]) -> tuple[list[tuple[float, float, float]], float]:
-    """The place (x, y) and the width of each word, and the height of all lines, in points."""
-    places, x, y = [], MARGIN, LINE / 2
+def layout(words: Sequence[str], left: float = MARGIN) -> tuple[list[tuple[float, float, float]], float]:
+    """The place (x, y) and the width of each word, and the height of all lines, in points; lines begin at `left`."""
+    places, x, y = [], left, LINE / 2
     for word in words:
         width = text_to_path.get_text_width_height_descent(word, FONT, ismath=False)[0]
-        if x > MARGIN and x + width > WIDTH - MARGIN:
-            x, y = MARGIN, y + LINE
+        if x > left and x + width > WIDTH - MARGIN:
+            x, y = left, y + LINE
         places.append((x, y, width))
         x += width + GAP
     return places, y + LINE / 2

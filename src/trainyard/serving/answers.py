@@ -43,7 +43,7 @@ def explained(explanation: "Explanation") -> dict[str, Any]:
         "notes": list(explanation.notes),
     }
     flat = explanation.values.flatten().tolist()
-    if explanation.words and explanation.method != "heads":
+    if explanation.words and explanation.values.ndim == 1:
         from trainyard.figures.colors import word_colors
 
         colors = word_colors(explanation.values, explanation.signed)
@@ -66,6 +66,8 @@ def meaning(explanation: "Explanation") -> str:
     target, method = explanation.target, explanation.method.replace("gradcam", "Grad-CAM").replace("_", " ")
     if explanation.method == "heads":
         return "The attention weights of each head."
+    if explanation.method == "hyperedges":
+        return "The longer its bar, the more a hyperedge counts, and in it a word that is darker, by attention."
     if explanation.numbers is not None and not explanation.words:
         return f"How much each number speaks for {target}, by {method}."
     if explanation.signed:

@@ -22,6 +22,7 @@ class Hypergraph(NamedTuple):
     node: Tensor  # (B M), the node of each membership, in 0 .. B T - 1
     edge: Tensor  # (B M), its hyperedge, in 0 .. B E - 1
     member: Tensor  # (B M) bool; False where there is no membership
+    place: Tensor  # (B M), the first token of the node in the hyperedge, in 0 .. T - 1
     token: Tensor  # (B T), the node of each token
     is_node: Tensor  # (B, T) bool
     num_edges: int  # B E
@@ -54,10 +55,9 @@ class Hyperedges:
         node = nodes.gather(1, place)
         key, order = (edge * length + node).masked_fill(~inside, edges * length).sort(dim=1, stable=True)
         member = is_new(key) & (key < edges * length)
-        node = text * length + node.gather(1, order).masked_fill(~member, 0)
-        edge = text * edges + edge.gather(1, order).masked_fill(~member, 0)
-        token = text * length + nodes
-        return Hypergraph(node.flatten(), edge.flatten(), member.flatten(), token.flatten(), is_node, texts * edges)
+        node, edge, place = (part.gather(1, order).masked_fill(~member, 0) for part in (node, edge, place))
+        lists = text * length + node, text * edges + edge, member, place, text * length + nodes
+        return Hypergraph(*(part.flatten() for part in lists), is_node, texts * edges)
 
     def places(self, tokens: Tensor, nodes: Tensor) -> tuple[Tensor, Tensor, Tensor, int]:
         """Which tokens are in which hyperedge: places (B, M), hyperedges (B, M), whether it is so (B, M), and E."""
