@@ -22,7 +22,7 @@ def hyperedges_figure(words: Sequence[str], parts: Tensor, title: str) -> Figure
     """
     shares = parts.sum(1).clamp(min=torch.finfo(parts.dtype).tiny)
     rows = sorted(shares.argsort(descending=True)[:MOST].tolist())
-    inside = [(parts[row] > 0).nonzero().flatten().tolist() for row in rows]
+    inside: list[list[int]] = [(parts[row] > 0).nonzero().flatten().tolist() for row in rows]
     shown = [[drawable(words[place]) for place in places] for places in inside]
     laid = [layout(line, LEFT) for line in shown]
     top = 3 * LINE + MARGIN
@@ -53,5 +53,5 @@ def legend(shown: int, count: int) -> tuple[str, str]:
     which = f"all {count} hyperedges" if shown == count else f"the {shown} strongest of {count} hyperedges"
     return (
         f"{which} in the text's order; the bar: how much of what the head reads comes through one",
-        "the darker a word, the more of it is in its hyperedge, by the attention of that",
+        "the darker a word, the more its hyperedge attends to it",
     )

@@ -56,8 +56,10 @@ class Hyperedges:
         key, order = (edge * length + node).masked_fill(~inside, edges * length).sort(dim=1, stable=True)
         member = is_new(key) & (key < edges * length)
         node, edge, place = (part.gather(1, order).masked_fill(~member, 0) for part in (node, edge, place))
-        lists = text * length + node, text * edges + edge, member, place, text * length + nodes
-        return Hypergraph(*(part.flatten() for part in lists), is_node, texts * edges)
+        return Hypergraph(
+            (text * length + node).flatten(), (text * edges + edge).flatten(), member.flatten(), place.flatten(),
+            (text * length + nodes).flatten(), is_node, texts * edges,
+        )  # fmt: skip
 
     def places(self, tokens: Tensor, nodes: Tensor) -> tuple[Tensor, Tensor, Tensor, int]:
         """Which tokens are in which hyperedge: places (B, M), hyperedges (B, M), whether it is so (B, M), and E."""
