@@ -9,6 +9,7 @@ from trainyard.models.layers.checks import check_probability
 from trainyard.models.layers.heads import num_logits
 from trainyard.models.layers.hyperedges import Hyperedges, Hypergraph
 from trainyard.models.layers.hypergraph_layers import HypergraphAttention, HypergraphConvolution, segment_sum
+from trainyard.models.layers.init import initialize
 from trainyard.models.layers.padding import left_aligned
 
 PROPAGATIONS = ("attention", "hgnn")
@@ -50,6 +51,7 @@ class HypergraphNetwork(nn.Module):
             for _ in range(depth)
         )
         self.head = nn.Linear(dim, num_logits(num_classes, num_outputs))
+        initialize(self.layers, "glorot")
         nn.init.uniform_(self.embedding.weight, -0.05, 0.05)
         with torch.no_grad():
             self.embedding.weight[0].zero_()
