@@ -136,3 +136,28 @@ def test_scores_of_any_size_are_finite() -> None:
 def test_wrong_values_are_refused(options: dict, answer: str) -> None:
     with pytest.raises(ValueError, match=answer):
         HypergraphNetwork(20, 2, **options)
+
+
+def near_or_far(texts: int, seed: int) -> tuple[Tensor, Tensor]:  # -> (texts, 20), (texts)
+    """Texts with the words 1 and 2, which are near one another in those of class 1, and the same otherwise."""
+    generator = torch.Generator().manual_seed(seed)
+    tokens = torch.randint(3, 20, (texts, 20), generator=generator)
+    labels, first = torch.arange(texts) % 2, torch.randint(0, 10, (texts,), generator=generator)
+    tokens[torch.arange(texts), first] = 1
+    tokens[torch.arange(texts), first + torch.where(labels == 1, 1, 9)] = 2
+    return tokens, labels
+
+
+@pytest.mark.parametrize(("kind", "low", "high"), [("windows", 0.95, 1), ("shuffled", 0.3, 0.7), ("none", 0.3, 0.7)])
+def test_windows_alone_tell_which_words_are_near(kind: str, low: float, high: float) -> None:
+    torch.manual_seed(0)
+    net = HypergraphNetwork(20, 2, kind, 4, 2, dim=16, dropout=0.0)
+    optimizer = torch.optim.Adam(net.parameters(), 0.02)
+    for step in range(60):
+        tokens, labels = near_or_far(64, step)
+        loss = F.binary_cross_entropy_with_logits(net(tokens).squeeze(1), labels.float())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    tokens, labels = near_or_far(400, 1000)
+    assert low <= ((net(tokens).squeeze(1) > 0) == labels).float().mean() <= high
