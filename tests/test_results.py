@@ -16,8 +16,9 @@ pytestmark = pytest.mark.results
 QUICK = [row for row in read_rows()[0] if row.floor is not None]
 
 
-def test_xor_is_solved_on_every_seed(tmp_path: Path) -> None:
-    assert all(solved("xor_mlp", str(tmp_path), seed) for seed in range(10))
+@pytest.mark.parametrize("experiment", ["xor_mlp", "xor_quantum"])
+def test_xor_is_solved_on_every_seed(experiment: str, tmp_path: Path) -> None:
+    assert all(solved(experiment, str(tmp_path), seed) for seed in range(10))
 
 
 def test_xor_as_the_article_has_it_is_not(tmp_path: Path) -> None:
