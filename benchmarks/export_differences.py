@@ -47,6 +47,7 @@ NETWORKS = {  # an option of conf/model, perhaps a variant of it: its config
     "vit": [*IMAGES, *SMALL],
     "bow": [*TEXTS, "model.buckets=100"],
     "bow trigrams": [*TEXTS, "model.buckets=100", "model.ngrams=3"],
+    "nb_bow": [*TEXTS, "model.rows=500"],
     "lstm": [*TEXTS, "model.layers=[8,4]", "model.dim=8"],
     "lstm bidirectional": [*TEXTS, "model.layers=[8,4]", "model.dim=8", "model.bidirectional=true", "model.pool=max"],
     "gru": [*TEXTS, "model.layers=[8]", "model.dim=8"],
@@ -110,7 +111,12 @@ def composed(model: str, words: list[str]) -> tuple[Task, LightningDataModule]:
     """What `trainyard train` would build."""
     found = compose([f"model={model}", *words, "run.dir=x"])
     cfg = resolve(found)
-    return instantiate_task(cfg, found.choices), instantiate(cfg.data, "data")
+    task, data = instantiate_task(cfg, found.choices), instantiate(cfg.data, "data")
+    if hasattr(task.net, "learn"):  # from the training split, before the first step
+        data.prepare_data()
+        data.setup("fit")
+        task.learn(data)
+    return task, data
 
 
 def language_model(model: str) -> tuple[Task, LightningDataModule]:

@@ -32,7 +32,7 @@ HOME = {  # a network's own data, where shapes will not do
     "perceptron": ["data=xor"], "autoencoder": SHAPES, "bert": ["data=imdb_mlm"], "electra": ["data=imdb_rtd"],
     "gpt": ["data=imdb_lm"],
     "hf_text": ["data=imdb_mlm"], "hf_causal": ["data=imdb_lm"],
-    **{model: ["data=imdb"] for model in ("lstm", "gru", "bow", "transformer", "hypergraph")},
+    **{model: ["data=imdb"] for model in ("lstm", "gru", "bow", "nb_bow", "transformer", "hypergraph")},
 }  # fmt: skip
 THEIRS = "lightning"  # other people's modules and data: tests/training/test_lightning_modules.py
 HOUSES = ROOT / "tests" / "durability" / "houses.csv"

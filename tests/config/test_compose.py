@@ -108,7 +108,7 @@ def test_a_fact_that_the_data_lacks_is_named(tmp_path: Path, monkeypatch: pytest
         (["model=reader"], "model=reader does not fit data=shapes, which has no data.vocab_size; for model=reader "
                            "choose data=csv, hf_text, imdb, imdb_lm, imdb_mlm, letters, reviews, text_folder$"),
         (["data=letters"], "model=cnn does not fit data=letters, which has no data.shape; for data=letters choose "
-                           "model=bow, gru, lstm, reader$"),
+                           "model=bow, gru, lstm, nb_bow, reader$"),
     ):  # fmt: skip
         with pytest.raises(UserError, match=answer):
             resolve(compose(words))

@@ -250,6 +250,7 @@ VARIANTS: dict[str, list[str]] = {
                  "data.augment=[alternating_flip,{crop: {padding: 0.0625}}]"],
     "max_steps": [*NET, "trainer.max_steps=23"],
     "text": TEXT,
+    "naive Bayes weights": [*TEXT[:4], "model=nb_bow", "model.rows=5000"],
     "noisy text": [*TEXT, "data.word_dropout=0.2", "data.token_noise=0.1"],
     "buckets": [*TEXT, "data.bucket=true"],
     "masked language model": [*BLOCKS, "model=bert", "data=imdb_mlm", "data._target_=variants.Gaps", "model.dim=8"],

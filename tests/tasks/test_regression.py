@@ -11,6 +11,7 @@ from torch import nn
 from trainyard.config.compose import compose
 from trainyard.config.instantiate import instantiate_task
 from trainyard.config.resolve import resolve
+from trainyard.errors import UserError
 from trainyard.tasks.multilabel import Multilabel
 from trainyard.tasks.regression import R2, Regression
 
@@ -93,6 +94,7 @@ def test_labels_are_predicted_one_by_one() -> None:
 
 
 TEXT = ("bow", "gru", "lstm", "transformer", "hypergraph")
+CLASSES_ALONE = "nb_bow"  # whose weights are ratios of classes
 OURS = [name for name in options("model") if "num_outputs:" in (ROOT / f"conf/model/{name}.yaml").read_text()]
 
 
@@ -100,7 +102,7 @@ def test_all_networks_for_labels_can_have_other_outputs() -> None:
     assert {"mlp", "cnn", "resnet18", "resnet34", "resnet50", "vgg16", "vit", *TEXT} <= set(OURS)
 
 
-@pytest.mark.parametrize("model", OURS)
+@pytest.mark.parametrize("model", [name for name in OURS if name != CLASSES_ALONE])
 def test_every_network_has_as_many_outputs_as_the_task_says(model: str) -> None:
     """Of two targets one logit would be left, as of two classes."""
     data = "reviews" if model in TEXT else "shapes"
@@ -109,3 +111,9 @@ def test_every_network_has_as_many_outputs_as_the_task_says(model: str) -> None:
         task = instantiate_task(resolve(compose(words)))
     *_, last = (module for module in task.net.modules() if isinstance(module, nn.Linear))
     assert last.out_features == 2
+
+
+def test_a_network_for_classes_alone_refuses_other_tasks() -> None:
+    words = ["run.dir=x", f"model={CLASSES_ALONE}", "data=reviews", "task=regression", "task.num_outputs=1"]
+    with pytest.raises(UserError, match="num_outputs=1: naive Bayes weights are ratios of classes, which this task "):
+        instantiate_task(resolve(compose(words)))

@@ -12,6 +12,7 @@ from trainyard.data.base import DataModule
 from trainyard.data.images import Images
 from trainyard.data.tabular import Tabular
 from trainyard.models.bag_of_words import BagOfWords
+from trainyard.models.nb_bow import NaiveBayesBag
 from trainyard.tasks.base import Task, weight_dtype
 from trainyard.tasks.views import mean_over_views
 
@@ -77,7 +78,7 @@ def exportable(net: nn.Module) -> nn.Module:
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.EmbeddingBag):
                 setattr(parent, name, MeanEmbedding(child))
-    return Widened(net, net.ngrams) if isinstance(net, BagOfWords) else net
+    return Widened(net, net.ngrams) if isinstance(net, BagOfWords | NaiveBayesBag) else net
 
 
 def describe_inputs(data: LightningDataModule, sample: Tensor) -> dict[str, Any]:

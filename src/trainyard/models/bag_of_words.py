@@ -5,9 +5,8 @@ from torch import Tensor, nn
 
 from trainyard.models.layers.checks import check_probability
 from trainyard.models.layers.heads import num_logits
+from trainyard.models.layers.ngrams import ngram_hashes
 from trainyard.models.layers.padding import PADDING, left_aligned
-
-MULTIPLIER = 0x9E3779B97F4A7C15 - 2**64  # odd, as an int64; products wrap around
 
 
 class BagOfWords(nn.Module):
@@ -44,11 +43,7 @@ class BagOfWords(nn.Module):
     def bag(self, tokens: Tensor) -> Tensor:  # (B, T) -> (B, up to ngrams T)
         """The embedding indices of a text: its words, its pairs of adjacent words, and so on."""
         tokens = left_aligned(tokens)
-        bags, run = [tokens], tokens
-        for length in range(2, self.ngrams + 1):  # of a text shorter than that, an n-gram has no column
-            run = run[:, :-1] * MULTIPLIER
-            run = (run ^ (run >> 32)) + tokens[:, length - 1 :]
-            mixed = run * MULTIPLIER
-            rows = self.vocab_size + (mixed ^ (mixed >> 32)) % self.buckets
-            bags.append(rows.masked_fill(tokens[:, length - 1 :] == PADDING, PADDING))
+        bags = [tokens]
+        for hashes, is_ngram in ngram_hashes(tokens, self.ngrams)[1:]:
+            bags.append((self.vocab_size + hashes % self.buckets).masked_fill(~is_ngram, PADDING))
         return torch.cat(bags, dim=1)

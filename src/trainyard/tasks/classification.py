@@ -14,7 +14,7 @@ from trainyard.tasks.class_weights import balanced, first_weights
 from trainyard.tasks.losses import OF_CLASSES, class_probabilities, cross_entropy, make_loss, mean_loss
 from trainyard.tasks.meters import add_meters
 from trainyard.tasks.metrics import make_metrics, of_classes
-from trainyard.tasks.training_split import training_targets
+from trainyard.tasks.training_split import teach, training_targets
 from trainyard.tasks.views import check_views, mean_over_views
 
 
@@ -115,10 +115,14 @@ class Classification(Task):
         return mean_loss(losses, len(labels))
 
     def learn(self, data: Any) -> None:
-        """The class weights, if they are `balanced`; ValueError for views of data that has no images."""
+        """The class weights, if they are `balanced`, and what the network itself learns from the training split.
+
+        ValueError for views of data that has no images.
+        """
         shape = getattr(data, "shape", None)
         if self.views != "none" and shape is not None and len(shape) != 3:
             raise ValueError(f"task.views={self.views} are those of images, and samples here have shape {list(shape)}")
+        teach(self.net, data)
         if self.is_balanced:
             labels = training_targets(data)
             if labels is None:
