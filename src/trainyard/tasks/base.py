@@ -16,7 +16,7 @@ from trainyard.collectives import gathered, rank, totals, world_size
 from trainyard.optim.signature import needs_length
 from trainyard.optim.warmup_length import Warmup
 from trainyard.tasks.meters import fill_empty_lists, mean_over_processes, merge_meters, restore_meters
-from trainyard.tasks.optimization import optimizer_and_schedule, parameter_groups
+from trainyard.tasks.optimization import check_scales, optimizer_and_schedule, parameter_groups
 from trainyard.tasks.run_length import total_steps, warmup_steps
 from trainyard.tasks.whitening import end_bias_training, whiten_filters
 
@@ -65,14 +65,7 @@ class Task(LightningModule):
         whiten: str | None = None,
     ) -> None:
         super().__init__()
-        if backbone_lr_scale <= 0:
-            raise ValueError(
-                f"task.backbone_lr_scale={backbone_lr_scale} must be positive; callbacks=finetune freezes the backbone"
-            )
-        if not 0 < layer_decay <= 1:
-            raise ValueError(f"task.layer_decay={layer_decay} must be in (0, 1]; 1 is the same rate for all layers")
-        if norm_lr_scale <= 0:
-            raise ValueError(f"task.norm_lr_scale={norm_lr_scale} must be positive; 1 is the same rate for all weights")
+        check_scales(backbone_lr_scale, layer_decay, norm_lr_scale)
         self.backbone_lr_scale, self.layer_decay, self.warmup = backbone_lr_scale, layer_decay, warmup
         self.norm_lr_scale, self.head_name, self.whiten = norm_lr_scale, head, whiten
         self.net, self.optimizer, self.scheduler, self.monitor = net, optimizer, scheduler, monitor

@@ -47,3 +47,15 @@ def optimizer_and_schedule(task: "Task", total_steps: int, warmup_steps: int) ->
     if warmup_steps:
         scheduler = WarmedUp(scheduler, warmup_steps, waits=every_batch)
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, **shown}}
+
+
+def check_scales(backbone_lr_scale: float, layer_decay: float, norm_lr_scale: float) -> None:
+    """Raise ValueError for what scales no learning rate."""
+    if backbone_lr_scale <= 0:
+        raise ValueError(
+            f"task.backbone_lr_scale={backbone_lr_scale} must be positive; callbacks=finetune freezes the backbone"
+        )
+    if not 0 < layer_decay <= 1:
+        raise ValueError(f"task.layer_decay={layer_decay} must be in (0, 1]; 1 is the same rate for all layers")
+    if norm_lr_scale <= 0:
+        raise ValueError(f"task.norm_lr_scale={norm_lr_scale} must be positive; 1 is the same rate for all weights")
