@@ -100,11 +100,13 @@ def test_each_layer_learns_at_a_share_of_the_rate_above() -> None:
 
 
 def test_norms_learn_at_their_own_rate() -> None:
-    """Biases and gains of norms, not the bias of a convolution or the head, which have weight decay as ever."""
+    """Biases and gains of norms, not the bias of a convolution; a step shrinks them as much as it does matrices."""
     made = task("model=airbench", "task.norm_lr_scale=64", "optimizer=sgd", "optimizer.lr=0.5", "scheduler=constant")
     groups = {group["name"]: group for group in made.make_optimizer(50)["optimizer"].param_groups}
     assert {name: group["lr"] for name, group in groups.items()} == {"matrices": 0.5, "vectors": 0.5, "norms": 32.0}
     assert [len(group["params"]) for group in groups.values()] == [8, 1, 12]
+    shrinking = {name: group["lr"] * group["weight_decay"] for name, group in groups.items()}
+    assert shrinking == pytest.approx({"matrices": 0.5 * 5e-4, "vectors": 0, "norms": 0.5 * 5e-4})
     both = task("model=vit", "task.norm_lr_scale=2", "task.backbone_lr_scale=0.5", "scheduler=constant")
     rates = {group["name"]: group["lr"] for group in both.make_optimizer(50)["optimizer"].param_groups}
     assert rates["backbone/norms"] == rates["head/vectors"] == 2 * rates["backbone/matrices"]

@@ -26,7 +26,8 @@ def decay_groups(
     learning rates of a network's parts differ, each part has such groups, with its factor as `lr_scale`: by
     `backbone_lr_scale` all but the network's `head` (the names of its parts), by `layer_decay` each layer by how far
     below the head it is. With `splits_hidden`, hidden matrices form a third group, and each group has its `kind`. The
-    biases and gains of norms form one where they learn at `norm_lr_scale` times the rate of the others.
+    biases and gains of norms form one where they learn at `norm_lr_scale` times the rate of the others; they have
+    weight decay then, by the inverse factor (`decay_scale`), so that a step shrinks them as much as other weights.
     """
     weights = dict(net.named_parameters())
     if not any(weight.requires_grad for weight in weights.values()):
@@ -42,9 +43,11 @@ def decay_groups(
     for part, scale in scales.items():
         for kind in KINDS:
             own = [p for name, p in weights.items() if part_of[name] == part and kind_of[name] == kind]
-            more = {"weight_decay": 0.0} if kind in ("vectors", "norms") else {}
+            more = {"weight_decay": 0.0} if kind == "vectors" else {}
             if len(scales) > 1 or norms:
                 more["lr_scale"] = scale * (norm_lr_scale if kind == "norms" else 1)
+            if kind == "norms":
+                more["decay_scale"] = 1 / norm_lr_scale
             more |= {"kind": "hidden" if kind == "hidden" else "adamw"} if splits_hidden else {}
             groups.append({"name": f"{part}{kind}", "params": own, **more})
     return [group for group in groups if group["params"]]

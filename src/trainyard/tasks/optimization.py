@@ -34,6 +34,8 @@ def optimizer_and_schedule(task: "Task", total_steps: int, warmup_steps: int) ->
     scales = [group.pop("lr_scale", 1.0) for group in optimizer.param_groups]
     for group, scale in zip(optimizer.param_groups, scales, strict=True):
         group["lr"] *= scale
+        if decay_scale := group.pop("decay_scale", None):
+            group["weight_decay"] = group.get("weight_decay", 0.0) * decay_scale
     every_batch = is_stepped_every_batch(task.scheduler)
     scheduler = task.scheduler(optimizer, **({"total_steps": total_steps - warmup_steps} if every_batch else {}))
     if len(set(scales)) > 1 and len({group["lr"] for group in optimizer.param_groups} - {0}) == 1:
