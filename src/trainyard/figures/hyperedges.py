@@ -34,7 +34,8 @@ def hyperedges_figure(words: Sequence[str], parts: Tensor, title: str) -> Figure
     page.text(MARGIN, MARGIN, drawable(title), fontsize=SIZE, color="black", weight="bold", **text)
     for number, line in enumerate(legend(len(rows), len(parts))):
         page.text(MARGIN, MARGIN + (number + 1) * 0.85 * LINE, line, fontsize=0.75 * SIZE, color="#444444", **text)
-    colors = iter(word_colors((parts / shares[:, None])[rows][parts[rows] > 0], False))
+    against_equal = parts * ((parts > 0).sum(1) / shares)[:, None]  # 1 where all words of a hyperedge count the same
+    colors = iter(word_colors(against_equal[rows][parts[rows] > 0], False))
     for row, (places, bottom), line in zip(rows, laid, shown, strict=True):
         share, middle = float(shares[row]), top + LINE / 2
         bar = BAR * share / float(shares.max())
@@ -53,5 +54,5 @@ def legend(shown: int, count: int) -> tuple[str, str]:
     which = f"all {count} hyperedges" if shown == count else f"the {shown} strongest of {count} hyperedges"
     return (
         f"{which} in the text's order; the bar: how much of what the head reads comes through one",
-        "the darker a word, the more its hyperedge attends to it",
+        "the darker a word, the more its hyperedge attends to it, relative to equal shares",
     )

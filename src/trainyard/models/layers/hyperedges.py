@@ -68,7 +68,7 @@ class Hyperedges:
         if self.kind == "none":
             return every, nodes, is_token, length
         if self.kind == "sentences":
-            is_end = torch.isin(tokens, torch.tensor(self.sentence_ends, device=tokens.device)).long()
+            is_end = (tokens[..., None] == torch.tensor(self.sentence_ends, device=tokens.device)).any(2).long()
             return every, is_end.cumsum(1) - is_end, is_token, length
         edges = length // self.stride + 2  # one too many at least: torch.export asks for axes above 1
         start = self.stride * torch.arange(edges, device=tokens.device)[:, None]
