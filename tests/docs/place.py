@@ -20,6 +20,7 @@ BASES = {  # the runs that are trained, in two steps
     "texts": ["model=gru", "model.dim=8", "model.layers=[8]", *REVIEWS],
     "patches": ["model=vit", "model.dim=8", "model.depth=1", "model.heads=2", "model.ff_dim=8", *IMAGES],
     "words": ["model=bert", "model.dim=8", "model.depth=1", "model.heads=2", "model.ff_dim=8", *REVIEWS],
+    "hyperedges": ["model=hypergraph", "model.dim=8", *REVIEWS],
     "table": ["data=tabular", f"data.path={HOUSES}", "task=regression", "model=mlp"],
     "gpt": ["experiment=imdb_gpt", "model.heads=2", "model.dim=16", "model.depth=1", "model.ff_dim=16"],
     "bert": ["experiment=imdb_bert_pretrain", "model.heads=2", "model.dim=16", "model.depth=1", "model.ff_dim=16"],
@@ -29,7 +30,7 @@ RUNS = {  # the names of runs in the docs, and which of these they are here
     **dict.fromkeys(["resnet18_cifar10", "cifar10_animals", "cifar10_cnn"], "images"),
     **dict.fromkeys(["reviews_gru", "gru_reviews", "imdb_gru", "imdb_lstm", "gru"], "texts"),
     **dict.fromkeys(["xor_mlp", "xor_mlp_article", "xor"], "numbers"),
-    **dict.fromkeys(["vit", "cifar10_vit"], "patches"), "bert": "words",
+    **dict.fromkeys(["vit", "cifar10_vit"], "patches"), "bert": "words", "imdb_hypergraph": "hyperedges",
     **dict.fromkeys(["imdb_gpt", "imdb_lstm_pretrain", "imdb_gru_pretrain"], "gpt"), "mlp_tabular": "table",
     **dict.fromkeys(["imdb_bert_pretrain", "imdb_electra_pretrain"], "bert"),
 }  # fmt: skip
