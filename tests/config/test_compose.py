@@ -106,7 +106,8 @@ def test_a_fact_that_the_data_lacks_is_named(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "conf" / "data" / "letters.yaml").write_text("_target_: x.X\nvocab_size: 7\nnum_classes: 2\n")
     for words, answer in (
         (["model=reader"], "model=reader does not fit data=shapes, which has no data.vocab_size; for model=reader "
-                           "choose data=csv, hf_text, imdb, imdb_lm, imdb_mlm, imdb_rtd, letters, reviews, text_folder$"),
+                           "choose data=csv, hf_text, imdb, imdb_lm, imdb_mlm, imdb_rtd, letters, reviews, "
+                           "text_folder$"),
         (["data=letters"], "model=cnn does not fit data=letters, which has no data.shape; for data=letters choose "
                            "model=bow, gru, hypergraph, lstm, nb_bow, reader$"),
     ):  # fmt: skip
