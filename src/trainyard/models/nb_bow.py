@@ -30,7 +30,7 @@ class NaiveBayesBag(nn.Module):
         vocab_size: int,
         num_classes: int,
         ngrams: int = 3,
-        rows: int = 4_194_304,
+        rows: int = 1_000_000,
         min_count: int = 2,
         smoothing: float = 1.0,
         num_outputs: int | None = None,
