@@ -76,7 +76,7 @@ _OTHER_DATA = (
 ADDED = {  # of these targets, and what holds for runs without the key
     "model.attention_dropout": (_TRANSFORMERS, 0.0), "task.layer_decay": (_TASKS, 1.0),
     "data.sampling": ((*_IMAGES, *_TEXTS, *_OTHER_DATA), "shuffled"),
-    "data.strip_html": ((*_TEXTS, *_OTHER_DATA[1:]), False),
+    "data.strip_html": ((*_TEXTS, *_OTHER_DATA[1:]), None),
     "data.unlabelled": ((_TEXTS[0], *_OTHER_DATA[1:]), False),
     "data.mix_alpha": (_IMAGES, 1.0), "data.word_dropout": (_TEXTS, 0.0), "data.token_noise": (_TEXTS, 0.0),
     "task.loss": (_TASKS[:1], "cross_entropy"), "task.metrics": (_TASKS[:1], []),

@@ -104,4 +104,4 @@ def test_labels_are_not_asked_of_them_and_tags_go_by_default() -> None:
 
 def test_copies_that_differ_in_their_tags_are_not_mixed(small_imdb: Path) -> None:
     with pytest.raises(ValueError, match=r"have lost their <br />, .*set data\.strip_html=true"):
-        ready(small_imdb, unlabelled=True)
+        ready(small_imdb, unlabelled=True, strip_html=False)

@@ -44,7 +44,7 @@ def test_drawing_samples_leaves_the_training_as_it_is(short: list[str], small_im
 
 
 def test_what_cannot_generate_is_refused(run: trainyard.Run, written: trainyard.Run) -> None:
-    with pytest.raises(UserError, match="MLP cannot continue texts as a GPT; train one: model=gpt data=imdb_lm"):
+    with pytest.raises(UserError, match="MLP cannot continue texts as a GPT does; train one: model=gpt data=imdb_lm"):
         run.generate("A")
     with pytest.raises(UserError, match="so it .* of 150 tokens fills the network's context of 24 tokens; shorten it"):
         written.generate("so it is " * 30)

@@ -28,6 +28,7 @@ class IMDB(Text):
 
     Found as `root`/aclImdb, else as the archive beside it, else downloaded there if `download`. With `unlabelled`, the
     50,000 reviews of train/unsup are training texts as well, for language models; the tokenizer learns without them.
+    In some copies they have lost their HTML tags, so that all reviews are read without (`strip_html`), unless it is False.
     """
 
     def __init__(
@@ -36,9 +37,11 @@ class IMDB(Text):
         download: bool = True,
         cache: str | None = None,
         unlabelled: bool = False,
+        strip_html: bool | None = None,
         **text: Any,
     ) -> None:
-        super().__init__(cache=cache or root, **text)
+        strip_html = unlabelled if strip_html is None else strip_html
+        super().__init__(cache=cache or root, strip_html=strip_html, **text)
         if unlabelled and self.has_labels:
             raise ValueError(
                 "data.unlabelled=true, but this data learns from labels, which the unlabelled reviews lack; they "

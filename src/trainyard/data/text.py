@@ -55,7 +55,7 @@ class Text(DataModule):
         truncation_side: str = "left",
         padding_side: str = "right",
         bucket: bool = False,
-        strip_html: bool = False,
+        strip_html: bool | None = None,
         word_dropout: float = 0.0,
         token_noise: float = 0.0,
         cache: str | None = None,
@@ -77,7 +77,7 @@ class Text(DataModule):
         self.noise = TokenNoise(word_dropout, token_noise, vocab_size)
         self.vocab_size, self.max_length, self.kind = vocab_size, max_length, tokenizer
         self.classes, self.num_classes, self.bucket = list(classes), num_classes, bucket
-        self.truncation_side, self.padding_side, self.strip_html = truncation_side, padding_side, strip_html
+        self.truncation_side, self.padding_side, self.strip_html = truncation_side, padding_side, bool(strip_html)
         self.cache = (Path(cache) if cache else data_root(None)).expanduser() / "tokens"
         self.tokenizer_file: Path | None = None
         self.kept_tokenizer: Tokenizer | None = None  # where each request would read it again
