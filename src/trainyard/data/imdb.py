@@ -28,7 +28,7 @@ class IMDB(Text):
 
     Found as `root`/aclImdb, else as the archive beside it, else downloaded there if `download`. With `unlabelled`, the
     50,000 reviews of train/unsup are training texts as well, for language models; the tokenizer learns without them.
-    In some copies they have lost their HTML tags, so that all reviews are read without (`strip_html`), unless it is False.
+    In some copies they have lost their HTML tags: so all are read without, unless `strip_html` is False.
     """
 
     def __init__(
