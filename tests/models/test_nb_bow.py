@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trainyard.models.layers.log_ratios import NgramCounts, log_count_ratios
-from trainyard.models.nb_bow import NaiveBayesBag
+from trainyard.models.naive_bayes_bag import NaiveBayesBag
 
 GOOD, BAD, FILM, NOT = 5, 6, 7, 8
 TEXTS = torch.tensor([[GOOD, FILM, 0, 0], [GOOD, GOOD, FILM, 0], [NOT, GOOD, FILM, 0], [0, BAD, FILM, 0]])

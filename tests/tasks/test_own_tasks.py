@@ -30,8 +30,9 @@ class Points(DataModule):
 
 class Regression(Task):
     def __init__(
-        self, num_classes: int, label_smoothing: float, loss: str, class_weights: None, metrics: list, **common: Any
-    ) -> None:
+        self, num_classes: int, label_smoothing: float, loss: str, class_weights: None, metrics: list, views: str,
+        **common: Any,
+    ) -> None:  # fmt: skip
         super().__init__(**common)
 
     def metrics(self, stage: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from torch import Tensor
 import trainyard
 from trainyard.data.base import Samples
 from trainyard.data.reviews import Reviews
-from trainyard.models.nb_bow import NaiveBayesBag
+from trainyard.models.naive_bayes_bag import NaiveBayesBag
 from trainyard.tasks.training_split import teach
 
 TEXT = {"vocab_size": 100, "max_length": 20, "num_classes": 2, "classes": ["neg", "pos"], "batch_size": 32}

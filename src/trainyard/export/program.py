@@ -12,7 +12,7 @@ from trainyard.data.base import DataModule
 from trainyard.data.images import Images
 from trainyard.data.tabular import Tabular
 from trainyard.models.bag_of_words import BagOfWords
-from trainyard.models.nb_bow import NaiveBayesBag
+from trainyard.models.naive_bayes_bag import NaiveBayesBag
 from trainyard.tasks.base import Task, weight_dtype
 from trainyard.tasks.views import mean_over_views
 

@@ -149,7 +149,7 @@ class Task(LightningModule):
         return self.trainer.accumulate_grad_batches * self.weight_unit / max(1, sum(self.weights))
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        end_bias_training(self.net, self.current_epoch)
+        end_bias_training(self)
         if not self.weights:
             return
         factor = self.gradient_factor

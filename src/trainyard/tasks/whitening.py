@@ -1,12 +1,15 @@
 """Filters that a network takes from the images of its training split before the first step."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from trainyard.collectives import world_size
 from trainyard.models.layers.whitening import Whitening, whiten
 from trainyard.tasks.training_split import training_inputs
+
+if TYPE_CHECKING:
+    from trainyard.tasks.base import Task
 
 IMAGES = 5000  # at most, as in airbench94
 
@@ -46,13 +49,13 @@ def named_layer(net: nn.Module, name: str, channels: int) -> nn.Conv2d:
     return found
 
 
-def end_bias_training(net: nn.Module, epoch: int) -> None:
+def end_bias_training(task: "Task") -> None:
     """Freeze the biases of Whitening layers whose epochs are over (counted from 0), which saves their gradients.
 
     Of several processes, which have agreed on what they exchange, the biases only lose their gradients.
     """
-    for part in net.modules():
-        if isinstance(part, Whitening) and part.bias_epochs is not None and epoch >= part.bias_epochs:
+    for part in task.net.modules():
+        if isinstance(part, Whitening) and part.bias_epochs is not None and task.current_epoch >= part.bias_epochs:
             assert part.bias is not None
             part.bias.grad = None
             if world_size() == 1:
