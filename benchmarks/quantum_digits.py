@@ -22,7 +22,7 @@ import trainyard
 QUIET = ["logger=none", "hardware=cpu", "hardware.threads=1", "callbacks.progress_bar=null", "callbacks.pictures=null"]
 QUIET += [f"callbacks.{name}=null" for name in ("learning_rate", "epoch_lines", "resume", "model_summary")]
 RECIPE = ["data=tabular", "data.batch_size=32", "optimizer=adam", "scheduler=cosine", "trainer.max_epochs=20"]
-NETWORKS = {  # two of about 220 weights, two of about 380, a linear one; rates searched on validation: 3, 6, 1, 2, 1 tried
+NETWORKS = {  # two of about 220 weights, two of about 380, a linear one; rates searched on validation (3, 6, 1, 2, 1)
     "quantum 6": ["model=quantum", "model.qubits=6", "model.depth=4", "model.encoder=null", "optimizer.lr=0.05"],
     "mlp 3": ["model=mlp", "model.widths=[3]", "model.activation=swish", "optimizer.lr=0.1"],
     "quantum 8": ["model=quantum", "model.qubits=8", "model.depth=6", "model.encoder=null", "optimizer.lr=0.05"],
