@@ -45,12 +45,17 @@ class Record:
     """A finished run, as it is kept in the repository."""
 
     row: str
-    words: str  # of the row when it was trained; other words are another recipe
+    recipe: str  # of the row when it was trained; another one is trained again
     date: str
     commit: str
     run: Finished
     x: str  # what the curves are drawn over: epoch, step
     curves: dict[str, tuple[list[float], list[float]]]
+
+
+def recipe_of(row: Row, rows: dict[str, Row]) -> str:
+    """What a row's scores depend on: its words, and those of the row that has its initial weights."""
+    return f"{row.words} after {recipe_of(rows[row.pretrained], rows)}" if row.pretrained else row.words
 
 
 def read_rows(file: Path = ROWS) -> tuple[list[Row], list[Claim]]:
@@ -65,11 +70,12 @@ def read_rows(file: Path = ROWS) -> tuple[list[Row], list[Claim]]:
 
 
 def read_records(rows: Iterable[Row], file: Path = RECORDS) -> list[Record]:
-    """The records of these rows, but for those of a row whose words have changed."""
-    words = {row.name: row.words for row in rows}
+    """The records of these rows, but for those of a row whose words, or those of its pre-training, have changed."""
+    known = {row.name: row for row in rows}
+    recipes = {name: recipe_of(row, known) for name, row in known.items()}
     lines = file.read_text().splitlines() if file.is_file() else []
     records = [from_json(line) for line in lines]
-    return [record for record in records if words.get(record.row) == record.words]
+    return [record for record in records if recipes.get(record.row) == record.recipe]
 
 
 def write_records(records: Iterable[Record], file: Path = RECORDS) -> None:
@@ -90,8 +96,8 @@ def from_json(line: str) -> Record:
     return Record(run=Finished(**{**run, "path": Path(run["path"]), "words": tuple(run["words"])}), **content)
 
 
-def make_record(row: Row, folder: Path) -> Record:
-    """The record of the run in that folder."""
+def make_record(row: Row, recipe: str, folder: Path) -> Record:
+    """The record of the run in that folder, which has trained the row's recipe."""
     run, environment = read_run(folder), json.loads((folder / "environment.json").read_text())
     x = over([folder])
     names = {f"{split}/{run.metric}" for split in ("train", "val")}
@@ -99,4 +105,4 @@ def make_record(row: Row, folder: Path) -> Record:
     curves = {name: tuple([float(f"{value:.{DIGITS}g}") for value in part] for part in found[name]) for name in found}
     ended = date.fromtimestamp((folder / "summary.json").stat().st_mtime).isoformat()
     changed = "+" if any(not line[3:].startswith("docs/") for line in environment["git_status"]) else ""
-    return Record(row.name, row.words, ended, f"{(environment['git_commit'] or '')[:7]}{changed}", run, x, curves)
+    return Record(row.name, recipe, ended, f"{(environment['git_commit'] or '')[:7]}{changed}", run, x, curves)

@@ -14,30 +14,32 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from records import ROWS, Record, Row, make_record, read_records, read_rows, write_records
+from records import ROWS, Record, Row, make_record, read_records, read_rows, recipe_of, write_records
 from results_page import write_page
 
 ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "outputs" / "results"
 
 
-def studied(row: Row) -> Path:
-    """The folder with the row's runs; of other words, another folder."""
-    return RUNS / "sweeps" / f"{row.name}-{hashlib.sha256(row.words.encode()).hexdigest()[:6]}"
+def studied(row: Row, rows: dict[str, Row]) -> Path:
+    """The folder with the row's runs; of another recipe or more seeds, another folder."""
+    digest = hashlib.sha256(f"{recipe_of(row, rows)} {row.seeds}".encode()).hexdigest()[:6]
+    return RUNS / "sweeps" / f"{row.name}-{digest}"
 
 
 def command(row: Row, rows: dict[str, Row]) -> list[str]:
     """The sweep over the row's seeds, which continues by the same command."""
     seeds = ",".join(map(str, range(row.seeds)))
-    words = ["-m", *row.words.split(), f"seed={seeds}", f"run.root={RUNS}", f"hydra.sweeper.study={studied(row).name}"]
+    study = studied(row, rows).name
+    words = ["-m", *row.words.split(), f"seed={seeds}", f"run.root={RUNS}", f"hydra.sweeper.study={study}"]
     if row.pretrained:
-        words.append(f"pretrained={trained(rows[row.pretrained])[0]}")
+        words.append(f"pretrained={trained(rows[row.pretrained], rows)[0]}")
     return [sys.executable, str(ROOT / "train.py"), *words, f"hydra.sweeper.n_jobs={min(row.jobs, row.seeds)}"]
 
 
-def trained(row: Row) -> list[Path]:
+def trained(row: Row, rows: dict[str, Row]) -> list[Path]:
     """The folders of the row's finished runs, by seed."""
-    return sorted(file.parent for file in studied(row).glob("*/summary.json"))
+    return sorted(file.parent for file in studied(row, rows).glob("*/summary.json"))
 
 
 def missing(row: Row, records: Sequence[Record]) -> int:
@@ -46,38 +48,41 @@ def missing(row: Row, records: Sequence[Record]) -> int:
     return len(set(range(row.seeds)) - seeds)
 
 
-def hours(rows: Sequence[Row], records: Sequence[Record]) -> float:
-    """How long the missing runs of these rows are going to take."""
-    return sum(missing(row, records) * row.minutes / min(row.jobs, row.seeds) for row in rows) / 60
+def hours(row: Row, records: Sequence[Record]) -> float:
+    """How long the missing runs of a row are going to take; a pre-training of which there is a record, its one run."""
+    return (missing(row, records) or 1) * row.minutes / min(row.jobs, row.seeds) / 60
 
 
-def print_state(rows: Sequence[Row], records: Sequence[Record]) -> None:
-    """Print each row, how many of its runs are recorded, and the hours that the others are going to take."""
-    for row in rows:
-        left = missing(row, records)
-        done = "done" if not left else f"about {hours([row], records):.1f} h"
-        print(f"{row.name:<28} {row.seeds - left} of {row.seeds}   {done}")
-    print(f"about {hours(rows, records):.1f} h in all", flush=True)
+def print_state(rows: Sequence[Row], chosen: Sequence[Row], records: Sequence[Record]) -> None:
+    """Print each row, how many of its runs are recorded, and the hours that the `chosen` ones are going to take."""
+    for row in dict.fromkeys([*rows, *chosen]):
+        wanted = f"about {hours(row, records):.1f} h" if row in chosen else "done"
+        print(f"{row.name:<28} {row.seeds - missing(row, records)} of {row.seeds}   {wanted}")
+    print(f"about {sum(hours(row, records) for row in chosen):.1f} h in all", flush=True)
 
 
-def needed(names: Sequence[str], rows: dict[str, Row]) -> list[Row]:
-    """The rows of these names, each after the one that pretrains it, if that one's run is not there; all for none."""
+def due(names: Sequence[str], rows: dict[str, Row], records: Sequence[Record]) -> list[Row]:
+    """Of the rows of these names (all for none) those that lack runs, after those whose weights they begin with."""
     if unknown := sorted(set(names) - set(rows)):
         sys.exit(f"{ROWS.name} has no row {', '.join(unknown)}, but {', '.join(rows)}")
     found: dict[str, Row] = {}
     for row in [rows[name] for name in names] or rows.values():
-        if row.pretrained and not trained(rows[row.pretrained]):
-            found[row.pretrained] = rows[row.pretrained]
-        found[row.name] = row
+        if missing(row, records):
+            if row.pretrained and not trained(rows[row.pretrained], rows):
+                found[row.pretrained] = rows[row.pretrained]
+            found[row.name] = row
     return list(found.values())
 
 
 def train(row: Row, rows: dict[str, Row], records: Sequence[Record]) -> list[Record]:
     """Train what is missing of a row; all records, with those of its runs."""
     print(f"\n{row.name}", flush=True)
+    if row.pretrained and not trained(rows[row.pretrained], rows):
+        print(f"{row.name} waits for {row.pretrained}, whose weights it begins with", flush=True)
+        return list(records)
     if subprocess.run(command(row, rows), cwd=ROOT).returncode:
-        print(f"{row.name} failed; its runs are in {studied(row)}", flush=True)
-    new = [make_record(row, folder) for folder in trained(row)]
+        print(f"{row.name} failed; its runs are in {studied(row, rows)}", flush=True)
+    new = [make_record(row, recipe_of(row, rows), folder) for folder in trained(row, rows)]
     return list({(each.row, each.run.seed): each for each in [*records, *new]}.values())
 
 
@@ -90,19 +95,18 @@ def main() -> None:
     options = parser.parse_args()
     rows, claims = read_rows()
     known = {row.name: row for row in rows}
-    records, chosen = read_records(rows), needed(options.rows, known)
+    records = read_records(rows)
+    chosen = due(options.rows, known, records)
     if not options.page:
-        print_state(chosen, records)
+        print_state([known[name] for name in options.rows] or rows, chosen, records)
     if options.list:
         return
     write_page(rows, claims, records)
     for row in [] if options.page else chosen:
-        is_initial = any(each.pretrained == row.name for each in chosen) and not trained(row)
-        if missing(row, records) or is_initial:
-            records = train(row, known, records)
-            write_records(records)
-            write_page(rows, claims, records)
-    if not options.page and hours(chosen, records):
+        records = train(row, known, records)
+        write_records(records)
+        write_page(rows, claims, records)
+    if not options.page and any(missing(row, records) for row in chosen):
         sys.exit("some runs are missing; the same command continues")
 
 

@@ -35,7 +35,7 @@ def tables(rows: Sequence[Row], claims: Sequence[Claim], records: Sequence[Recor
     """All that stands between the markers of the page."""
     found = {row.name: kept for row in rows if (kept := of_row(row, records))}
     groups = {name: Group({(each.run.seed, each.run.fold): each.run for each in kept}) for name, kept in found.items()}
-    commands = {row.name: command(row, rows) for row in rows}
+    commands = {row.name: command(row) for row in rows}
     parts = [measured(block, groups, found, commands) for block in blocks(groups)]
     parts.append(list_of("Marks", marks(rows, groups)))
     parts.append(list_of("Comparisons", comparisons(claims, groups)))
@@ -51,12 +51,11 @@ def blocks(groups: Groups) -> Iterator[list[str]]:
         yield list(block)
 
 
-def command(row: Row, rows: Iterable[Row]) -> str:
-    """What trains the row's runs."""
+def command(row: Row) -> str:
+    """What trains the row's runs; the folder of initial weights has the name of their row."""
     words = row.words
     if row.pretrained:
-        base = next(each.words for each in rows if each.name == row.pretrained)
-        words += f" pretrained=outputs/{base.split()[0].partition('=')[2]}/..."
+        words += f" pretrained=outputs/{row.pretrained}/..."
     many = "-m " if row.seeds > 1 else ""
     return f"python train.py {many}{words} seed={','.join(map(str, range(row.seeds)))}"
 

@@ -64,6 +64,13 @@ _TASKS = (
     "trainyard.tasks.classification.Classification", "trainyard.tasks.perceptron.PerceptronRule",
     "trainyard.tasks.causal_lm.CausalLM", "trainyard.tasks.masked_lm.MaskedLM",
 )  # fmt: skip
+_CLASSIFIERS = (
+    _TASKS[0], "trainyard.tasks.ordinal.Ordinal", "trainyard.tasks.distillation.Distillation",
+)  # fmt: skip
+_SCORED = (
+    *_TASKS, *_CLASSIFIERS[1:], "trainyard.tasks.regression.Regression", "trainyard.tasks.multilabel.MultiLabel",
+    "trainyard.tasks.autoencoding.Autoencoding",
+)  # fmt: skip
 _IMAGES = ("trainyard.data.cifar10.CIFAR10", "trainyard.data.shapes.Shapes", "trainyard.data.image_folder.ImageFolder")
 _TEXTS = (
     "trainyard.data.imdb.IMDB", "trainyard.data.reviews.Reviews", "trainyard.data.text_folder.TextFolder",
@@ -80,8 +87,11 @@ ADDED = {  # of these targets, and what holds for runs without the key
     "data.unlabelled": ((_TEXTS[0], *_OTHER_DATA[1:]), False),
     "data.mix_alpha": (_IMAGES, 1.0), "data.word_dropout": (_TEXTS, 0.0), "data.token_noise": (_TEXTS, 0.0),
     "task.loss": (_TASKS[:1], "cross_entropy"), "task.metrics": (_TASKS[:1], []),
-    "task.class_weights": (_TASKS[:1], None), "task.views": (_TASKS[:1], "none"),
-    "task.norm_lr_scale": (_TASKS, 1.0), "task.whiten": (_TASKS, None),
+    "task.class_weights": (_TASKS[:1], None), "task.views": (_CLASSIFIERS, "none"),
+    "task.norm_lr_scale": (_SCORED, 1.0), "task.whiten": (_SCORED, None),
+    "model.qk_norm": (_TRANSFORMERS[1:2], False), "model.zero_init": (_TRANSFORMERS[1:2], False),
+    "model.embed_norm": (_TRANSFORMERS[1:2], False), "model.fused_attention": (_TRANSFORMERS[1:2], True),
+    "optimizer.precision": (("trainyard.optim.muon.Muon",), "32-true"),
     "callbacks.ema.warmup": (("trainyard.callbacks.ema.EMA",), False),
 }  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from lightning import Callback
+from lightning import Callback, LightningModule
 from torch import Tensor
 
 import trainyard
@@ -10,6 +10,8 @@ from trainyard.callbacks.lookahead import Lookahead
 from trainyard.config.compose import compose
 from trainyard.config.instantiate import instantiate, instantiate_task
 from trainyard.config.resolve import resolve
+from trainyard.config.validate import LOOKAHEAD, check_max_epochs
+from trainyard.errors import UserError
 from trainyard.training.factory import make_trainer
 
 SHAPES = ["data=shapes", "data.size=200", "data.test_size=100", "logger=none", "model=resnet18", "model.width=4"]
@@ -61,3 +63,18 @@ def test_a_decay_of_zero_changes_nothing(short: list[str]) -> None:
 def test_what_makes_no_sense_is_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match="must be at least 1, decay="):
         Lookahead(**wrong)
+
+
+def test_a_run_is_not_extended() -> None:
+    """Its decay, and when it ended with its slow weights, were planned for the old length."""
+    config = {"scheduler._target_": "torch.optim.lr_scheduler.ConstantLR", "callbacks.lookahead._target_": LOOKAHEAD}
+    with pytest.raises(UserError, match="it is 4: Lookahead was planned for 2 epochs"):
+        check_max_epochs("x", {**config, "trainer.max_epochs": 2}, {**config, "trainer.max_epochs": 4})
+
+
+def test_a_constant_mask_stays_as_it_is() -> None:
+    """The slow share of an infinite one would be no number."""
+    module = LightningModule()
+    module.register_buffer("mask", torch.full((3,), -torch.inf))
+    module.norm = torch.nn.BatchNorm1d(2)
+    assert set(Lookahead.fast(module)) == {"norm.weight", "norm.bias", "norm.running_mean", "norm.running_var"}

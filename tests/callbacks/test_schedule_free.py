@@ -57,6 +57,7 @@ def test_a_dry_run_switches_as_well(short: list[str]) -> None:
     [
         (["scheduler=step"], "ScheduleFreeSGD averages the weights in place of a schedule, and StepLR would lower"),
         (["callbacks=ema"], "EMA averages the weights, and so does the optimizer"),
+        (["callbacks=lookahead"], "Lookahead averages the weights, and so does the optimizer"),
     ],
 )
 def test_what_does_not_go_with_it_is_refused(words: list[str], message: str, short: list[str]) -> None:

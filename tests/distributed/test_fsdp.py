@@ -212,6 +212,8 @@ def texts(path: Path) -> list[tuple[str, int, bytes]]:
 REFUSED = {
     "a network without blocks": ([*NET], "hardware=fsdp divides the blocks of a network, and MLP has none"),
     "an average": ([*GPT, "callbacks=ema"], "averages whole weights"),
+    "lookahead": ([*GPT, "callbacks=lookahead"], "averages whole weights"),
+    "a generator": (["model=electra", "data=imdb_rtd"], "the generator of ELECTRA is called by itself"),
     "swa": ([*GPT, VARIANTS["swa"][-1]], "averages whole weights"),
     "muon": ([*GPT, "optimizer=muon"], "hardware=fsdp: Muon needs whole weights"),
     "precision": ([*GPT, "hardware.precision=64-true"], "hardware.precision=64-true; use one of 32-true"),

@@ -32,7 +32,9 @@ RUNS = {  # the names of runs in the docs, and which of these they are here
     **dict.fromkeys(["xor_mlp", "xor_mlp_article", "xor"], "numbers"),
     **dict.fromkeys(["vit", "cifar10_vit"], "patches"), "bert": "words", "imdb_hypergraph": "hyperedges",
     **dict.fromkeys(["imdb_gpt", "imdb_lstm_pretrain", "imdb_gru_pretrain"], "gpt"), "mlp_tabular": "table",
+    **dict.fromkeys(["lstm_pretrain", "gru_pretrain"], "gpt"), "animals": "images",
     **dict.fromkeys(["imdb_bert_pretrain", "imdb_electra_pretrain"], "bert"),
+    **dict.fromkeys(["bert_pretrain", "bert_pretrain_unlabelled", "electra_pretrain"], "bert"),
 }  # fmt: skip
 FILES = ("cat.png", "dog.png", "photo.png", "photos/star.png", "photos/train/cat/1.png", "photos/train/dog/2.png",
          "photos/test/cat/3.png")  # fmt: skip

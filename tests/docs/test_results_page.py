@@ -9,7 +9,7 @@ from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "docs"))
 import results
-from records import RECORDS, Claim, Record, Row, make_record, read_records, read_rows, write_records
+from records import RECORDS, Claim, Record, Row, make_record, read_records, read_rows, recipe_of, write_records
 from results_page import PAGE, of_row, tables
 
 import trainyard
@@ -23,13 +23,13 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
     """Of a real run."""
     words = ["model=mlp", "data=xor", "data.size=40", "trainer.max_epochs=3", "logger=none"]
     run = trainyard.train([*words, f"run.root={tmp_path_factory.mktemp('runs')}"])
-    return make_record(SOME[0], run.path)
+    return make_record(SOME[0], SOME[0].words, run.path)
 
 
 def scored(record: Record, row: Row, scores: list[float], minutes: float = 1) -> list[Record]:
     """Records of a row with these test scores, for seeds 0, 1 ..."""
     runs = [replace(record.run, seed=seed, test=score, minutes=minutes) for seed, score in enumerate(scores)]
-    return [replace(record, row=row.name, words=row.words, run=run) for run in runs]
+    return [replace(record, row=row.name, recipe=row.words, run=run) for run in runs]
 
 
 def test_the_page_has_what_the_records_say() -> None:
@@ -67,5 +67,26 @@ def test_marks_and_claims_are_judged(record: Record) -> None:
 
 
 def test_hours_are_of_what_is_missing(record: Record) -> None:
-    assert results.hours(SOME, scored(record, SOME[0], [1, 1, 1])) == pytest.approx(3)
-    assert results.hours(SOME, scored(record, SOME[1], [1, 1])) == pytest.approx(1 + 1.5 / 60)
+    assert results.hours(SOME[1], scored(record, SOME[1], [1, 1])) == pytest.approx(1)
+    assert results.hours(SOME[0], []) == pytest.approx(1.5 / 60)
+
+
+def test_a_pretraining_comes_first_where_its_weights_are_needed(record: Record) -> None:
+    base, tuned = replace(SOME[0], seeds=1), replace(SOME[1], pretrained="good")
+    rows = {"good": base, "bad": tuned}
+    assert results.due(["bad"], rows, scored(record, base, [1])) == [base, tuned]
+    assert results.due([], rows, scored(record, base, [1]) + scored(record, tuned, [1, 1, 1])) == []
+
+
+def test_a_row_without_its_initial_weights_waits(record: Record, capsys: pytest.CaptureFixture) -> None:
+    rows = {"good": SOME[0], "bad": replace(SOME[1], pretrained="good")}
+    assert results.train(rows["bad"], rows, [record]) == [record]
+    assert "bad waits for good" in capsys.readouterr().out
+
+
+def test_other_initial_weights_are_another_recipe(record: Record, tmp_path: Path) -> None:
+    rows = [SOME[0], replace(SOME[1], pretrained="good")]
+    known = {row.name: row for row in rows}
+    write_records([replace(record, row="bad", recipe=recipe_of(rows[1], known))], tmp_path / "some.jsonl")
+    assert len(read_records(rows, tmp_path / "some.jsonl")) == 1
+    assert read_records([replace(SOME[0], words="model=cnn"), rows[1]], tmp_path / "some.jsonl") == []

@@ -8,13 +8,15 @@ from torch import Tensor
 
 from trainyard.tasks.run_length import total_steps
 
+STATISTICS = ("running_mean", "running_var")  # of batch norm, by the ends of their names
+
 
 class Lookahead(Callback):
     """Every `every` steps, the slow weights move towards the network's, which become equal to them.
 
     They keep the share `decay` of themselves, which grows from 0 with the `power` of the part of the run that is over
-    (Jordan, 2024; 0: constant, as in the paper). After the last step the network has the slow weights. They include the
-    running statistics of batch norm.
+    (Jordan, 2024; 0: constant, as in the paper). After the last step the network has the slow weights, and between two
+    looks the fast ones: what is validated and kept then. They include the running statistics of batch norm.
     """
 
     def __init__(self, every: int = 5, decay: float = 0.5, power: float = 0.0) -> None:
@@ -53,6 +55,7 @@ class Lookahead(Callback):
 
     @staticmethod
     def fast(module: LightningModule) -> dict[str, Tensor]:
-        """The weights of a module, and what it counts in floats, by name; not a copy."""
-        parts = [*module.named_parameters(), *module.named_buffers()]
+        """The weights of a module and the running statistics of its norms by name; not a copy."""
+        statistics = [(name, part) for name, part in module.named_buffers() if name.endswith(STATISTICS)]
+        parts = [*module.named_parameters(), *statistics]
         return {name: part.data for name, part in parts if part.is_floating_point()}

@@ -20,6 +20,7 @@ from trainyard.optim.signature import needs_length
 
 MATMUL = ("highest", "high", "medium")
 STRATEGIES = ("ddp", "fsdp")
+LOOKAHEAD = "trainyard.callbacks.lookahead.Lookahead"
 MEMORY_FORMATS = ("contiguous", "channels_last")
 
 
@@ -198,6 +199,11 @@ def check_max_epochs(path: str, there: Mapping[str, Any], here: Mapping[str, Any
         raise UserError(
             f"{change}: the schedule {name} was planned for {old} epochs and has lowered the learning rate by then. "
             f"Leave it out, or start a new run of {new} epochs, with pretrained={path} to use these weights"
+        )
+    if LOOKAHEAD in here.values():
+        raise UserError(
+            f"{change}: Lookahead was planned for {old} epochs and has ended with its slow weights. Leave it out, or "
+            f"start a new run of {new} epochs, with pretrained={path} to use these weights"
         )
 
 

@@ -27,7 +27,8 @@ def decay_groups(
     `backbone_lr_scale` all but the network's `head` (the names of its parts), by `layer_decay` each layer by how far
     below the head it is. With `splits_hidden`, hidden matrices form a third group, and each group has its `kind`. The
     biases and gains of norms form one where they learn at `norm_lr_scale` times the rate of the others; they have
-    weight decay then, by the inverse factor (`decay_scale`), so that a step shrinks them as much as other weights.
+    weight decay then, by the inverse factor (`decay_scale`), so that a step shrinks them as much as other weights
+    (of an optimizer whose decay is a share of the weight).
     """
     weights = dict(net.named_parameters())
     if not any(weight.requires_grad for weight in weights.values()):

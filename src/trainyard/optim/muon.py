@@ -74,7 +74,7 @@ class Muon(Optimizer):
                 group.setdefault("lr", adam_lr)
         numbers = {"momentum": momentum, "nesterov": nesterov, "steps": steps, "scale": scale}
         adam = {"betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
-        self.dtype = torch.bfloat16 if precision.startswith("bf16") else None  # None: that of the weights, on a CPU
+        self.dtype = torch.bfloat16 if str(precision).startswith("bf16") else None  # None: on a CPU the weights' own
         super().__init__(groups, {"lr": lr, "kind": "adamw", **numbers, **adam})
 
     @torch.no_grad()

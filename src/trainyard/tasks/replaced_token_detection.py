@@ -22,7 +22,8 @@ class ReplacedTokenDetection(Task):
     The generator learns to predict the masked tokens. A sample of its predictions is put in their place, and the
     network learns to tell the tokens that are others now from all the rest, which counts `discriminator_weight` times.
     No gradient flows through the sample. Logged: loss (the weighted sum), generator_loss (nats per masked token),
-    accuracy and auroc of the detection.
+    accuracy and auroc of the detection. The generator's part of the loss is a mean over the masked tokens of a batch,
+    but counts by all its tokens: between batches (accumulated, of several processes) it is a nearly exact mean.
     """
 
     def __init__(self, discriminator_weight: float = 50.0, **common: Any) -> None:

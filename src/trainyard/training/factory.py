@@ -19,6 +19,7 @@ from lightning.pytorch.plugins.environments import LightningEnvironment
 from omegaconf import DictConfig
 
 from trainyard.callbacks.finetune import Finetune
+from trainyard.callbacks.lookahead import Lookahead
 from trainyard.callbacks.schedule_free import ScheduleFree
 from trainyard.config.instantiate import instantiate, instantiate_task
 from trainyard.config.validate import check_monitored_scores, refuse_wrong_mode
@@ -158,7 +159,7 @@ def make_callbacks(job: Job, task: LightningModule) -> list[Any]:
             callback.sweeper = job.composed.sweeper
         if isinstance(callback, BatchSizeFinder | LearningRateFinder):
             raise UserError(TUNER.format(type(callback).__name__))
-        if isinstance(callback, WeightAveraging) and has_modes(optimizer_of(task)):
+        if isinstance(callback, WeightAveraging | Lookahead) and has_modes(optimizer_of(task)):
             raise UserError(
                 f"{type(callback).__name__} averages the weights, and so does the optimizer; leave the callback out"
             )

@@ -7,6 +7,7 @@ from lightning.pytorch.callbacks import StochasticWeightAveraging, WeightAveragi
 from omegaconf import DictConfig
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from trainyard.callbacks.lookahead import Lookahead
 from trainyard.config.instantiate import instantiate_task, target_of
 from trainyard.errors import UserError
 from trainyard.models.layers.checkpointing import blocks
@@ -23,7 +24,7 @@ def check_sharding(cfg: DictConfig, choices: Mapping[str, str]) -> None:
     check_switches(cfg.hardware)
     for name, node in (cfg.get("callbacks") or {}).items():
         kind = target_of(node) if node else None
-        if isinstance(kind, type) and issubclass(kind, WeightAveraging | StochasticWeightAveraging):
+        if isinstance(kind, type) and issubclass(kind, WeightAveraging | StochasticWeightAveraging | Lookahead):
             raise UserError(
                 f"hardware=fsdp: callbacks.{name} ({kind.__name__}) averages whole weights, of which each process has "
                 f"a part; leave it out (callbacks.{name}=null), or use hardware=ddp"
@@ -41,6 +42,11 @@ def check_sharding(cfg: DictConfig, choices: Mapping[str, str]) -> None:
             net = instantiate_task(cfg, choices).net
     except UserError:  # a network of one's own may need the values of its weights
         net = instantiate_task(cfg, choices).net
+    if hasattr(net, "fill"):
+        raise UserError(
+            f"hardware=fsdp gathers weights where the network is called, and the generator of {type(net).__name__} is "
+            "called by itself; use hardware=ddp"
+        )
     if not blocks(net):
         raise UserError(
             f"hardware=fsdp divides the blocks of a network, and {type(net).__name__} has none (an attribute `blocks` "

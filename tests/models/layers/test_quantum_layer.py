@@ -144,7 +144,7 @@ def test_what_autograd_keeps_is_known_beforehand() -> None:
         (lambda: QuantumLayer(2, 2, rotations=""), "rotations= must be axes of x, y and z"),
         (lambda: QuantumLayer(2, 3, qubits=2), "out_features=3 are more than qubits=2, of which each gives one number"),
         (lambda: QuantumLayer(64, 2, depth=2), r"in_features=64 are more than the circuit's 12 angles \(depth=2 x"),
-        (lambda: QuantumLayer(2, 50), r"qubits=50: a training step of a single sample takes at least [\d,]+ bytes .*, "
+        (lambda: QuantumLayer(2, 50), r"qubits=50: a single sample takes at least [\d,]+ bytes .*, "
          r"and this machine has [\d,]+ bytes \("),
         (lambda: Quantum([2], 2, encoder=0), "encoder=0: a linear encoder needs at least 1 feature"),
     ],
@@ -160,6 +160,6 @@ def test_the_limit_of_a_container_counts(tmp_path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "memory.max").write_text("1000000\n")
     assert memory.host_memory() == 1_000_000
     with pytest.raises(ValueError, match=r"takes at least .* and this machine has 1,000,000 bytes \(0.0 GB\)"):
-        QuantumLayer(2, 14)
+        QuantumLayer(2, 16)
     (tmp_path / "memory.max").write_text("max\n")
     assert memory.host_memory() == machine

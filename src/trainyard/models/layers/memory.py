@@ -34,14 +34,14 @@ def host_memory() -> int | None:
 
 
 def check_one_sample(what: str, needed: int) -> None:
-    """Raise ValueError if a training step of one sample takes more memory than this machine has.
+    """Raise ValueError if a single sample takes more memory than this machine has.
 
     Networks on torch's meta device take none.
     """
     there = host_memory()
     if there is not None and needed > there and torch.get_default_device().type != "meta":
         raise ValueError(
-            f"{what}: a training step of a single sample takes at least {gigabytes(needed)}, and this machine has "
+            f"{what}: a single sample takes at least {gigabytes(needed)}, and this machine has "
             f"{gigabytes(there)} of memory; use fewer"
         )
 

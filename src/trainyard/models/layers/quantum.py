@@ -40,7 +40,7 @@ class QuantumLayer(nn.Module):
         angles = depth * qubits * len(rotations)
         check_circuit(in_features, out_features, qubits, depth, rotations)
         self.out_features, self.qubits, self.depth, self.rotations = out_features, qubits, depth, rotations
-        check_one_sample(f"qubits={qubits}", self.bytes_needed(1))
+        check_one_sample(f"qubits={qubits}", self.bytes_needed(1, training=False))
         self.scale = nn.Parameter(torch.full((angles,), (qubits / angles) ** 0.5))
         self.shift = nn.Parameter(torch.empty(angles).uniform_(-pi, pi))
         self.register_buffer("feature", torch.arange(angles) % in_features, persistent=False)
