@@ -55,7 +55,7 @@ def hours(row: Row, records: Sequence[Record]) -> float:
 
 def print_state(rows: Sequence[Row], chosen: Sequence[Row], records: Sequence[Record]) -> None:
     """Print each row, how many of its runs are recorded, and the hours that the `chosen` ones are going to take."""
-    for row in dict.fromkeys([*rows, *chosen]):
+    for row in {row.name: row for row in [*rows, *chosen]}.values():
         wanted = f"about {hours(row, records):.1f} h" if row in chosen else "done"
         print(f"{row.name:<28} {row.seeds - missing(row, records)} of {row.seeds}   {wanted}")
     print(f"about {sum(hours(row, records) for row in chosen):.1f} h in all", flush=True)

@@ -78,6 +78,11 @@ def test_a_pretraining_comes_first_where_its_weights_are_needed(record: Record) 
     assert results.due([], rows, scored(record, base, [1]) + scored(record, tuned, [1, 1, 1])) == []
 
 
+def test_the_state_of_every_row_is_listed(capsys: pytest.CaptureFixture) -> None:
+    results.print_state(ROWS, results.due([], {row.name: row for row in ROWS}, []), [])
+    assert len(capsys.readouterr().out.splitlines()) == len(ROWS) + 1
+
+
 def test_a_row_without_its_initial_weights_waits(record: Record, capsys: pytest.CaptureFixture) -> None:
     rows = {"good": SOME[0], "bad": replace(SOME[1], pretrained="good")}
     assert results.train(rows["bad"], rows, [record]) == [record]
