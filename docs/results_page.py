@@ -14,6 +14,7 @@ from trainyard.report.groups import Group, rank, ranked_with
 
 PAGE, PICTURES = DOCS / "results.md", DOCS / "images" / "results"
 COLUMNS = ("test", "validation", "train", "mean over", "parameters", "minutes", "samples/s", "machine")
+LEVEL = 0.05  # a claim holds below this p-value
 Groups = dict[str, Group]  # by row
 
 
@@ -116,21 +117,28 @@ def comparisons(claims: Iterable[Claim], groups: Groups) -> Iterator[str]:
         first, second = (list(each.scores(each.judged_on).values()) for each in (ours, theirs))
         sign = -1 if ours.first.lower_is_better else 1
         difference = mean_score(ours) - mean_score(theirs)
-        holds = sign * difference >= claim.by
+        p = p_value(first, second, sign)
+        holds = sign * difference >= claim.by and p is not None and p < LEVEL
         unit = " points" if is_fraction(ours) else ""
         asked = f", asked for {number(claim.by, ours, like=mean_score(ours))}" if claim.by else ""
         yield (
             f"{claim.better} against {claim.than}: {number(difference, ours, '+', like=mean_score(ours))}{unit}"
-            f"{asked}, {len(first)} and {len(second)} runs, {p_value(first, second, sign)}: "
-            f"{'holds' if holds else '**does not hold**'}"
+            f"{asked}, {len(first)} and {len(second)} runs, {in_words(p)}: "
+            f"{'holds' if holds else '**not shown**'}"
         )
 
 
-def p_value(first: Sequence[float], second: Sequence[float], sign: int) -> str:
-    """Of Welch's one-sided t-test that the first are the better ones."""
+def p_value(first: Sequence[float], second: Sequence[float], sign: int) -> float | None:
+    """Of Welch's one-sided t-test that the first are the better ones; None for a single run."""
     if min(len(first), len(second)) < 2:
+        return None
+    return float(ttest_ind(first, second, equal_var=False, alternative="greater" if sign > 0 else "less").pvalue)
+
+
+def in_words(p: float | None) -> str:
+    """A p-value as it is written."""
+    if p is None:
         return "no p-value from a single run"
-    p = ttest_ind(first, second, equal_var=False, alternative="greater" if sign > 0 else "less").pvalue
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 

@@ -62,7 +62,7 @@ def test_marks_and_claims_are_judged(record: Record) -> None:
     assert "- good >= 90.00 % in <= 2 minutes (3 seeds): reached, +3.00; reached, -1.0 minutes" in text
     assert "- bad >= 90.00 % (3 seeds): **not reached**, -40.00" in text
     assert "good against bad: +43.00 points, asked for 10.00, 3 and 3 runs, p < 0.001: holds" in text
-    assert "bad against good: -43.00 points, 3 and 3 runs, p = 1.000: **does not hold**" in text
+    assert "bad against good: -43.00 points, 3 and 3 runs, p = 1.000: **not shown**" in text
     assert of_row(rows[1], records)[0].run.test == 0.5
 
 
