@@ -10,7 +10,7 @@ from trainyard.models.layers.heads import num_logits
 from trainyard.models.layers.hyperedges import Hyperedges, Hypergraph
 from trainyard.models.layers.hypergraph_layers import HypergraphAttention, HypergraphConvolution, segment_sum
 from trainyard.models.layers.init import initialize
-from trainyard.models.layers.padding import left_aligned
+from trainyard.models.layers.padding import PADDING, left_aligned
 
 PROPAGATIONS = ("attention", "hgnn")
 
@@ -44,7 +44,7 @@ class HypergraphNetwork(nn.Module):
         if depth < 1:
             raise ValueError(f"depth={depth} must be at least 1; hyperedges=none leaves the propagation out")
         self.hyperedges = Hyperedges(hyperedges, window, stride, sentence_ends)
-        self.embedding = nn.Embedding(vocab_size, dim, padding_idx=0)
+        self.embedding = nn.Embedding(vocab_size, dim, padding_idx=PADDING)
         self.dropout = nn.Dropout(check_probability("dropout", dropout))
         self.layers = nn.ModuleList(
             HypergraphAttention(dim, heads) if propagation == "attention" else HypergraphConvolution(dim)
@@ -54,7 +54,7 @@ class HypergraphNetwork(nn.Module):
         initialize(self.layers, "glorot")
         nn.init.uniform_(self.embedding.weight, -0.05, 0.05)
         with torch.no_grad():
-            self.embedding.weight[0].zero_()
+            self.embedding.weight[PADDING].zero_()
 
     def forward(self, tokens: Tensor) -> Tensor:  # (B, T) -> (B, num_logits)
         tokens = left_aligned(tokens)

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from trainyard.models.layers.ngrams import MULTIPLIER, is_new, mixed
 from trainyard.models.layers.padding import PADDING
 
 KINDS = ("windows", "sentences", "shuffled", "none")
-MULTIPLIER = 0x9E3779B97F4A7C15 - 2**64  # odd, as an int64; products wrap around
 
 
 class Hypergraph(NamedTuple):
@@ -92,16 +92,8 @@ def nodes_of(tokens: Tensor) -> tuple[Tensor, Tensor]:  # (B, T) -> (B, T), (B, 
     return none.scatter(1, order, number), none.scatter(1, number, (words != last).long()).bool()
 
 
-def is_new(values: Tensor) -> Tensor:  # (B, N), sorted -> (B, N) bool
-    """Whether a value is the first, or another than the one before it."""
-    return (values != values.roll(1, 1)) | (torch.arange(values.shape[1], device=values.device) == 0)
-
-
 def shuffled(tokens: Tensor) -> Tensor:  # (B, T) -> (B, T)
     """Each text's places in an order that is a hash of its tokens, the padding's last."""
     place = torch.arange(1, tokens.shape[1] + 1, device=tokens.device)
-    keys = (tokens * place).sum(1, keepdim=True) ^ place * MULTIPLIER
-    for _ in range(2):
-        keys = keys * MULTIPLIER
-        keys = keys ^ (keys >> 32)
+    keys = mixed(mixed((tokens * place).sum(1, keepdim=True) ^ place * MULTIPLIER))
     return keys.masked_fill(tokens == PADDING, torch.iinfo(keys.dtype).max).argsort(dim=1, stable=True)

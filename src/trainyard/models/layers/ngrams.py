@@ -13,10 +13,12 @@ def ngram_hashes(tokens: Tensor, longest: int) -> list[tuple[Tensor, Tensor]]:  
 
     `tokens` are left-aligned. An n-gram has the same hash wherever it stands.
     """
-    run, found = tokens, [(mixed(tokens), tokens != PADDING)]
+    hashes = mixed(tokens)
+    found = [(hashes, tokens != PADDING)]
     for length in range(2, longest + 1):  # of a text shorter than that, an n-gram has no column
-        run = mixed(run[:, :-1]) + tokens[:, length - 1 :]
-        found.append((mixed(run), tokens[:, length - 1 :] != PADDING))
+        last = tokens[:, length - 1 :]
+        hashes = mixed(hashes[:, :-1] + last)
+        found.append((hashes, last != PADDING))
     return found
 
 
@@ -29,5 +31,9 @@ def mixed(numbers: Tensor) -> Tensor:
 def once(rows: Tensor) -> Tensor:  # (B, N) -> (B, N)
     """The numbers of each row in ascending order, all but the first of equal ones replaced by PADDING."""
     rows = rows.sort(dim=1).values
-    repeated = torch.cat((torch.zeros_like(rows[:, :1], dtype=torch.bool), rows[:, 1:] == rows[:, :-1]), dim=1)
-    return rows.masked_fill(repeated, PADDING)
+    return rows.masked_fill(~is_new(rows), PADDING)
+
+
+def is_new(values: Tensor) -> Tensor:  # (B, N), sorted -> (B, N) bool
+    """Whether a value is the first, or another than the one before it."""
+    return (values != values.roll(1, 1)) | (torch.arange(values.shape[1], device=values.device) == 0)
