@@ -44,12 +44,12 @@ class Lookahead(Callback):
         step = trainer.global_step
         if step == self.last:  # the batch's gradients are accumulated
             return
-        is_last = step >= self.steps
-        if is_last or step % self.every == 0:
+        looks = step % self.every == 0
+        if looks or step >= self.steps:
             self.last = step
             share = self.decay * (step / self.steps) ** self.power
             for name, fast in self.fast(pl_module).items():
-                if not is_last or step % self.every == 0:
+                if looks:
                     self.slow[name].lerp_(fast, 1 - share)
                 fast.copy_(self.slow[name])
 

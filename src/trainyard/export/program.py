@@ -42,7 +42,7 @@ class Program(nn.Module):
         x = inputs if self.preparation is None else self.preparation(inputs)
         x = x if self.transform is None else self.transform(x, None)
         x = x.to(self.dtype) if x.is_floating_point() else x
-        return self.postprocess(self.net(x) if self.views == "none" else mean_over_views(self.net, x, self.views))
+        return self.postprocess(mean_over_views(self.net, x, self.views))
 
 
 class MeanEmbedding(nn.Module):

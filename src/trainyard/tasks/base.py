@@ -18,7 +18,7 @@ from trainyard.optim.warmup_length import Warmup
 from trainyard.tasks.meters import fill_empty_lists, mean_over_processes, merge_meters, restore_meters
 from trainyard.tasks.optimization import check_scales, optimizer_and_schedule, parameter_groups
 from trainyard.tasks.run_length import total_steps, warmup_steps
-from trainyard.tasks.whitening import end_bias_training, whiten_filters
+from trainyard.tasks.whitening import end_bias_training, short_biases, whiten_filters
 
 STAGES = ("train", "val", "test")
 
@@ -69,6 +69,7 @@ class Task(LightningModule):
         self.backbone_lr_scale, self.layer_decay, self.warmup = backbone_lr_scale, layer_decay, warmup
         self.norm_lr_scale, self.head_name, self.whiten = norm_lr_scale, head, whiten
         self.net, self.optimizer, self.scheduler, self.monitor = net, optimizer, scheduler, monitor
+        self.short_biases = short_biases(net)
         self.weights: list[int] = []  # of the batches since the last step, where gradients are accumulated
         # One set of meters per stage. (ModuleDict refuses the name "train".)
         self.meters = nn.ModuleDict(
@@ -149,7 +150,8 @@ class Task(LightningModule):
         return self.trainer.accumulate_grad_batches * self.weight_unit / max(1, sum(self.weights))
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        end_bias_training(self)
+        if self.short_biases:
+            end_bias_training(self.short_biases, self.current_epoch)
         if not self.weights:
             return
         factor = self.gradient_factor

@@ -84,7 +84,7 @@ class Classification(Task):
 
     def forward(self, x: Tensor) -> Tensor:  # (B, ...) -> (B, num_logits)
         """What the network returns, outside training the mean over the views."""
-        return self.net(x) if self.training or self.views == "none" else mean_over_views(self.net, x, self.views)
+        return self.net(x) if self.training else mean_over_views(self.net, x, self.views)
 
     def score(self, batch: tuple[Tensor, Tensor]) -> Scored:
         inputs, labels = batch

@@ -8,10 +8,11 @@ from torch import Tensor
 from torchmetrics import MeanMetric, Metric
 from torchmetrics.classification import BinaryAccuracy, BinaryAUROC
 
+from trainyard.models.layers.padding import PADDING
 from trainyard.tasks.base import Scored, Task
 from trainyard.tasks.language import IGNORE
+from trainyard.tasks.token_losses import token_losses
 
-PADDING = 0
 SPECIAL = 5  # tokens such as [PAD] and [MASK], the first ones, which replace no other
 THRESHOLDS = 500  # of the receiver operating characteristic
 
@@ -55,7 +56,7 @@ class ReplacedTokenDetection(Task):
         net: Any = self.net
         masked = targets != IGNORE
         logits = net.fill(tokens, masked).float()  # (N, vocab_size)
-        losses = F.cross_entropy(logits, targets[masked], reduction="none")
+        losses = token_losses(logits, targets[masked])
         original = torch.where(masked, targets, tokens)
         corrupted = original.masked_scatter(masked, sample(logits.detach(), draws[masked]))
         is_text = original != PADDING

@@ -15,14 +15,15 @@ def training_targets(data: Any) -> Tensor | None:
     return targets if isinstance(targets, Tensor) else None
 
 
-def training_inputs(data: Any, most: int) -> Iterator[Tensor] | None:
-    """Inputs of up to `most` training samples, spread over the split, in batches as the network gets them, unaugmented.
-
-    None of a data module that does not tell them.
-    """
+def training_samples(data: Any) -> Any:
+    """The training split, of at least one sample; None of a data module that does not tell its samples."""
     samples: Any = getattr(data, "splits", {}).get("train")
-    if not hasattr(samples, "rows") or not len(samples):
-        return None
+    return samples if hasattr(samples, "rows") and len(samples) else None
+
+
+def training_inputs(data: Any, most: int) -> Iterator[Tensor]:
+    """Unaugmented inputs of up to `most` training samples, spread over the split, in batches as a network gets them."""
+    samples = training_samples(data)
     chosen = torch.linspace(0, len(samples) - 1, min(most, len(samples))).long()
     return (data.transform(samples.inputs[samples.rows[part]], None) for part in chosen.split(AT_ONCE))
 
@@ -35,8 +36,8 @@ def teach(net: nn.Module, data: Any) -> None:
     learn = getattr(net, "learn", None)
     if learn is None or net.has_learned:
         return
-    samples: Any = getattr(data, "splits", {}).get("train")
-    if not hasattr(samples, "rows"):
+    samples = training_samples(data)
+    if samples is None:
         raise ValueError(
             f"{type(net).__name__} learns from the training split before the first step, and {type(data).__name__} "
             "does not tell its samples; choose another model"

@@ -38,7 +38,9 @@ def check_views(name: str) -> str:
 
 
 def mean_over_views(net: nn.Module, x: Tensor, name: str) -> Tensor:  # (B, C, H, W) -> what the network returns
-    """The weighted mean of the outputs; ValueError for inputs that are no images."""
+    """The weighted mean of the outputs, of `none` those of the inputs; ValueError for views of what is no image."""
+    if name == "none":
+        return net(x)
     if x.ndim != 4:
         raise ValueError(
             f"task.views={name} are those of images (batch, channels, height, width), and the inputs are "

@@ -1,15 +1,13 @@
 """Filters that a network takes from the images of its training split before the first step."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from torch import nn
 
 from trainyard.collectives import world_size
 from trainyard.models.layers.whitening import Whitening, whiten
-from trainyard.tasks.training_split import training_inputs
-
-if TYPE_CHECKING:
-    from trainyard.tasks.base import Task
+from trainyard.tasks.training_split import training_inputs, training_samples
 
 IMAGES = 5000  # at most, as in airbench94
 
@@ -23,15 +21,15 @@ def whiten_filters(net: nn.Module, layer: str | None, data: Any) -> None:
     if not fresh and layer is None:
         return
     shape = tuple(getattr(data, "shape", ()))
-    if len(shape) != 3 or training_inputs(data, IMAGES) is None:
+    if len(shape) != 3 or training_samples(data) is None:
         raise ValueError(
             f"whitening filters are computed from the images of a training split, and {type(data).__name__} does not "
             "tell any; use another network, or leave task.whiten at null"
         )
     for part in fresh:
-        part.fit(training_inputs(data, IMAGES) or ())
+        part.fit(training_inputs(data, IMAGES))
     if layer is not None:
-        whiten(named_layer(net, layer, shape[0]), training_inputs(data, IMAGES) or ())
+        whiten(named_layer(net, layer, shape[0]), training_inputs(data, IMAGES))
 
 
 def named_layer(net: nn.Module, name: str, channels: int) -> nn.Conv2d:
@@ -49,14 +47,19 @@ def named_layer(net: nn.Module, name: str, channels: int) -> nn.Conv2d:
     return found
 
 
-def end_bias_training(task: "Task") -> None:
-    """Freeze the biases of Whitening layers whose epochs are over (counted from 0), which saves their gradients.
+def short_biases(net: nn.Module) -> tuple[Whitening, ...]:
+    """The Whitening layers whose biases do not train in all epochs."""
+    return tuple(part for part in net.modules() if isinstance(part, Whitening) and part.bias_epochs is not None)
+
+
+def end_bias_training(layers: Iterable[Whitening], epoch: int) -> None:
+    """Freeze the biases of layers whose epochs are over (counted from 0), which saves their gradients.
 
     Of several processes, which have agreed on what they exchange, the biases only lose their gradients.
     """
-    for part in task.net.modules():
-        if isinstance(part, Whitening) and part.bias_epochs is not None and task.current_epoch >= part.bias_epochs:
-            assert part.bias is not None
-            part.bias.grad = None
+    for layer in layers:
+        if layer.bias_epochs is not None and epoch >= layer.bias_epochs:
+            assert layer.bias is not None
+            layer.bias.grad = None
             if world_size() == 1:
-                part.bias.requires_grad_(False)
+                layer.bias.requires_grad_(False)
