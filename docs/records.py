@@ -30,6 +30,11 @@ class Row:
     mark: dict[str, float] | None = None
     floor: float | None = None
 
+    @property
+    def seed_word(self) -> str:
+        """The override that has all its seeds."""
+        return f"seed={','.join(map(str, range(self.seeds)))}"
+
 
 @dataclass(frozen=True)
 class Claim:

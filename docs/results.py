@@ -29,9 +29,8 @@ def studied(row: Row, rows: dict[str, Row]) -> Path:
 
 def command(row: Row, rows: dict[str, Row]) -> list[str]:
     """The sweep over the row's seeds, which continues by the same command."""
-    seeds = ",".join(map(str, range(row.seeds)))
     study = studied(row, rows).name
-    words = ["-m", *row.words.split(), f"seed={seeds}", f"run.root={RUNS}", f"hydra.sweeper.study={study}"]
+    words = ["-m", *row.words.split(), row.seed_word, f"run.root={RUNS}", f"hydra.sweeper.study={study}"]
     if row.pretrained:
         words.append(f"pretrained={trained(rows[row.pretrained], rows)[0]}")
     return [sys.executable, str(ROOT / "train.py"), *words, f"hydra.sweeper.n_jobs={min(row.jobs, row.seeds)}"]
@@ -61,6 +60,11 @@ def print_state(rows: Sequence[Row], chosen: Sequence[Row], records: Sequence[Re
     print(f"about {sum(hours(row, records) for row in chosen):.1f} h in all", flush=True)
 
 
+def waits(row: Row, rows: dict[str, Row]) -> bool:
+    """Whether the initial weights of a row are missing."""
+    return row.pretrained is not None and not trained(rows[row.pretrained], rows)
+
+
 def due(names: Sequence[str], rows: dict[str, Row], records: Sequence[Record]) -> list[Row]:
     """Of the rows of these names (all for none) those that lack runs, after those whose weights they begin with."""
     if unknown := sorted(set(names) - set(rows)):
@@ -68,7 +72,7 @@ def due(names: Sequence[str], rows: dict[str, Row], records: Sequence[Record]) -
     found: dict[str, Row] = {}
     for row in [rows[name] for name in names] or rows.values():
         if missing(row, records):
-            if row.pretrained and not trained(rows[row.pretrained], rows):
+            if row.pretrained and waits(row, rows):
                 found[row.pretrained] = rows[row.pretrained]
             found[row.name] = row
     return list(found.values())
@@ -77,7 +81,7 @@ def due(names: Sequence[str], rows: dict[str, Row], records: Sequence[Record]) -
 def train(row: Row, rows: dict[str, Row], records: Sequence[Record]) -> list[Record]:
     """Train what is missing of a row; all records, with those of its runs."""
     print(f"\n{row.name}", flush=True)
-    if row.pretrained and not trained(rows[row.pretrained], rows):
+    if waits(row, rows):
         print(f"{row.name} waits for {row.pretrained}, whose weights it begins with", flush=True)
         return list(records)
     if subprocess.run(command(row, rows), cwd=ROOT).returncode:

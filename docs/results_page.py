@@ -9,7 +9,7 @@ from scipy.stats import ttest_ind
 
 from trainyard.figures.learning_curves import learning_curves
 from trainyard.report.cells import cells, is_fraction, number
-from trainyard.report.files import write_into
+from trainyard.report.files import markdown_cell, write_into
 from trainyard.report.groups import Group, rank, ranked_with
 
 PAGE, PICTURES = DOCS / "results.md", DOCS / "images" / "results"
@@ -58,7 +58,7 @@ def command(row: Row) -> str:
     if row.pretrained:
         words += f" pretrained=outputs/{row.pretrained}/..."
     many = "-m " if row.seeds > 1 else ""
-    return f"python train.py {many}{words} seed={','.join(map(str, range(row.seeds)))}"
+    return f"python train.py {many}{words} {row.seed_word}"
 
 
 def measured(block: Sequence[str], groups: Groups, found: dict[str, list[Record]], commands: dict[str, str]) -> str:
@@ -68,8 +68,8 @@ def measured(block: Sequence[str], groups: Groups, found: dict[str, list[Record]
     for name in block:
         row, kept = cells(groups[name]), found[name]
         dates, commits = (", ".join(sorted({getattr(each, key) for each in kept})) for key in ("date", "commit"))
-        shown = [f"[{name}](images/results/{name}.png)", *(row[column] for column in COLUMNS)]
-        lines.append([*shown, dates, commits, f"`{commands[name]}`"])
+        shown = [f"[{name}](images/results/{name}.png)", *(markdown_cell(column, row[column]) for column in COLUMNS)]
+        lines.append([*shown, dates, commits, markdown_cell("command", commands[name])])
     return f"### {first.data}, {first.metric}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -56,6 +56,7 @@ _TRANSFORMERS = (
     "trainyard.models.bert.BERT", "trainyard.models.gpt.GPT", "trainyard.models.transformer.Transformer",
     "trainyard.models.vit.ViT",
 )  # fmt: skip
+_GPT = ("trainyard.models.gpt.GPT",)
 HARDWARE_ADDED = {  # what holds for runs whose config lacks these keys of hardware
     "num_nodes": 1, "strategy": "ddp", "sync_batchnorm": True, "comm_hook": None, "find_unused_parameters": False,
     "timeout": 1800, "max_restarts": 0, "checkpoint_blocks": False,
@@ -67,7 +68,7 @@ _TASKS = (
 _CLASSIFIERS = (
     _TASKS[0], "trainyard.tasks.ordinal.Ordinal", "trainyard.tasks.distillation.Distillation",
 )  # fmt: skip
-_SCORED = (
+_ALL_TASKS = (
     *_TASKS, *_CLASSIFIERS[1:], "trainyard.tasks.regression.Regression", "trainyard.tasks.multilabel.MultiLabel",
     "trainyard.tasks.autoencoding.Autoencoding",
 )  # fmt: skip
@@ -88,9 +89,9 @@ ADDED = {  # of these targets, and what holds for runs without the key
     "data.mix_alpha": (_IMAGES, 1.0), "data.word_dropout": (_TEXTS, 0.0), "data.token_noise": (_TEXTS, 0.0),
     "task.loss": (_TASKS[:1], "cross_entropy"), "task.metrics": (_TASKS[:1], []),
     "task.class_weights": (_TASKS[:1], None), "task.views": (_CLASSIFIERS, "none"),
-    "task.norm_lr_scale": (_SCORED, 1.0), "task.whiten": (_SCORED, None),
-    "model.qk_norm": (_TRANSFORMERS[1:2], False), "model.zero_init": (_TRANSFORMERS[1:2], False),
-    "model.embed_norm": (_TRANSFORMERS[1:2], False), "model.fused_attention": (_TRANSFORMERS[1:2], True),
+    "task.norm_lr_scale": (_ALL_TASKS, 1.0), "task.whiten": (_ALL_TASKS, None),
+    "model.qk_norm": (_GPT, False), "model.zero_init": (_GPT, False),
+    "model.embed_norm": (_GPT, False), "model.fused_attention": (_GPT, True),
     "optimizer.precision": (("trainyard.optim.muon.Muon",), "32-true"),
     "callbacks.ema.warmup": (("trainyard.callbacks.ema.EMA",), False),
 }  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 from filelock import FileLock
 
 from trainyard.data.loading.download import data_root, fetch, unpack
-from trainyard.data.loading.split import UNLABELED
+from trainyard.data.loading.split import NO_LABEL
 from trainyard.data.text import Text
 from trainyard.files import read_small
 
@@ -94,7 +94,7 @@ class IMDB(Text):
                 f"data.strip_html=false, but the reviews in {self.root / UNSUP} have lost their {TAG}, which the "
                 "labelled ones have; set data.strip_html=true, which reads both without"
             )
-        return texts + unlabelled, labels + [UNLABELED] * len(unlabelled)
+        return texts + unlabelled, labels + [NO_LABEL] * len(unlabelled)
 
     def unlabelled_texts(self) -> list[str]:
         """The reviews without a class; FileNotFoundError unless all exist."""

@@ -16,7 +16,7 @@ from trainyard.data.base import DataModule, Samples
 from trainyard.data.loading.announce import announced
 from trainyard.data.loading.download import data_root
 from trainyard.data.loading.hashing import stable_hash
-from trainyard.data.loading.split import UNLABELED
+from trainyard.data.loading.split import NO_LABEL
 from trainyard.data.loading.token_noise import TokenNoise
 from trainyard.data.loading.tokens import (
     KINDS,
@@ -138,7 +138,7 @@ class Text(DataModule):
             found = torch.tensor(labels)
             rest = self.hold_out(found, torch.arange(len(found)))[0].tolist()
         if self.tokenizes_anew:
-            known = [texts[row] for row in rest if labels[row] != UNLABELED]
+            known = [texts[row] for row in rest if labels[row] != NO_LABEL]
             tokenizer = train_tokenizer(self.kind, known, self.vocab_size, self.strip_html)
         else:
             tokenizer = self.saved_tokenizer()

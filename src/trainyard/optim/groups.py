@@ -36,10 +36,8 @@ def decay_groups(
     part_of, scales = parts(net, backbone_lr_scale, layer_decay, head)
     hidden = hidden_matrices(net, head) if splits_hidden else set()
     norms = norm_parameters(net) if norm_lr_scale != 1 else set()
-    kind_of = {
-        name: KINDS[0 if name in hidden else 3 if name in norms else 1 if p.ndim >= 2 else 2]
-        for name, p in weights.items()
-    }
+    kind_of = {name: "matrices" if p.ndim >= 2 else "vectors" for name, p in weights.items()}
+    kind_of |= dict.fromkeys(norms, "norms") | dict.fromkeys(hidden, "hidden")
     groups = []
     for part, scale in scales.items():
         for kind in KINDS:

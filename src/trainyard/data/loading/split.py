@@ -7,7 +7,7 @@ from torch import Tensor
 
 from trainyard.data.loading.hashing import splitmix64, stable_hash
 
-UNLABELED = -1  # the label of a training sample that has none
+NO_LABEL = -1  # the label of a training sample that has none
 
 
 def check_test_fraction(test_fraction: float) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from trainyard.data.base import Samples
 from trainyard.data.loading.hashing import content_digest, splitmix64, uniform
-from trainyard.data.loading.split import UNLABELED
+from trainyard.data.loading.split import NO_LABEL
 from trainyard.data.loading.tokens import MASK, PAD, SPECIAL
 from trainyard.data.text import Text
 
@@ -64,9 +64,9 @@ class TextBlocks(Text):
             self.splits[split] = Samples(blocks, torch.zeros(len(blocks), dtype=torch.long))
 
     def hold_out(self, labels: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        known = (labels != UNLABELED).nonzero().flatten()
+        known = (labels != NO_LABEL).nonzero().flatten()
         rest, chosen = super().hold_out(labels[known], rows[known])
-        unlabeled = (labels == UNLABELED).nonzero().flatten()
+        unlabeled = (labels == NO_LABEL).nonzero().flatten()
         return torch.cat([known[rest], unlabeled]).sort().values, known[chosen]
 
     def lengths(self, split: str) -> None:
