@@ -1,7 +1,8 @@
 """What docs/results.md states: the rows of results.yaml, and in results.jsonl a record of every finished run."""
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -15,6 +16,7 @@ from trainyard.report.runs import Finished, read_run
 DOCS = Path(__file__).parent
 ROWS, RECORDS = DOCS / "results.yaml", DOCS / "results.jsonl"
 DIGITS = 6  # of a number in a curve
+OF_ROW = re.compile(r"=@(\w+)")  # in the words of a row
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,17 @@ class Row:
     minutes: float
     seeds: int = 3
     jobs: int = 2
-    pretrained: str | None = None
     mark: dict[str, float] | None = None
     floor: float | None = None
+
+    @property
+    def sources(self) -> list[str]:
+        """The rows whose runs its words name."""
+        return OF_ROW.findall(self.words)
+
+    def words_with(self, place: Callable[[str], object]) -> str:
+        """Its words, with the place of a run for the name of its row."""
+        return OF_ROW.sub(lambda found: f"={place(found[1])}", self.words)
 
     @property
     def seed_word(self) -> str:
@@ -59,8 +69,8 @@ class Record:
 
 
 def recipe_of(row: Row, rows: dict[str, Row]) -> str:
-    """What a row's scores depend on: its words, and those of the row that has its initial weights."""
-    return f"{row.words} after {recipe_of(rows[row.pretrained], rows)}" if row.pretrained else row.words
+    """What a row's scores depend on: its words, and those of the rows that they name."""
+    return " after ".join([row.words, *(recipe_of(rows[name], rows) for name in row.sources)])
 
 
 def read_rows(file: Path = ROWS) -> tuple[list[Row], list[Claim]]:
@@ -68,14 +78,15 @@ def read_rows(file: Path = ROWS) -> tuple[list[Row], list[Claim]]:
     content = yaml.safe_load(file.read_text())
     rows = [Row(name, **keys) for name, keys in content["rows"].items()]
     claims = [Claim(**keys) for keys in content["claims"]]
-    named = {name for each in claims for name in (each.better, each.than)} | {row.pretrained for row in rows}
-    if unknown := sorted(str(name) for name in named - {row.name for row in rows} - {None}):
+    named = {name for each in claims for name in (each.better, each.than)}
+    named |= {name for row in rows for name in row.sources}
+    if unknown := sorted(named - {row.name for row in rows}):
         raise ValueError(f"{file.name} names {', '.join(unknown)}, of which it has no row")
     return rows, claims
 
 
 def read_records(rows: Iterable[Row], file: Path = RECORDS) -> list[Record]:
-    """The records of these rows, but for those of a row whose words, or those of its pre-training, have changed."""
+    """The records of these rows, but for those of a row whose words, or those of a row that they name, have changed."""
     known = {row.name: row for row in rows}
     recipes = {name: recipe_of(row, known) for name, row in known.items()}
     lines = file.read_text().splitlines() if file.is_file() else []

@@ -30,9 +30,8 @@ def studied(row: Row, rows: dict[str, Row]) -> Path:
 def command(row: Row, rows: dict[str, Row]) -> list[str]:
     """The sweep over the row's seeds, which continues by the same command."""
     study = studied(row, rows).name
-    words = ["-m", *row.words.split(), row.seed_word, f"run.root={RUNS}", f"hydra.sweeper.study={study}"]
-    if row.pretrained:
-        words.append(f"pretrained={trained(rows[row.pretrained], rows)[0]}")
+    own = row.words_with(lambda name: trained(rows[name], rows)[0])
+    words = ["-m", *own.split(), row.seed_word, f"run.root={RUNS}", f"hydra.sweeper.study={study}"]
     return [sys.executable, str(ROOT / "train.py"), *words, f"hydra.sweeper.n_jobs={min(row.jobs, row.seeds)}"]
 
 
@@ -60,20 +59,19 @@ def print_state(rows: Sequence[Row], chosen: Sequence[Row], records: Sequence[Re
     print(f"about {sum(hours(row, records) for row in chosen):.1f} h in all", flush=True)
 
 
-def waits(row: Row, rows: dict[str, Row]) -> bool:
-    """Whether the initial weights of a row are missing."""
-    return row.pretrained is not None and not trained(rows[row.pretrained], rows)
+def waits_for(row: Row, rows: dict[str, Row]) -> list[str]:
+    """The rows whose runs a row needs and that are not there."""
+    return [name for name in row.sources if not trained(rows[name], rows)]
 
 
 def due(names: Sequence[str], rows: dict[str, Row], records: Sequence[Record]) -> list[Row]:
-    """Of the rows of these names (all for none) those that lack runs, after those whose weights they begin with."""
+    """Of the rows of these names (all for none) those that lack runs, after those whose runs they need."""
     if unknown := sorted(set(names) - set(rows)):
         sys.exit(f"{ROWS.name} has no row {', '.join(unknown)}, but {', '.join(rows)}")
     found: dict[str, Row] = {}
     for row in [rows[name] for name in names] or rows.values():
         if missing(row, records):
-            if row.pretrained and waits(row, rows):
-                found[row.pretrained] = rows[row.pretrained]
+            found |= {name: rows[name] for name in waits_for(row, rows)}
             found[row.name] = row
     return list(found.values())
 
@@ -81,8 +79,8 @@ def due(names: Sequence[str], rows: dict[str, Row], records: Sequence[Record]) -
 def train(row: Row, rows: dict[str, Row], records: Sequence[Record]) -> list[Record]:
     """Train what is missing of a row; all records, with those of its runs."""
     print(f"\n{row.name}", flush=True)
-    if waits(row, rows):
-        print(f"{row.name} waits for {row.pretrained}, whose weights it begins with", flush=True)
+    if missing_rows := waits_for(row, rows):
+        print(f"{row.name} waits for {', '.join(missing_rows)}, whose runs it needs", flush=True)
         return list(records)
     if subprocess.run(command(row, rows), cwd=ROOT).returncode:
         print(f"{row.name} failed; its runs are in {studied(row, rows)}", flush=True)

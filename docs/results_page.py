@@ -53,12 +53,9 @@ def blocks(groups: Groups) -> Iterator[list[str]]:
 
 
 def command(row: Row) -> str:
-    """What trains the row's runs; the folder of initial weights has the name of their row."""
-    words = row.words
-    if row.pretrained:
-        words += f" pretrained=outputs/{row.pretrained}/..."
+    """What trains the row's runs; the folder of a run that it needs has the name of its row."""
     many = "-m " if row.seeds > 1 else ""
-    return f"python train.py {many}{words} {row.seed_word}"
+    return f"python train.py {many}{row.words_with('outputs/{}/...'.format)} {row.seed_word}"
 
 
 def measured(block: Sequence[str], groups: Groups, found: dict[str, list[Record]], commands: dict[str, str]) -> str:

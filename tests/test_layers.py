@@ -46,8 +46,8 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
     },
     "training": {
         "callbacks", "collectives", "config", "config_keys", "cores", "data", "distributed", "durability", "errors",
-        "extras", "figures", "files", "flops", "hardware", "loggers", "logs", "models", "optim", "runs", "tasks",
-        "trust",
+        "extras", "figures", "files", "flops", "hardware", "inference", "loggers", "logs", "models", "optim", "runs",
+        "tasks", "trust",
     },
     "sweep": {
         "config", "config_keys", "cores", "distributed", "durability", "errors", "files", "hardware", "loggers", "logs",

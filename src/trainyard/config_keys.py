@@ -86,6 +86,7 @@ ADDED = {  # of these targets, and what holds for runs without the key
     "data.sampling": ((*_IMAGES, *_TEXTS, *_OTHER_DATA), "shuffled"),
     "data.strip_html": ((*_TEXTS, *_OTHER_DATA[1:]), None),
     "data.unlabelled": ((_TEXTS[0], *_OTHER_DATA[1:]), False),
+    "data.pseudo_labels": (_TEXTS[:1], None), "data.pseudo_confidence": (_TEXTS[:1], 0.75),
     "data.mix_alpha": (_IMAGES, 1.0), "data.word_dropout": (_TEXTS, 0.0), "data.token_noise": (_TEXTS, 0.0),
     "task.loss": (_TASKS[:1], "cross_entropy"), "task.metrics": (_TASKS[:1], []),
     "task.class_weights": (_TASKS[:1], None), "task.views": (_CLASSIFIERS, "none"),

@@ -15,6 +15,7 @@ SMALLEST = {  # the words of the command line, and what the last line of the out
     "attention": (["--rounds", "1", "--batch-size", "2"], "of the time"),
     "augmentation": (["--seconds", "0"], "images/s"),
     "busy": (["--one", "--steps", "1", "--networks", "mlp"], '{"mlp": '),
+    "denormals": (["--rounds", "1"], "decayed "),
     "distributed": (["--rounds", "1", "--steps", "2", "--networks", "transformer"], "% of a step of 2 processes"),
     "export_differences": (["--only", "perceptron"], "| perceptron | "),
     "freed_memory": (["--only", "kept", "--steps", "1", "--networks", "bert"], '{"bert": '),

@@ -72,7 +72,7 @@ def test_hours_are_of_what_is_missing(record: Record) -> None:
 
 
 def test_a_pretraining_comes_first_where_its_weights_are_needed(record: Record) -> None:
-    base, tuned = replace(SOME[0], seeds=1), replace(SOME[1], pretrained="good")
+    base, tuned = replace(SOME[0], seeds=1), replace(SOME[1], words="model=mlp pretrained=@good")
     rows = {"good": base, "bad": tuned}
     assert results.due(["bad"], rows, scored(record, base, [1])) == [base, tuned]
     assert results.due([], rows, scored(record, base, [1]) + scored(record, tuned, [1, 1, 1])) == []
@@ -84,13 +84,13 @@ def test_the_state_of_every_row_is_listed(capsys: pytest.CaptureFixture) -> None
 
 
 def test_a_row_without_its_initial_weights_waits(record: Record, capsys: pytest.CaptureFixture) -> None:
-    rows = {"good": SOME[0], "bad": replace(SOME[1], pretrained="good")}
+    rows = {"good": SOME[0], "bad": replace(SOME[1], words="model=mlp pretrained=@good")}
     assert results.train(rows["bad"], rows, [record]) == [record]
     assert "bad waits for good" in capsys.readouterr().out
 
 
 def test_other_initial_weights_are_another_recipe(record: Record, tmp_path: Path) -> None:
-    rows = [SOME[0], replace(SOME[1], pretrained="good")]
+    rows = [SOME[0], replace(SOME[1], words="model=mlp pretrained=@good")]
     known = {row.name: row for row in rows}
     write_records([replace(record, row="bad", recipe=recipe_of(rows[1], known))], tmp_path / "some.jsonl")
     assert len(read_records(rows, tmp_path / "some.jsonl")) == 1

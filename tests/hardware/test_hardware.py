@@ -159,6 +159,20 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     assert faults < 16_000  # one tensor has 15,625 pages
 
 
+def test_numbers_too_small_for_a_fast_cpu_are_zero() -> None:
+    """In all threads of torch: the switch is the calling thread's, from which those that it starts have it."""
+    program = """
+import torch
+from trainyard.config.compose import compose
+from trainyard.config.resolve import resolve
+from trainyard.hardware.settings import configure_torch
+configure_torch(resolve(compose(["hardware=cpu", "hardware.threads=2", "run.dir=x"])).hardware)
+print(int((torch.full((1 << 20,), 1e-38) * 0.1 != 0).sum()))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0"
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(platform.system() != "Linux", reason="GNU's OpenMP, which torch brings on Linux")
 @pytest.mark.parametrize(

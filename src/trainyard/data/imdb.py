@@ -4,8 +4,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+import torch
 from filelock import FileLock
+from torch import Tensor
 
+from trainyard.data.base import Samples
 from trainyard.data.loading.download import data_root, fetch, unpack
 from trainyard.data.loading.split import NO_LABEL
 from trainyard.data.text import Text
@@ -29,6 +32,8 @@ class IMDB(Text):
     Found as `root`/aclImdb, else as the archive beside it, else downloaded there if `download`. With `unlabelled`, the
     50,000 reviews of train/unsup are training texts as well, for language models; the tokenizer learns without them.
     In some copies they have lost their HTML tags: so all are read without, unless `strip_html` is False.
+    With `pseudo_labels` they are training samples of the class that the network of that run directory predicts, if its
+    probability is at least `pseudo_confidence` (Lee, 2013); `add_pseudo_labels` is told the probabilities.
     """
 
     def __init__(
@@ -38,16 +43,25 @@ class IMDB(Text):
         cache: str | None = None,
         unlabelled: bool = False,
         strip_html: bool | None = None,
+        pseudo_labels: str | None = None,
+        pseudo_confidence: float = 0.75,
         **text: Any,
     ) -> None:
+        unlabelled = unlabelled or pseudo_labels is not None
         strip_html = unlabelled if strip_html is None else strip_html
         super().__init__(cache=cache or root, strip_html=strip_html, **text)
-        if unlabelled and self.has_labels:
+        if unlabelled and self.has_labels and pseudo_labels is None:
             raise ValueError(
-                "data.unlabelled=true, but this data learns from labels, which the unlabelled reviews lack; they "
-                "are for language models: data=imdb_mlm, imdb_rtd or imdb_lm, of which pretrained=RUN takes the weights"
+                "data.unlabelled=true, but this data learns from labels, which the unlabelled reviews lack; set "
+                "data.pseudo_labels=RUN to a run that predicts them, or train a language model on them: data=imdb_mlm, "
+                "imdb_rtd or imdb_lm, of which pretrained=RUN takes the weights"
             )
+        if not self.has_labels and pseudo_labels is not None:
+            raise ValueError(f"pseudo_labels={pseudo_labels}: a language model learns from no labels; leave it out")
+        if not 0 <= pseudo_confidence < 1:
+            raise ValueError(f"pseudo_confidence={pseudo_confidence} must be in [0, 1)")
         self.root, self.download, self.unlabelled = data_root(root), download, unlabelled
+        self.pseudo_labels, self.pseudo_confidence = pseudo_labels, pseudo_confidence
 
     def prepare_data(self) -> None:
         if not (self.root / FOLDER).is_dir():
@@ -99,6 +113,22 @@ class IMDB(Text):
     def unlabelled_texts(self) -> list[str]:
         """The reviews without a class; FileNotFoundError unless all exist."""
         return [read_text(Path(path)) for path in files_of(self.root / UNSUP, UNLABELLED)]
+
+    def read(self, split: str) -> Samples:
+        """The samples of `train` or `test`; of a classification, those with a label of their own."""
+        samples = super().read(split)
+        return samples.select((samples.labels != NO_LABEL).nonzero().flatten()) if self.has_labels else samples
+
+    def add_pseudo_labels(self, probabilities: Tensor) -> Tensor:  # (N, num_classes) -> (M) int64
+        """Train on the N unlabelled texts as well, by their predicted probabilities; the labels of those chosen."""
+        confidence, labels = probabilities.max(dim=1)
+        train = self.splits["train"]
+        all_labels = train.all_labels.clone()
+        rows = (all_labels == NO_LABEL).nonzero().flatten()
+        all_labels[rows] = labels
+        chosen = confidence >= self.pseudo_confidence
+        self.splits["train"] = Samples(train.inputs, all_labels, torch.cat([train.rows, rows[chosen]]), train.source)
+        return labels[chosen]
 
 
 def files_of(folder: Path, number: int) -> list[str]:

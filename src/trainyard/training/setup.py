@@ -14,6 +14,7 @@ from trainyard.training.factory import make_trainer
 from trainyard.training.job import Job
 from trainyard.training.outputs import check_outputs
 from trainyard.training.pretrained import check_tokenizer
+from trainyard.training.pseudo_labels import add_pseudo_labels
 from trainyard.training.rehearsal import check_logged, rehearse
 from trainyard.training.room import check_room
 from trainyard.training.teacher import check_preparation
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 def set_up(job: Job, task: LightningModule, data: LightningDataModule, trainer: Trainer, is_new: bool) -> None:
     """Let task and data, which is set up to fit, know one another; a new run also tries its network on a batch."""
     cfg = job.cfg
+    add_pseudo_labels(data, cfg)
     if isinstance(data, DataModule):
         check_length(cfg, task, data, trainer)
     if isinstance(task, Task):
