@@ -21,6 +21,7 @@ BASES = {  # the runs that are trained, in two steps
     "patches": ["model=vit", "model.dim=8", "model.depth=1", "model.heads=2", "model.ff_dim=8", *IMAGES],
     "words": ["model=bert", "model.dim=8", "model.depth=1", "model.heads=2", "model.ff_dim=8", *REVIEWS],
     "hyperedges": ["model=hypergraph", "model.dim=8", *REVIEWS],
+    "ngrams": ["experiment=imdb_nb_bow", "model.rows=4096"],
     "table": ["data=tabular", f"data.path={HOUSES}", "task=regression", "model=mlp"],
     "gpt": ["experiment=imdb_gpt", "model.heads=2", "model.dim=16", "model.depth=1", "model.ff_dim=16"],
     "bert": ["experiment=imdb_bert_pretrain", "model.heads=2", "model.dim=16", "model.depth=1", "model.ff_dim=16"],
@@ -33,6 +34,7 @@ RUNS = {  # the names of runs in the docs, and which of these they are here
     **dict.fromkeys(["vit", "cifar10_vit"], "patches"), "bert": "words", "imdb_hypergraph": "hyperedges",
     **dict.fromkeys(["imdb_gpt", "imdb_lstm_pretrain", "imdb_gru_pretrain"], "gpt"), "mlp_tabular": "table",
     **dict.fromkeys(["lstm_pretrain", "gru_pretrain"], "gpt"), "animals": "images",
+    **dict.fromkeys(["imdb_nb_bow", "nb_bow"], "ngrams"),
     **dict.fromkeys(["imdb_bert_pretrain", "imdb_electra_pretrain"], "bert"),
     **dict.fromkeys(["bert_pretrain", "bert_pretrain_unlabelled", "electra_pretrain"], "bert"),
 }  # fmt: skip

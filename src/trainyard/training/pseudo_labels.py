@@ -17,15 +17,15 @@ AT_ONCE = 1000  # texts
 log = logging.getLogger(__name__)
 
 
-def add_pseudo_labels(data: LightningDataModule, cfg: DictConfig) -> None:
-    """Let the data have the predictions of `data.pseudo_labels`, if it names a run.
+def labeler(cfg: DictConfig) -> OpenedRun | None:
+    """The run that `data.pseudo_labels` names, if it names one.
 
     UserError for one that is no classification, or that has learned from other labels: those of samples on which this
     training validates would come back as pseudo-labels of similar ones.
     """
-    if not isinstance(data, IMDB) or data.pseudo_labels is None:
-        return
-    path = data.pseudo_labels
+    path = cfg.data.get("pseudo_labels")
+    if path is None:
+        return None
     if path == "latest":
         raise UserError("data.pseudo_labels=latest would be another run when this one is resumed; name its directory")
     run = OpenedRun(path, trust=bool(cfg.trust))
@@ -36,15 +36,22 @@ def add_pseudo_labels(data: LightningDataModule, cfg: DictConfig) -> None:
                 f"data.pseudo_labels={path} was trained with data.{key}={there}, and here it is {here}; it must have "
                 "learned from the same labels"
             )
-    task, theirs, texts = run.task(), run.data(), data.unlabelled_texts()
-    if not isinstance(task, Classification):
+    if not isinstance(run.task(), Classification):
         raise UserError(f"data.pseudo_labels={path} is no classification, which would have probabilities of classes")
+    return run
+
+
+def add_pseudo_labels(data: LightningDataModule, cfg: DictConfig) -> None:
+    """Let the data have the predictions of the run for its texts without a label; UserError if none is confident."""
+    if not isinstance(data, IMDB) or (run := labeler(cfg)) is None:
+        return
+    task, theirs, texts = run.task(), run.data(), data.unlabelled_texts()
     parts = [predict(task, theirs, texts[start : start + AT_ONCE]) for start in range(0, len(texts), AT_ONCE)]
     labels = data.add_pseudo_labels(torch.cat(parts))
     if not len(labels):
         raise UserError(
-            f"data.pseudo_labels={path} predicts no class with a probability of {data.pseudo_confidence}; choose a "
+            f"data.pseudo_labels={run.path} predicts no class with a probability of {data.pseudo_confidence}; choose a "
             "smaller data.pseudo_confidence"
         )
     counts = ", ".join(f"{int((labels == index).sum()):,} {name}" for index, name in enumerate(data.classes))
-    log.info("pseudo-labels: of %s reviews %s, by %s", f"{len(texts):,}", counts, path)
+    log.info("pseudo-labels: of %s reviews %s, by %s", f"{len(texts):,}", counts, run.path)
