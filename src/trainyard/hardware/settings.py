@@ -65,9 +65,7 @@ def configure_torch(hardware: Any, processes: int = 1) -> None:
     torch.set_float32_matmul_precision(hardware.matmul_precision)
     torch.backends.cudnn.allow_tf32 = hardware.matmul_precision != "highest"
     keep_freed_memory()
-    torch.set_flush_denormal(
-        True
-    )  # weights that have decayed to 1e-39 would slow a CPU down 20 times (benchmarks/denormals.py)
+    torch.set_flush_denormal(True)  # weights that have decayed slow a CPU down 20 times (benchmarks/denormals.py)
     if hardware.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 

@@ -64,7 +64,7 @@ def make_task_and_data(
     with seeded(0):  # other people's data may be drawn as they are built, and again when the run is evaluated
         data = seed_setup(instantiate(cfg.data, f"data={choices.get('data')}"))
     use_own_loaders(task, data)
-    labeler(cfg)  # what is wrong with it is said before the data is read
+    labeler(data, cfg)  # what is wrong with it is said before the data is read
     if isinstance(task, Task):
         check_task(task, cfg)
     elif cfg.pretrained:

@@ -17,14 +17,13 @@ AT_ONCE = 1000  # texts
 log = logging.getLogger(__name__)
 
 
-def labeler(cfg: DictConfig) -> OpenedRun | None:
-    """The run that `data.pseudo_labels` names, if it names one.
+def labeler(data: LightningDataModule, cfg: DictConfig) -> OpenedRun | None:
+    """The run whose predictions are the data's pseudo-labels, if it has any.
 
     UserError for one that is no classification, or that has learned from other labels: those of samples on which this
     training validates would come back as pseudo-labels of similar ones.
     """
-    path = cfg.data.get("pseudo_labels")
-    if path is None:
+    if not isinstance(data, IMDB) or (path := data.pseudo_labels) is None:
         return None
     if path == "latest":
         raise UserError("data.pseudo_labels=latest would be another run when this one is resumed; name its directory")
@@ -42,8 +41,9 @@ def labeler(cfg: DictConfig) -> OpenedRun | None:
 
 
 def add_pseudo_labels(data: LightningDataModule, cfg: DictConfig) -> None:
-    """Let the data have the predictions of the run for its texts without a label; UserError if none is confident."""
-    if not isinstance(data, IMDB) or (run := labeler(cfg)) is None:
+    """Let the data have that run's predictions for its texts without a label; UserError if none is confident."""
+    run = labeler(data, cfg)
+    if run is None or not isinstance(data, IMDB):
         return
     task, theirs, texts = run.task(), run.data(), data.unlabelled_texts()
     parts = [predict(task, theirs, texts[start : start + AT_ONCE]) for start in range(0, len(texts), AT_ONCE)]
