@@ -9,6 +9,7 @@ The same command continues where it was stopped, within a run as well. A row who
 
 import argparse
 import hashlib
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ def studied(row: Row, rows: dict[str, Row]) -> Path:
 def command(row: Row, rows: dict[str, Row]) -> list[str]:
     """The sweep over the row's seeds, which continues by the same command."""
     study = studied(row, rows).name
-    own = row.words_with(lambda name: trained(rows[name], rows)[0])
+    own = row.words_with(lambda name: first_run(rows[name], rows))
     words = ["-m", *own.split(), row.seed_word, f"run.root={RUNS}", f"hydra.sweeper.study={study}"]
     return [sys.executable, str(ROOT / "train.py"), *words, f"hydra.sweeper.n_jobs={min(row.jobs, row.seeds)}"]
 
@@ -40,6 +41,13 @@ def trained(row: Row, rows: dict[str, Row]) -> list[Path]:
     return sorted(file.parent for file in studied(row, rows).glob("*/summary.json"))
 
 
+def first_run(row: Row, rows: dict[str, Row]) -> Path | None:
+    """The folder of the row's run with seed 0; None if it has not finished."""
+    return next(
+        (path for path in trained(row, rows) if json.loads((path / "summary.json").read_text())["seed"] == 0), None
+    )
+
+
 def missing(row: Row, records: Sequence[Record]) -> int:
     """How many of the row's runs there is no record of."""
     seeds = {record.run.seed for record in records if record.row == row.name}
@@ -47,7 +55,7 @@ def missing(row: Row, records: Sequence[Record]) -> int:
 
 
 def hours(row: Row, records: Sequence[Record]) -> float:
-    """How long the missing runs of a row are going to take; a pre-training of which there is a record, its one run."""
+    """How long the missing runs of a row are going to take; of one whose runs are gone from this machine, one run."""
     return (missing(row, records) or 1) * row.minutes / min(row.jobs, row.seeds) / 60
 
 
@@ -61,7 +69,7 @@ def print_state(rows: Sequence[Row], chosen: Sequence[Row], records: Sequence[Re
 
 def waits_for(row: Row, rows: dict[str, Row]) -> list[str]:
     """The rows whose runs a row needs and that are not there."""
-    return [name for name in row.sources if not trained(rows[name], rows)]
+    return [name for name in row.sources if first_run(rows[name], rows) is None]
 
 
 def due(names: Sequence[str], rows: dict[str, Row], records: Sequence[Record]) -> list[Row]:
@@ -69,10 +77,15 @@ def due(names: Sequence[str], rows: dict[str, Row], records: Sequence[Record]) -
     if unknown := sorted(set(names) - set(rows)):
         sys.exit(f"{ROWS.name} has no row {', '.join(unknown)}, but {', '.join(rows)}")
     found: dict[str, Row] = {}
+
+    def add(row: Row) -> None:
+        for name in waits_for(row, rows):
+            add(rows[name])
+        found[row.name] = row
+
     for row in [rows[name] for name in names] or rows.values():
         if missing(row, records):
-            found |= {name: rows[name] for name in waits_for(row, rows)}
-            found[row.name] = row
+            add(row)
     return list(found.values())
 
 

@@ -78,6 +78,12 @@ def test_a_pretraining_comes_first_where_its_weights_are_needed(record: Record) 
     assert results.due([], rows, scored(record, base, [1]) + scored(record, tuned, [1, 1, 1])) == []
 
 
+def test_what_is_needed_for_what_is_needed_comes_first() -> None:
+    rows = {name: Row(name, f"model=mlp {more}", 1) for name, more in
+            {"c": "pretrained=@b", "b": "data.pseudo_labels=@a", "a": ""}.items()}  # fmt: skip
+    assert [row.name for row in results.due(["c"], rows, [])] == ["a", "b", "c"]
+
+
 def test_the_state_of_every_row_is_listed(capsys: pytest.CaptureFixture) -> None:
     results.print_state(ROWS, results.due([], {row.name: row for row in ROWS}, []), [])
     assert len(capsys.readouterr().out.splitlines()) == len(ROWS) + 1

@@ -4,6 +4,7 @@ import logging
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -43,16 +44,24 @@ def test_confident_predictions_are_training_samples(
     assert "pseudo-labels: of 20 reviews 9 neg, 9 pos, by " in caplog.text
     assert student.summary["test"]["test/accuracy"] == 1.0
     assert student.evaluate() == pytest.approx(student.summary["test"])
+    kept = torch.from_numpy(np.load(student.path / "pseudo_labels.npy"))
+    assert kept.tolist() == [index % 2 == 0 for index in range(18)] + [-1, -1]
     (student.path / "summary.json").unlink()
     (student.path / "checkpoints" / "last.ckpt").unlink()
+    shutil.rmtree(teacher.path)  # which is not needed again
     assert trainyard.train([f"resume={student.path}"]).summary["test"] == student.summary["test"]
-    (student.path / "summary.json").unlink()
-    file = teacher.path / "checkpoints" / "best.ckpt"
-    saved = torch.load(file, weights_only=True)
-    saved["state_dict"]["net.weight"].neg_()
-    torch.save(saved, file)
-    with pytest.raises(UserError, match="train"):
-        trainyard.train([f"resume={student.path}"])
+
+
+def test_folds_are_those_without_the_unlabelled(root: Path) -> None:
+    """Fails if the tokenizer learns from what is validated on."""
+    words = ["data=imdb", "data.max_length=16", "data.folds=3", "data.fold=1", "run.dir=x"]
+    found = []
+    for more in (["data.strip_html=true"], ["data.pseudo_labels=RUN"]):
+        data = instantiate(compose([*words, *more]).cfg.data, "")
+        data.prepare_data()
+        data.setup("fit")
+        found.append((data.splits["val"].rows.tolist(), data.saved_tokenizer().get_vocab()))
+    assert found[0] == found[1]
 
 
 def test_each_label_is_its_own_review_s(root: Path) -> None:
@@ -66,11 +75,15 @@ def test_each_label_is_its_own_review_s(root: Path) -> None:
     chance = torch.where(sure, 0.9, 0.7)
     probabilities = torch.stack([chance, 1 - chance], dim=1)
     probabilities[labels == 1] = probabilities[labels == 1].flip(1)
-    assert data.add_pseudo_labels(probabilities).equal(labels[sure])
+    texts = data.unlabelled_texts()
+    chosen = data.choose_pseudo_labels(texts, probabilities)
+    assert chosen.equal(labels.where(sure, torch.tensor(-1)))
+    with pytest.raises(ValueError, match="are not those with tokens in .*; delete that folder"):
+        data.choose_pseudo_labels(texts[1:] + texts[:1], probabilities)
+    data.add_pseudo_labels(chosen)
     train, val = data.splits["train"], data.splits["val"]
     added = train.rows[len(before["train"]) :]
     assert train.rows[: len(before["train"])].equal(before["train"]) and val.rows.equal(before["val"])
-    texts = data.unlabelled_texts()
     for row, index in zip(added, sure.nonzero().flatten().tolist(), strict=True):
         tokens = train.inputs[row[None]][0]
         assert tokens[tokens > 0].tolist() == data.encode([texts[index]])[0].tolist()
@@ -81,8 +94,8 @@ def test_each_label_is_its_own_review_s(root: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["data.pseudo_labels=latest"], "would be another run when this one is resumed; name its directory"),
-        (["data.pseudo_labels=nowhere"], "nowhere is not a run: it has no config.resolved.yaml"),
+        (["data.pseudo_labels=latest"], "latest could be another run each time; name the directory of a finished run"),
+        (["data.pseudo_labels=nowhere"], "data.pseudo_labels=nowhere has no config.resolved.yaml; name the directory"),
         (["data.split_seed=1"], "was trained with data.split_seed=0, and here it is 1; it must have learned from the"),
         (["data.fraction=0.5"], r"data.fraction=1.0, and here it is 0.5"),
         (["data.pseudo_confidence=0.99999"], "predicts no class with a probability of 0.99999; choose a smaller"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trainyard.cli import train
 
-PLACES = ("like", "resume", "pretrained")  # keys whose values are run directories
+PLACES = ("like", "resume", "pretrained", "data.pseudo_labels")  # keys whose values are run directories
 FLAGS = ("-sc", "--shell-completion")
 
 

@@ -1,6 +1,7 @@
 """IMDB (Maas et al., 2011): 50,000 movie reviews, half of them positive, half negative, from the published folder."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from trainyard.data.base import Samples
 from trainyard.data.loading.download import data_root, fetch, unpack
 from trainyard.data.loading.split import NO_LABEL
+from trainyard.data.loading.tokens import without_tags
 from trainyard.data.text import Text
 from trainyard.files import read_small
 
@@ -33,7 +35,7 @@ class IMDB(Text):
     50,000 reviews of train/unsup are training texts as well, for language models; the tokenizer learns without them.
     In some copies they have lost their HTML tags: so all are read without, unless `strip_html` is False.
     With `pseudo_labels` they are training samples of the class that the network of that run directory predicts, if its
-    probability is at least `pseudo_confidence` (Lee, 2013); `add_pseudo_labels` is told the probabilities.
+    probability is at least `pseudo_confidence` (Lee, 2013); `add_pseudo_labels` is told these classes.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class IMDB(Text):
             raise ValueError(f"pseudo_confidence={pseudo_confidence} must be in [0, 1)")
         self.root, self.download, self.unlabelled = data_root(root), download, unlabelled
         self.pseudo_labels, self.pseudo_confidence = pseudo_labels, pseudo_confidence
+        self.added_labels: Tensor | None = None  # of the unlabelled texts, once they are training samples
 
     def prepare_data(self) -> None:
         if not (self.root / FOLDER).is_dir():
@@ -84,7 +87,8 @@ class IMDB(Text):
             if folder == UNSUP:
                 raise FileNotFoundError(
                     f"{self.root / UNSUP} contains 0 of {UNLABELLED:,} unlabelled reviews, and {error}. Put "
-                    f"{archive.name} from {URL}, or that folder of it, into {self.root}, or set data.unlabelled=false"
+                    f"{archive.name} from {URL}, or that folder of it, into {self.root}, or set data.unlabelled=false "
+                    "(with pseudo-labels: data.pseudo_labels=null data.strip_html=true)"
                 ) from error
             raise FileNotFoundError(
                 f"IMDB is not in {self.root}, and {error}. Put {archive.name} from {URL}, or its unpacked folder "
@@ -119,16 +123,27 @@ class IMDB(Text):
         samples = super().read(split)
         return samples.select((samples.labels != NO_LABEL).nonzero().flatten()) if self.has_labels else samples
 
-    def add_pseudo_labels(self, probabilities: Tensor) -> Tensor:  # (N, num_classes) -> (M) int64
-        """Train on the N unlabelled texts as well, by their predicted probabilities; the labels of those chosen."""
-        confidence, labels = probabilities.max(dim=1)
+    def choose_pseudo_labels(self, texts: Sequence[str], probabilities: Tensor) -> Tensor:  # (N, num_classes) -> (N)
+        """The class of each unlabelled text that is confident enough, else NO_LABEL.
+
+        ValueError for other texts than those that were tokenized.
+        """
         train = self.splits["train"]
+        characters = train.inputs.characters[(train.all_labels == NO_LABEL).numpy()]
+        if list(characters) != [len(without_tags(text) if self.strip_html else text) for text in texts]:
+            raise ValueError(
+                f"the reviews in {self.root / UNSUP} are not those with tokens in {self.folder}; delete that folder"
+            )
+        confidence, labels = probabilities.max(dim=1)
+        return labels.masked_fill(confidence < self.pseudo_confidence, NO_LABEL)
+
+    def add_pseudo_labels(self, labels: Tensor) -> None:  # (N) int64
+        """Train on the N unlabelled texts as well, but for those whose label is NO_LABEL."""
+        train, self.added_labels = self.splits["train"], labels
         all_labels = train.all_labels.clone()
-        rows = (all_labels == NO_LABEL).nonzero().flatten()
-        all_labels[rows] = labels
-        chosen = confidence >= self.pseudo_confidence
-        self.splits["train"] = Samples(train.inputs, all_labels, torch.cat([train.rows, rows[chosen]]), train.source)
-        return labels[chosen]
+        all_labels[all_labels == NO_LABEL] = labels
+        added = ((train.all_labels == NO_LABEL) & (all_labels != NO_LABEL)).nonzero().flatten()
+        self.splits["train"] = Samples(train.inputs, all_labels, torch.cat([train.rows, added]), train.source)
 
 
 def files_of(folder: Path, number: int) -> list[str]:

@@ -14,6 +14,7 @@ from trainyard.trust.safe_yaml import read_config, read_yaml
 
 GROUPS = ("model", "data", "task", "optimizer", "scheduler", "trainer")  # of the config, on which the scores depend
 MAX_METRICS = 1 << 27  # bytes of a metrics.jsonl: half a million lines
+OF_RUNS = ("pretrained", "data.pseudo_labels")  # keys whose values may be run directories
 GROUPED_OVER = ("seed", "data.seed", "data.fold")  # runs that differ in these alone are one row
 
 
@@ -108,14 +109,18 @@ def _is_shown(word: str) -> bool:
 def _compared_config(cfg: dict[str, Any]) -> str:
     """What the scores depend on, except for the seed; experiments of one name may have changed in the meantime."""
     values = flatten({name: cfg[name] for name in GROUPS if isinstance(cfg.get(name), dict)})
-    kept = {key: value for key, value in values.items() if changes_numbers(key) and key not in GROUPED_OVER}
+    kept = {
+        key: _portable(f"{key}={value}").partition("=")[2] if value and key in OF_RUNS else value
+        for key, value in values.items()
+        if changes_numbers(key) and key not in GROUPED_OVER
+    }
     return json.dumps(kept, sort_keys=True)
 
 
 def _portable(word: str) -> str:
-    """`pretrained=RUN` and `like=RUN` with the run's name instead of its place on this machine."""
+    """The word of a key that names a run, with the run's name instead of its place on this machine."""
     key, _, value = word.partition("=")
-    is_run = key == "like" or (key == "pretrained" and (Path(value) / "config.resolved.yaml").is_file())
+    is_run = key == "like" or (key in OF_RUNS and (Path(value) / "config.resolved.yaml").is_file())
     return f"{key}=outputs/{Path(value).resolve().parent.name}/..." if is_run else word
 
 

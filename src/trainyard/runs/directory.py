@@ -17,6 +17,7 @@ from trainyard.trust.signature import CHOICES, COMPOSED, OVERRIDES, RESOLVED, si
 SUMMARY = "summary.json"
 ENVIRONMENT = "environment.json"  # where it came from
 TOKENIZER = "tokenizer.json"  # of a run on text
+PSEUDO_LABELS = "pseudo_labels.npy"  # of a run with data.pseudo_labels: the class of each text, -1 if it is left out
 COLUMNS = "columns.json"  # of a run on tables: what was learned of their columns
 
 

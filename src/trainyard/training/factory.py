@@ -45,7 +45,6 @@ from trainyard.tasks.metrics import OfPredictions
 from trainyard.training.devices import process_count
 from trainyard.training.job import Job
 from trainyard.training.pretrained import load_pretrained
-from trainyard.training.pseudo_labels import labeler
 from trainyard.training.teacher import load_teacher
 
 log = logging.getLogger(__name__)
@@ -64,7 +63,6 @@ def make_task_and_data(
     with seeded(0):  # other people's data may be drawn as they are built, and again when the run is evaluated
         data = seed_setup(instantiate(cfg.data, f"data={choices.get('data')}"))
     use_own_loaders(task, data)
-    labeler(data, cfg)  # what is wrong with it is said before the data is read
     if isinstance(task, Task):
         check_task(task, cfg)
     elif cfg.pretrained:

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 def set_up(job: Job, task: LightningModule, data: LightningDataModule, trainer: Trainer, is_new: bool) -> None:
     """Let task and data, which is set up to fit, know one another; a new run also tries its network on a batch."""
     cfg = job.cfg
-    add_pseudo_labels(data, cfg)
+    add_pseudo_labels(data, cfg, None if is_new else job.path)
     if isinstance(data, DataModule):
         check_length(cfg, task, data, trainer)
     if isinstance(task, Task):

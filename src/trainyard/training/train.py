@@ -42,6 +42,7 @@ from trainyard.training.dry_run import dry_run
 from trainyard.training.factory import make_run_trainer, make_task_and_data, make_trainer, mode_callbacks
 from trainyard.training.fitting import report_crashes, train_and_test
 from trainyard.training.job import Job, prepare, write_job
+from trainyard.training.pseudo_labels import check_labeler, write_pseudo_labels
 from trainyard.training.setup import set_up
 from trainyard.trust.safe_yaml import read_config
 
@@ -166,6 +167,8 @@ def build(
     log.info("hardware: %s", describe(cfg.hardware))
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
     task, data = make_task_and_data(cfg, job.composed.choices, with_weights=point is None)
+    if first_step is None:
+        check_labeler(data, cfg)
     trainer = make_run_trainer(job, task, first_step, ranks, divides=isinstance(data, DataModule))
     for turn in range(2):  # one process of each machine alone prepares the data, which the others find prepared
         if turn == (ranks is not None and ranks.local_rank > 0):
@@ -188,6 +191,7 @@ def write_directory(job: Job, data: LightningDataModule, first_step: int | None)
         write_config(path, job.composed, job.cfg)
     if isinstance(data, Text):
         write_durably(path / TOKENIZER, lambda file: file.write(data.tokenizer_json().encode()))
+    write_pseudo_labels(data, path)
     if isinstance(data, Tabular):
         write_durably(path / COLUMNS, lambda file: file.write(data.encoder.to_json().encode()))
 

@@ -107,6 +107,11 @@ def _components(tokenizer: Tokenizer) -> dict[str, Any]:
     return {**content, "added_tokens": None, "model": model}
 
 
+def without_tags(text: str) -> str:
+    """The text as a tokenizer that strips HTML tags reads it."""
+    return re.sub(TAG, "", text)
+
+
 def write_documents(tokenizer: Tokenizer, texts: Sequence[str], labels: Sequence[int], folder: Path) -> None:
     """Encode the texts into one array of tokens and an array of their ends; ValueError for a text without a word."""
     kind = np.uint16 if tokenizer.get_vocab_size() <= 1 << 16 else np.int32
@@ -118,8 +123,8 @@ def write_documents(tokenizer: Tokenizer, texts: Sequence[str], labels: Sequence
             parts.append(np.array(encoded.ids, dtype=kind))
             ends.append(ends[-1] + len(encoded.ids))
     folder.mkdir(parents=True)
-    tag = re.compile(TAG) if strips_html(tokenizer) else None
-    characters = np.array([len(tag.sub("", text) if tag else text) for text in texts])
+    strips = strips_html(tokenizer)
+    characters = np.array([len(without_tags(text) if strips else text) for text in texts])
     arrays = {"tokens": np.concatenate(parts), "ends": np.array(ends), "labels": np.array(labels)}
     for name, array in {**arrays, "characters": characters}.items():
         save_array(folder / f"{name}.npy", array)
