@@ -141,9 +141,10 @@ class IMDB(Text):
         """Train on the N unlabelled texts as well, but for those whose label is NO_LABEL."""
         train, self.added_labels = self.splits["train"], labels
         all_labels = train.all_labels.clone()
-        all_labels[all_labels == NO_LABEL] = labels
-        added = ((train.all_labels == NO_LABEL) & (all_labels != NO_LABEL)).nonzero().flatten()
-        self.splits["train"] = Samples(train.inputs, all_labels, torch.cat([train.rows, added]), train.source)
+        rows = (all_labels == NO_LABEL).nonzero().flatten()
+        all_labels[rows] = labels
+        chosen = rows[labels != NO_LABEL]
+        self.splits["train"] = Samples(train.inputs, all_labels, torch.cat([train.rows, chosen]), train.source)
 
 
 def files_of(folder: Path, number: int) -> list[str]:

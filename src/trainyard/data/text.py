@@ -147,6 +147,13 @@ class Text(DataModule):
         content = tokenizer.to_str(pretty=True).encode()
         write_durably(folder / "tokenizer.json", lambda file: file.write(content))
 
+    def hold_out(self, labels: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """As any data; texts without a label are all to train on."""
+        known = (labels != NO_LABEL).nonzero().flatten()
+        rest, chosen = super().hold_out(labels[known], rows[known])
+        unlabeled = (labels == NO_LABEL).nonzero().flatten()
+        return torch.cat([known[rest], unlabeled]).sort().values, known[chosen]
+
     def check_classes(self, split: str, labels: Sequence[int]) -> None:
         """Raise ValueError for a class without a sample."""
         missing = [name for label, name in enumerate(self.classes) if label not in set(labels)]

@@ -76,7 +76,7 @@ def _read(folder: Path) -> Finished:
     gpus = environment.get("gpus") or []
     return Finished(
         path=folder,
-        words=tuple(_portable(word) for word in typed if _is_shown(word)),
+        words=tuple(_portable_word(word) for word in typed if _is_shown(word)),
         config=_compared_config(cfg),
         seed=int(cfg["seed"]),
         fold=int(cfg["data"]["fold"]) if cfg["data"].get("folds") else None,
@@ -110,18 +110,22 @@ def _compared_config(cfg: dict[str, Any]) -> str:
     """What the scores depend on, except for the seed; experiments of one name may have changed in the meantime."""
     values = flatten({name: cfg[name] for name in GROUPS if isinstance(cfg.get(name), dict)})
     kept = {
-        key: _portable(f"{key}={value}").partition("=")[2] if value and key in OF_RUNS else value
-        for key, value in values.items()
-        if changes_numbers(key) and key not in GROUPED_OVER
+        key: _portable(key, value) for key, value in values.items() if changes_numbers(key) and key not in GROUPED_OVER
     }
     return json.dumps(kept, sort_keys=True)
 
 
-def _portable(word: str) -> str:
-    """The word of a key that names a run, with the run's name instead of its place on this machine."""
-    key, _, value = word.partition("=")
-    is_run = key == "like" or (key in OF_RUNS and (Path(value) / "config.resolved.yaml").is_file())
-    return f"{key}=outputs/{Path(value).resolve().parent.name}/..." if is_run else word
+def _portable_word(word: str) -> str:
+    """An override whose value is portable."""
+    key, equals, value = word.partition("=")
+    return f"{key}{equals}{_portable(key, value)}"
+
+
+def _portable(key: str, value: Any) -> Any:
+    """The value of a key; of one that names a run, the run's name instead of its place on this machine."""
+    place = Path(str(value))
+    is_run = key == "like" or (key in OF_RUNS and (place / "config.resolved.yaml").is_file())
+    return f"outputs/{place.resolve().parent.name}/..." if is_run else value
 
 
 def _train_score(folder: Path, name: str, epoch: int | None) -> float | None:

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from trainyard.data.imdb import IMDB
 from trainyard.data.loading.announce import announced
+from trainyard.data.loading.arrays import save_array
 from trainyard.data.loading.split import NO_LABEL
 from trainyard.errors import UserError
-from trainyard.files import write_durably
 from trainyard.inference.predict import predict
 from trainyard.runs.directory import PSEUDO_LABELS, RESOLVED
 from trainyard.runs.opened import OpenedRun
@@ -31,9 +31,12 @@ def open_labeler(data: IMDB, cfg: DictConfig) -> OpenedRun:
     back as pseudo-labels of similar ones.
     """
     path = str(data.pseudo_labels)
-    if path == "latest" or not (Path(path) / RESOLVED).is_file():
-        why = "could be another run each time" if path == "latest" else f"has no {RESOLVED}"
-        raise UserError(f"data.pseudo_labels={path} {why}; name the directory of a finished run")
+    if path == "latest":
+        raise UserError(
+            "data.pseudo_labels=latest could be another run each time; name the directory of a finished run"
+        )
+    if not (Path(path) / RESOLVED).is_file():
+        raise UserError(f"data.pseudo_labels={path} has no {RESOLVED}; name the directory of a finished run")
     run = OpenedRun(path, trust=bool(cfg.trust))
     for key in SAME:
         there, here = (each.data.get(key) for each in (run.cfg, cfg))
@@ -70,9 +73,10 @@ def add_pseudo_labels(data: LightningDataModule, cfg: DictConfig, path: Path | N
 def predicted(data: IMDB, cfg: DictConfig) -> Tensor:
     """The classes that the run predicts for the unlabelled texts; UserError if it is confident of none."""
     run = open_labeler(data, cfg)
-    task, theirs, texts = run.task(), run.data(), data.unlabelled_texts()
+    task = run.task()
     if not isinstance(task, Classification):
         raise UserError(f"data.pseudo_labels={run.path} is no classification, and predicts no probabilities of classes")
+    theirs, texts = run.data(), data.unlabelled_texts()
     with announced(f"predicting the labels of {len(texts):,} texts"):
         parts = [
             predict(task, theirs, texts[start : start + AT_ONCE], device=cfg.hardware.accelerator)
@@ -91,4 +95,4 @@ def write_pseudo_labels(data: LightningDataModule, path: Path) -> None:
     """Keep the pseudo-labels in the directory of their run."""
     labels = data.added_labels if isinstance(data, IMDB) else None
     if labels is not None:
-        write_durably(path / PSEUDO_LABELS, lambda file: np.save(file, labels.numpy().astype(np.int8)))
+        save_array(path / PSEUDO_LABELS, labels.numpy().astype(np.int8))

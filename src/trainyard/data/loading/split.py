@@ -54,6 +54,6 @@ def _shuffled_classes(labels: Tensor, rows: Tensor, *seed: object) -> Iterator[T
     rank = splitmix64(rows + stable_hash(*seed))
     if labels.is_floating_point() or labels.ndim > 1:
         labels = torch.zeros(len(labels), dtype=torch.long)
-    for label in sorted(labels.unique().tolist(), key=lambda each: each == NO_LABEL):  # the others as without it
+    for label in labels.unique():
         members = (labels == label).nonzero().flatten()
         yield members[rank[members].argsort()]

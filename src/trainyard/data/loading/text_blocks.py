@@ -8,7 +8,6 @@ from torch import Tensor
 
 from trainyard.data.base import Samples
 from trainyard.data.loading.hashing import content_digest, splitmix64, uniform
-from trainyard.data.loading.split import NO_LABEL
 from trainyard.data.loading.tokens import MASK, PAD, SPECIAL
 from trainyard.data.text import Text
 
@@ -37,7 +36,7 @@ class StreamBlocks:
 class TextBlocks(Text):
     """Whole texts one after the other, each followed by [SEP], divided into blocks of `max_length` tokens.
 
-    The split into train and val is that of the labeled data, text by text; texts without a label are all in train.
+    The split into train and val is that of the labeled data, text by text.
     `characters_per_token` of each split converts a loss per token into one per character.
     """
 
@@ -62,12 +61,6 @@ class TextBlocks(Text):
             self.characters_per_token[split] = int(documents.characters[rows.numpy()].sum()) / len(stream)
             blocks = StreamBlocks(stream, self.max_length, self.more)
             self.splits[split] = Samples(blocks, torch.zeros(len(blocks), dtype=torch.long))
-
-    def hold_out(self, labels: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        known = (labels != NO_LABEL).nonzero().flatten()
-        rest, chosen = super().hold_out(labels[known], rows[known])
-        unlabeled = (labels == NO_LABEL).nonzero().flatten()
-        return torch.cat([known[rest], unlabeled]).sort().values, known[chosen]
 
     def lengths(self, split: str) -> None:
         """All blocks are equally long."""
