@@ -2,9 +2,10 @@
 
     TRAINYARD_DATA=... python docs/results.py [ROW ...]     trains these rows, or all
     python docs/results.py --list                           what there is, and how many hours the rest is going to take
-    python docs/results.py --page                           writes the page alone
+    python docs/results.py --page                           writes the page alone, with what has finished here
 
-The same command continues where it was stopped, within a run as well. A row whose words have changed is trained again.
+The same command continues where it was stopped, within a run as well, and trains no seed again that has a record, from
+whichever machine. A row whose words have changed is trained again.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from records import ROWS, Record, Row, make_record, read_records, read_rows, recipe_of, write_records
@@ -22,30 +23,33 @@ ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "outputs" / "results"
 
 
-def studied(row: Row, rows: dict[str, Row]) -> Path:
-    """The folder with the row's runs; of another recipe or more seeds, another folder."""
-    digest = hashlib.sha256(f"{recipe_of(row, rows)} {row.seeds}".encode()).hexdigest()[:6]
-    return RUNS / "sweeps" / f"{row.name}-{digest}"
+def study_of(row: Row, rows: dict[str, Row], seeds: str) -> str:
+    """The name of the study with the row's runs of these seeds; of another recipe, another name."""
+    digest = hashlib.sha256(recipe_of(row, rows).encode()).hexdigest()[:6]
+    return f"{row.name}-{digest}-seed-{seeds}"
 
 
-def command(row: Row, rows: dict[str, Row]) -> list[str]:
+def command(row: Row, rows: dict[str, Row], records: Sequence[Record]) -> list[str]:
     """The sweep over the row's seeds, which continues by the same command."""
-    study = studied(row, rows).name
-    own = row.words_with(lambda name: first_run(rows[name], rows))
-    words = ["-m", *own.split(), row.seed_word, f"run.root={RUNS}", f"hydra.sweeper.study={study}"]
-    return [sys.executable, str(ROOT / "train.py"), *words, f"hydra.sweeper.n_jobs={min(row.jobs, row.seeds)}"]
+    seeds = [str(seed) for seed in seeds_here(row, rows, records)]
+    own = row.words_with(lambda name: trained(rows[name], rows)[0])
+    words = ["-m", *own.split(), f"seed={','.join(seeds)}", f"run.root={RUNS}"]
+    sweeper = {"study": study_of(row, rows, "-".join(seeds)), "n_jobs": min(row.jobs, len(seeds))}
+    return [sys.executable, str(ROOT / "train.py"), *words, *(f"hydra.sweeper.{key}={sweeper[key]}" for key in sweeper)]
 
 
-def trained(row: Row, rows: dict[str, Row]) -> list[Path]:
-    """The folders of the row's finished runs, by seed."""
-    return sorted(file.parent for file in studied(row, rows).glob("*/summary.json"))
+def trained(row: Row, rows: dict[str, Row]) -> dict[int, Path]:
+    """The folders of the row's runs that have finished on this machine, by seed."""
+    found = RUNS.glob(f"sweeps/{study_of(row, rows, '*')}/*/summary.json")
+    return {json.loads(file.read_text())["seed"]: file.parent for file in found}
 
 
-def first_run(row: Row, rows: dict[str, Row]) -> Path | None:
-    """The folder of the row's run with seed 0; None if it has not finished."""
-    return next(
-        (path for path in trained(row, rows) if json.loads((path / "summary.json").read_text())["seed"] == 0), None
-    )
+def seeds_here(row: Row, rows: dict[str, Row], records: Sequence[Record]) -> list[int]:
+    """All seeds of a row but those of which a record is all there is; seed 0 as well if another row needs its run."""
+    elsewhere = {record.run.seed for record in records if record.row == row.name} - set(trained(row, rows))
+    if any(row.name in other.sources for other in rows.values()):
+        elsewhere -= {0}
+    return [seed for seed in range(row.seeds) if seed not in elsewhere]
 
 
 def missing(row: Row, records: Sequence[Record]) -> int:
@@ -69,7 +73,7 @@ def print_state(rows: Sequence[Row], chosen: Sequence[Row], records: Sequence[Re
 
 def waits_for(row: Row, rows: dict[str, Row]) -> list[str]:
     """The rows whose runs a row needs and that are not there."""
-    return [name for name in row.sources if first_run(rows[name], rows) is None]
+    return [name for name in row.sources if 0 not in trained(rows[name], rows)]
 
 
 def due(names: Sequence[str], rows: dict[str, Row], records: Sequence[Record]) -> list[Row]:
@@ -95,9 +99,14 @@ def train(row: Row, rows: dict[str, Row], records: Sequence[Record]) -> list[Rec
     if missing_rows := waits_for(row, rows):
         print(f"{row.name} waits for {', '.join(missing_rows)}, whose runs it needs", flush=True)
         return list(records)
-    if subprocess.run(command(row, rows), cwd=ROOT).returncode:
-        print(f"{row.name} failed; its runs are in {studied(row, rows)}", flush=True)
-    new = [make_record(row, recipe_of(row, rows), folder) for folder in trained(row, rows)]
+    if subprocess.run(command(row, rows, records), cwd=ROOT).returncode:
+        print(f"{row.name} failed; its runs are in {RUNS / 'sweeps' / study_of(row, rows, '*')}", flush=True)
+    return with_trained([row], rows, records)
+
+
+def with_trained(some: Iterable[Row], rows: dict[str, Row], records: Iterable[Record]) -> list[Record]:
+    """These records, and those of all runs of `some` rows that have finished on this machine."""
+    new = [make_record(row, recipe_of(row, rows), path) for row in some for path in trained(row, rows).values()]
     return list({(each.row, each.run.seed): each for each in [*records, *new]}.values())
 
 
@@ -110,12 +119,13 @@ def main() -> None:
     options = parser.parse_args()
     rows, claims = read_rows()
     known = {row.name: row for row in rows}
-    records = read_records(rows)
+    records = with_trained(rows, known, read_records(rows))
     chosen = due(options.rows, known, records)
     if not options.page:
         print_state([known[name] for name in options.rows] or rows, chosen, records)
     if options.list:
         return
+    write_records(records)
     write_page(rows, claims, records)
     for row in [] if options.page else chosen:
         records = train(row, known, records)

@@ -17,12 +17,13 @@ import trainyard
 ROWS, CLAIMS = read_rows()
 SOME = [Row("good", "model=mlp data=xor", 1), Row("bad", "model=mlp data=xor trainer.max_epochs=1", 60, jobs=1)]
 
+WORDS = ["model=mlp", "data=xor", "data.size=40", "trainer.max_epochs=3", "logger=none"]
+
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
     """Of a real run."""
-    words = ["model=mlp", "data=xor", "data.size=40", "trainer.max_epochs=3", "logger=none"]
-    run = trainyard.train([*words, f"run.root={tmp_path_factory.mktemp('runs')}"])
+    run = trainyard.train([*WORDS, f"run.root={tmp_path_factory.mktemp('runs')}"])
     return make_record(SOME[0], SOME[0].words, run.path)
 
 
@@ -76,6 +77,23 @@ def test_a_pretraining_comes_first_where_its_weights_are_needed(record: Record) 
     rows = {"good": base, "bad": tuned}
     assert results.due(["bad"], rows, scored(record, base, [1])) == [base, tuned]
     assert results.due([], rows, scored(record, base, [1]) + scored(record, tuned, [1, 1, 1])) == []
+
+
+def test_a_seed_with_a_record_of_another_machine_is_not_trained_again(
+    record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "RUNS", tmp_path)
+    row, rows = SOME[1], {row.name: row for row in SOME}
+    records = scored(record, row, [1])
+    assert "seed=1,2" in results.command(row, rows, records)
+    finished = tmp_path / "sweeps" / results.study_of(row, rows, "1-2") / "0000"
+    finished.parent.mkdir(parents=True)
+    trainyard.train([*WORDS, "seed=1", f"run.root={tmp_path}"]).path.rename(finished)
+    records = results.with_trained([row], rows, records)
+    assert [each.run.seed for each in records] == [0, 1] and results.missing(row, records) == 1
+    assert "seed=1,2" in results.command(row, rows, records), "the same sweep continues"
+    rows["tuned"] = Row("tuned", "model=mlp pretrained=@bad", 1)
+    assert results.seeds_here(row, rows, records) == [0, 1, 2], "another row needs the run of seed 0"
 
 
 def test_what_is_needed_for_what_is_needed_comes_first() -> None:
