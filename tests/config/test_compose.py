@@ -21,6 +21,7 @@ from trainyard.errors import UserError
         (["model=resnet19"], r"model=resnet19 is not an option. Did you mean resnet18.*\? Choose one of .*mlp"),
         (["modle=mlp"], r"modle is not a key .*Did you mean .*model"),
         (["optimizer.lrr=1"], r"optimizer.lrr is not a key .*Did you mean optimizer.lr\?"),
+        (["+model.dim=3", "model=bow"], r"model.dim is a key of the config already, .* write model.dim=... without it"),
         (["lr=0.1"], r"lr is not a key .*Did you mean optimizer.lr\?"),
         (["optimizer.learning_rate=0.1"], r"Did you mean optimizer.lr\?"),
         (["learning_rate=0.1"], r"Did you mean optimizer.lr\?"),

@@ -71,6 +71,8 @@ def _unknown_key(key: str, overrides: list[str]) -> str:
         return f"{key} is now called {RENAMED[key]}."
     others = [word for word in overrides if word.lstrip("+~").split("=")[0].split("@")[0] != key]
     known = list(_known_keys(others))
+    if key in known:
+        return f"{key} is a key of the config already, and + only adds others: write {key}=... without it."
     hint = did_you_mean(key, known)
     parent = key.rpartition(".")[0]
     siblings = [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == parent and "._" not in name]
