@@ -57,6 +57,7 @@ NETWORKS = {  # an option of conf/model, perhaps a variant of it: its config
     "gru bidirectional": [*TEXTS, "model.layers=[8,4]", "model.dim=8", "model.bidirectional=true"],
     "gru mean": [*TEXTS, "model.layers=[8]", "model.dim=8", "model.pool=mean", "data.padding_side=left"],
     "hypergraph": [*TEXTS, "model.dim=8", "model.heads=2", "model.window=4", "model.stride=2"],
+    "hypergraph pairs": [*TEXTS, "model.dim=8", "model.window=2", "model.stride=1", "model.edge_buckets=50"],
     "hypergraph sentences hgnn": [
         *TEXTS,
         "model.dim=8",

@@ -5,13 +5,17 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+from omegaconf import OmegaConf
 
+from trainyard.config.composition import compose_overrides
+from trainyard.config_keys import key_of
 from trainyard.report.curves import over, read_series
-from trainyard.report.runs import Finished, read_run
+from trainyard.report.runs import Finished, compared_config, read_run
 
 DOCS = Path(__file__).parent
 ROWS, RECORDS = DOCS / "results.yaml", DOCS / "results.jsonl"
@@ -71,6 +75,24 @@ class Record:
 def recipe_of(row: Row, rows: dict[str, Row]) -> str:
     """What a row's scores depend on: its words, and those of the rows that they name."""
     return " after ".join([row.words, *(recipe_of(rows[name], rows) for name in row.sources)])
+
+
+@cache
+def composed(words: str) -> str:
+    """What the scores of these words depend on, as their YAML files have it now; without the runs of other rows."""
+    cfg = compose_overrides([word for word in words.split() if not OF_ROW.search(word)]).cfg
+    return compared_config(OmegaConf.to_container(cfg, resolve=True))
+
+
+def changes(row: Row, record: Record) -> dict[str, tuple[Any, Any]]:
+    """The keys with another value in the row's recipe than in the record, with both: its YAML files have changed.
+
+    Keys that are new since, or gone, are not compared, nor are those that are about the machine.
+    """
+    then, now = json.loads(record.run.config), json.loads(composed(row.words))
+    of_runs = {key_of(word) for word in row.words.split() if OF_ROW.search(word)}
+    compared = [key for key in now if key in then and key not in of_runs and now[key] != "auto"]
+    return {key: (then[key], now[key]) for key in compared if then[key] != now[key]}
 
 
 def read_rows(file: Path = ROWS) -> tuple[list[Row], list[Claim]]:

@@ -5,7 +5,7 @@
     python docs/results.py --page                           writes the page alone, with what has finished here
 
 The same command continues where it was stopped, within a run as well, and trains no seed again that has a record, from
-whichever machine. A row whose words have changed is trained again.
+whichever machine. A row is trained again whose recipe has changed: its words, or the YAML files that they name.
 """
 
 import argparse
@@ -15,8 +15,9 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from records import ROWS, Record, Row, make_record, read_records, read_rows, recipe_of, write_records
+from records import ROWS, Record, Row, changes, composed, make_record, read_records, read_rows, recipe_of, write_records
 from results_page import write_page
 
 ROOT = Path(__file__).parents[1]
@@ -25,8 +26,14 @@ RUNS = ROOT / "outputs" / "results"
 
 def study_of(row: Row, rows: dict[str, Row], seeds: str) -> str:
     """The name of the study with the row's runs of these seeds; of another recipe, another name."""
-    digest = hashlib.sha256(recipe_of(row, rows).encode()).hexdigest()[:6]
+    configs = [composed(each.words) for each in (row, *needed(row, rows))]
+    digest = hashlib.sha256("\n".join([recipe_of(row, rows), *configs]).encode()).hexdigest()[:6]
     return f"{row.name}-{digest}-seed-{seeds}"
+
+
+def needed(row: Row, rows: dict[str, Row]) -> list[Row]:
+    """The rows whose runs a row needs, and those that these need."""
+    return [each for name in row.sources for each in (rows[name], *needed(rows[name], rows))]
 
 
 def command(row: Row, rows: dict[str, Row], records: Sequence[Record]) -> list[str]:
@@ -110,6 +117,18 @@ def with_trained(some: Iterable[Row], rows: dict[str, Row], records: Iterable[Re
     return list({(each.row, each.run.seed): each for each in [*records, *new]}.values())
 
 
+def without_outdated(rows: dict[str, Row], records: Sequence[Record]) -> list[Record]:
+    """The records but for those whose YAML files have changed, or those of a row that they need, each with a line."""
+    outdated: dict[str, dict[str, tuple[Any, Any]]] = {}
+    for record in records:
+        outdated.setdefault(record.row, {}).update(changes(rows[record.row], record))
+    for name, keys in outdated.items():
+        for key, (then, now) in keys.items():
+            print(f"{name}: {key} was {then} and is {now}; to be trained again")
+    again = {row.name for row in rows.values() if any(outdated.get(each.name) for each in (row, *needed(row, rows)))}
+    return [record for record in records if record.row not in again]
+
+
 def main() -> None:
     """Train the rows that the command line names, and write the page after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -119,7 +138,7 @@ def main() -> None:
     options = parser.parse_args()
     rows, claims = read_rows()
     known = {row.name: row for row in rows}
-    records = with_trained(rows, known, read_records(rows))
+    records = with_trained(rows, known, without_outdated(known, read_records(rows)))
     chosen = due(options.rows, known, records)
     if not options.page:
         print_state([known[name] for name in options.rows] or rows, chosen, records)

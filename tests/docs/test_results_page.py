@@ -1,5 +1,6 @@
 """docs/results.md: what stands between its markers is made from the records, and says what they say."""
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +55,23 @@ def test_a_row_with_other_words_is_trained_again(record: Record, tmp_path: Path)
     write_records([record], tmp_path / "some.jsonl")
     assert read_records([replace(SOME[0], words="model=mlp")], tmp_path / "some.jsonl") == []
     assert results.missing(SOME[0], [record]) == 2 and results.missing(SOME[0], scored(record, SOME[0], [1, 1, 1])) == 0
+
+
+def test_a_row_whose_yaml_has_changed_is_trained_again(record: Record, capsys: pytest.CaptureFixture) -> None:
+    """And the rows that start with its weights; here other words stand for what a YAML file says by now."""
+    same, other = (replace(SOME[0], words=" ".join([*WORDS, *more])) for more in ([], ["optimizer.lr=0.5"]))
+    tuned = Row("tuned", "model=mlp data=xor data.size=40 trainer.max_epochs=3 logger=none pretrained=@good", 1)
+    records = [record, replace(record, row="tuned")]
+    assert results.without_outdated({"good": same, "tuned": tuned}, records) == records
+    assert results.study_of(same, {}, "0") != results.study_of(other, {}, "0"), "its old runs are not continued"
+    capsys.readouterr()
+    assert results.without_outdated({"good": other, "tuned": tuned}, records) == []
+    assert re.fullmatch(r"good: optimizer.lr was [\d.]+ and is 0.5; to be trained again\n", capsys.readouterr().out)
+
+
+def test_no_record_is_of_a_recipe_that_has_changed() -> None:
+    records = read_records(ROWS)
+    assert results.without_outdated({row.name: row for row in ROWS}, records) == records
 
 
 def test_marks_and_claims_are_judged(record: Record) -> None:

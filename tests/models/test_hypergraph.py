@@ -7,6 +7,7 @@ from torch import Tensor
 
 from trainyard.models.hypergraph import HypergraphNetwork
 from trainyard.models.layers.hyperedges import Hyperedges
+from trainyard.models.layers.ngrams import mixed
 
 END = 9
 TEXTS = [[5, 6, 7, 5, END, 8, 6, 4, 11], [3, 3, END, 12, 3], [7]]
@@ -72,26 +73,36 @@ def attentive(context: Tensor, members: Tensor, values: Tensor) -> Tensor:  # (h
     return torch.einsum("hrs,shd->rhd", weights, parts).flatten(1)
 
 
+def own(net: HypergraphNetwork, edges: list[set[int]]) -> Tensor:  # -> (E, dim)
+    """The embeddings of the hyperedges."""
+    if net.edge_embedding is None:
+        return torch.zeros(len(edges), 1)
+    hashes = torch.stack([mixed(mixed(torch.tensor(sorted(edge))).sum()) for edge in edges])
+    return net.edge_embedding.weight[hashes % len(net.edge_embedding.weight)]
+
+
 def dense(net: HypergraphNetwork, edges: list[set[int]]) -> Tensor:  # -> (num_logits)
     """The logits of one text by matrices."""
     words, h = incidence(edges)
-    x = net.embedding.weight[words]
+    x, e = net.embedding.weight[words], own(net, edges)
     for layer in net.layers:
         if hasattr(layer, "project"):
             node, edge = h.sum(1).pow(-0.5).diag(), h.sum(0).pow(-1).diag()
-            y = node @ h @ edge @ h.T @ node @ layer.project(x)
+            y = node @ h @ (edge @ h.T @ node @ layer.project(x) + e)
         else:
             first, second = layer.to_edges, layer.to_nodes
-            y = attentive(second.context, h, second.project(attentive(first.context, h.T, first.project(x)).relu()))
+            sent = (attentive(first.context, h.T, first.project(x)) + e).relu()
+            y = attentive(second.context, h, second.project(sent))
         x = x + y.relu()
     return net.head(x.mean(0))
 
 
 @pytest.mark.parametrize("propagation", ["attention", "hgnn"])
 @pytest.mark.parametrize(("kind", "edges"), [("windows", WINDOWS), ("sentences", SENTENCES), ("none", ALONE)])
-def test_it_computes_what_the_incidence_matrix_says(propagation: str, kind: str, edges: list) -> None:
+@pytest.mark.parametrize("buckets", [0, 5])
+def test_it_computes_what_the_incidence_matrix_says(propagation: str, kind: str, edges: list, buckets: int) -> None:
     torch.manual_seed(0)
-    net = HypergraphNetwork(20, 3, kind, 4, 2, [END], propagation, dim=8, depth=2, heads=2).eval()
+    net = HypergraphNetwork(20, 3, kind, 4, 2, [END], propagation, 8, buckets, depth=2, heads=2).eval()
     with torch.no_grad():
         for weight in net.parameters():
             weight.normal_()
@@ -129,6 +140,7 @@ def test_scores_of_any_size_are_finite() -> None:
         ({"window": 4, "stride": 5}, "stride=5 must be 1 to window=4, so that each word is in a hyperedge"),
         ({"hyperedges": "sentences"}, "hyperedges=sentences needs sentence_ends, the token ids"),
         ({"propagation": "mean"}, "propagation=mean is unknown; choose one of attention, hgnn"),
+        ({"edge_buckets": -1}, "edge_buckets=-1 must be at least 0, where hyperedges have no embeddings"),
         ({"depth": 0}, "depth=0 must be at least 1; hyperedges=none leaves the propagation out"),
         ({"dim": 10}, "heads=4 must divide dim=10"),
     ],

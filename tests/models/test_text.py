@@ -27,6 +27,7 @@ MAKE = {
     "hypergraph sentences": lambda n: HypergraphNetwork(100, n, "sentences", sentence_ends=[3], dim=16),
     "hypergraph shuffled": lambda n: HypergraphNetwork(100, n, "shuffled", window=3, stride=1, dim=16),
     "hypergraph none hgnn": lambda n: HypergraphNetwork(100, n, "none", propagation="hgnn", dim=16),
+    "hypergraph pairs": lambda n: HypergraphNetwork(100, n, window=2, stride=1, dim=16, edge_buckets=50),
     "transformer": lambda n: Transformer(100, 20, n, dim=16, ff_dim=32),
     "transformer waves pre": lambda n: Transformer(100, 20, n, dim=16, ff_dim=32, positions="sinusoidal", norm="pre"),
     "transformer rotary wide": lambda n: Transformer(100, 20, n, dim=16, ff_dim=32, positions="rotary", head_dim=16),

@@ -19,7 +19,8 @@ def hyperedge_parts(net: nn.Module, tokens: Tensor) -> Tensor:  # (1, T) -> (hyp
 
     The head reads the mean over the words, and each word a mean over its hyperedges: the sum of a row is the share of
     the hyperedge, which its own attention divides among its words. A word that is in it twice counts at the first
-    place. The residual connection, which reaches the head without a hyperedge, is left out.
+    place. The residual connection, which reaches the head without a hyperedge, is left out; an embedding of the
+    hyperedge's own counts as its words'.
     """
     *_, layer = (module for module in net.modules() if isinstance(module, HypergraphAttention))
     graphs, found = [], []

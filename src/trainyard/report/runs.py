@@ -77,7 +77,7 @@ def _read(folder: Path) -> Finished:
     return Finished(
         path=folder,
         words=tuple(_portable_word(word) for word in typed if _is_shown(word)),
-        config=_compared_config(cfg),
+        config=compared_config(cfg),
         seed=int(cfg["seed"]),
         fold=int(cfg["data"]["fold"]) if cfg["data"].get("folds") else None,
         network=printable(cfg["model"]["_target_"].rpartition(".")[2]),
@@ -106,7 +106,7 @@ def _is_shown(word: str) -> bool:
     return changes_numbers(key) and key not in GROUPED_OVER
 
 
-def _compared_config(cfg: dict[str, Any]) -> str:
+def compared_config(cfg: dict[str, Any]) -> str:
     """What the scores depend on, except for the seed; experiments of one name may have changed in the meantime."""
     values = flatten({name: cfg[name] for name in GROUPS if isinstance(cfg.get(name), dict)})
     kept = {

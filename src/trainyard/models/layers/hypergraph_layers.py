@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainyard.models.layers.hyperedges import Hypergraph
+from trainyard.models.layers.ngrams import mixed
 
 SLOPE = 0.2  # of the leaky ReLU of scores (Velickovic et al., 2018)
 
@@ -55,29 +56,52 @@ class AttentiveSum(nn.Module):
         return segment_softmax(scores[sender], receiver, member, count)
 
 
+class HyperedgeEmbedding(nn.Embedding):
+    """An embedding of each hyperedge: the same for the same set of words, one of `buckets` by a hash of them.
+
+    So a hyperedge of two words can say what neither of them says (as the word pairs of fastText; Joulin et al., 2016).
+    """
+
+    def __init__(self, buckets: int, dim: int) -> None:
+        super().__init__(buckets, dim)
+
+    def forward(self, tokens: Tensor, graph: Hypergraph) -> Tensor:  # (B, T) -> (B E, dim)
+        words = tokens.gather(1, graph.place.view(tokens.shape[0], -1)).flatten()
+        words = mixed(words).masked_fill(~graph.member, 0)
+        return super().forward(mixed(segment_sum(words, graph.edge, graph.num_edges)) % self.num_embeddings)
+
+
 class HypergraphAttention(nn.Module):
-    """Each hyperedge the weighted sum of its words, a ReLU, each word the weighted sum of its hyperedges."""
+    """Each hyperedge the weighted sum of its words, a ReLU, each word the weighted sum of its hyperedges.
+
+    Before the ReLU each hyperedge is added what it has of its `own`.
+    """
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
         self.to_edges, self.to_nodes = AttentiveSum(dim, heads), AttentiveSum(dim, heads)
 
-    def forward(self, x: Tensor, graph: Hypergraph) -> Tensor:  # (B T, dim) -> (B T, dim)
-        edges = F.relu(self.to_edges(x, graph.node, graph.edge, graph.member, graph.num_edges))
+    def forward(self, x: Tensor, graph: Hypergraph, own: Tensor | float = 0.0) -> Tensor:
+        """(B T, dim), and of the hyperedges (B E, dim) -> (B T, dim)"""
+        edges = F.relu(self.to_edges(x, graph.node, graph.edge, graph.member, graph.num_edges) + own)
         return self.to_nodes(edges, graph.edge, graph.node, graph.member, x.shape[0])
 
 
 class HypergraphConvolution(nn.Module):
-    """Dv^-1/2 H W De^-1 H^T Dv^-1/2 X Theta of HGNN, where all hyperedges have the weight 1."""
+    """Dv^-1/2 H W De^-1 H^T Dv^-1/2 X Theta of HGNN, where all hyperedges have the weight 1.
+
+    The means De^-1 H^T ... of the hyperedges are added what these have of their `own`.
+    """
 
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.project = nn.Linear(dim, dim)
 
-    def forward(self, x: Tensor, graph: Hypergraph) -> Tensor:  # (B T, dim) -> (B T, dim)
+    def forward(self, x: Tensor, graph: Hypergraph, own: Tensor | float = 0.0) -> Tensor:
+        """(B T, dim), and of the hyperedges (B E, dim) -> (B T, dim)"""
         one = graph.member.to(x.dtype)[:, None]
         node_scale = segment_sum(one, graph.node, x.shape[0]).clamp(min=1).rsqrt()
         edge_scale = segment_sum(one, graph.edge, graph.num_edges).clamp(min=1).reciprocal()
         sent = self.project(x) * node_scale
-        edges = segment_sum(sent[graph.node] * one, graph.edge, graph.num_edges) * edge_scale
+        edges = segment_sum(sent[graph.node] * one, graph.edge, graph.num_edges) * edge_scale + own
         return segment_sum(edges[graph.edge] * one, graph.node, x.shape[0]) * node_scale
