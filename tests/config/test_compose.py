@@ -22,6 +22,7 @@ from trainyard.errors import UserError
         (["modle=mlp"], r"modle is not a key .*Did you mean .*model"),
         (["optimizer.lrr=1"], r"optimizer.lrr is not a key .*Did you mean optimizer.lr\?"),
         (["+model.dim=3", "model=bow"], r"model.dim is a key of the config already, .* write model.dim=... without it"),
+        (["+model=mlp"], r"model is a key of the config already, .* write model=... without it"),
         (["lr=0.1"], r"lr is not a key .*Did you mean optimizer.lr\?"),
         (["optimizer.learning_rate=0.1"], r"Did you mean optimizer.lr\?"),
         (["learning_rate=0.1"], r"Did you mean optimizer.lr\?"),

@@ -26,7 +26,7 @@ def explain_composition_error(error: Exception, overrides: list[str]) -> str:
         return (
             f"{error.override} cannot be parsed: {text.splitlines()[0]}; put quotes around commas, spaces and brackets"
         )
-    refused = re.search(r"Could not (?:override|append|delete)[^']*'([^']+)'", text)
+    refused = re.search(r"(?:Could not (?:override|append|delete)[^']*'|Multiple values for )([\w/.@+~-]+\w)", text)
     return _unknown_key(refused[1].lstrip("+~").split("@")[0], overrides) if refused else text
 
 
