@@ -29,6 +29,7 @@ echo "${{COMPREPLY[*]}}"
         ("trainyard train modle=x optimizer=sg", {"optimizer=sgd"}),
         ("trainyard train modle=x optimizer.l", set()),  # nothing can be composed
         ("trainyard train like=out", {"like=outputs"}),
+        ("trainyard train task.teacher=out", {"task.teacher=outputs"}),
         ("trainyard ev", {"evaluate"}),
         ("trainyard evaluate ", set()),  # bash completes names of files
     ],

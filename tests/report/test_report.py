@@ -10,6 +10,7 @@ from copies import copy_run
 
 import trainyard
 from trainyard.cli.main import run_command
+from trainyard.config_keys import OF_RUNS
 from trainyard.errors import UserError
 from trainyard.report.cells import cells
 from trainyard.report.files import write_into
@@ -55,11 +56,12 @@ def test_a_recipe_that_changed_is_another_row(seeds: Path) -> None:
     assert sorted(row["test"] for row in rows(done)) == ["55.00 % ± 7.07", "70.00 %"]
 
 
-def test_a_pretrained_run_is_named_without_its_place(seeds: Path) -> None:
+@pytest.mark.parametrize("key", OF_RUNS)
+def test_a_run_that_it_needed_is_named_without_its_place(seeds: Path, key: str) -> None:
     typed = seeds / "2" / "overrides.yaml"
-    typed.write_text(typed.read_text() + f"- pretrained={seeds / '0'}\n- data.root=/somewhere\n")
+    typed.write_text(typed.read_text() + f"- {key}={seeds / '0'}\n- data.root=/somewhere\n")
     words = find_runs([seeds / "2"])[0][0].words
-    assert words[-1] == "pretrained=outputs/runs/..." and not [word for word in words if "somewhere" in word]
+    assert words[-1] == f"{key}=outputs/runs/..." and not [word for word in words if "somewhere" in word]
 
 
 def test_the_table_goes_between_the_marks_and_nothing_else_changes(seeds: Path, tmp_path: Path, capsys) -> None:

@@ -8,8 +8,9 @@ from contextlib import redirect_stderr, suppress
 from pathlib import Path
 
 from trainyard.cli import train
+from trainyard.config_keys import OF_RUNS
 
-PLACES = ("like", "resume", "pretrained", "data.pseudo_labels")  # keys whose values are run directories
+PLACES = ("like", "resume", *OF_RUNS)  # keys whose values are run directories
 FLAGS = ("-sc", "--shell-completion")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainyard.config_keys import changes_numbers, flatten, key_of
+from trainyard.config_keys import OF_RUNS, changes_numbers, flatten, key_of
 from trainyard.errors import UserError, printable
 from trainyard.files import read_small
 from trainyard.loggers.metrics_lines import read_metrics, usual_name
@@ -14,7 +14,6 @@ from trainyard.trust.safe_yaml import read_config, read_yaml
 
 GROUPS = ("model", "data", "task", "optimizer", "scheduler", "trainer")  # of the config, on which the scores depend
 MAX_METRICS = 1 << 27  # bytes of a metrics.jsonl: half a million lines
-OF_RUNS = ("pretrained", "data.pseudo_labels")  # keys whose values may be run directories
 GROUPED_OVER = ("seed", "data.seed", "data.fold")  # runs that differ in these alone are one row
 
 
