@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from trainyard.config.composition import compose_overrides
 from trainyard.config_keys import key_of
 from trainyard.report.curves import over, read_series
-from trainyard.report.runs import Finished, compared_config, read_run
+from trainyard.report.runs import GROUPS, Finished, compared_config, read_run
 
 DOCS = Path(__file__).parent
 ROWS, RECORDS = DOCS / "results.yaml", DOCS / "results.jsonl"
@@ -77,22 +77,39 @@ def recipe_of(row: Row, rows: dict[str, Row]) -> str:
     return " after ".join([row.words, *(recipe_of(rows[name], rows) for name in row.sources)])
 
 
-@cache
-def composed(words: str) -> str:
-    """What the scores of these words depend on, as their YAML files have it now; without the runs of other rows."""
-    cfg = compose_overrides([word for word in words.split() if not OF_ROW.search(word)]).cfg
-    return compared_config(OmegaConf.to_container(cfg, resolve=True))
-
-
 def changes(row: Row, record: Record) -> dict[str, tuple[Any, Any]]:
     """The keys with another value in the row's recipe than in the record, with both: its YAML files have changed.
 
-    Keys that are new since, or gone, are not compared, nor are those that are about the machine.
+    A key that the record lacks counts if it has another value than its option's own. Not compared are keys that are
+    gone, and those about the machine.
     """
     then, now = json.loads(record.run.config), json.loads(composed(row.words))
     of_runs = {key_of(word) for word in row.words.split() if OF_ROW.search(word)}
-    compared = [key for key in now if key in then and key not in of_runs and now[key] != "auto"]
-    return {key: (then[key], now[key]) for key in compared if then[key] != now[key]}
+    compared = {key for key in now if key not in of_runs and now[key] != "auto"}
+    if compared - set(then):
+        then = {**options(row.words), **then}
+    return {key: (then.get(key), now[key]) for key in sorted(compared) if then.get(key) != now[key]}
+
+
+@cache
+def composed(words: str) -> str:
+    """What the scores of these words depend on, as their YAML files have it now; without the runs of other rows."""
+    return compared_config(OmegaConf.to_container(compose_overrides(without_runs(words)).cfg, resolve=True))
+
+
+def options(words: str) -> dict[str, Any]:
+    """What the options that these words choose say of themselves, without what an experiment or a word sets.
+
+    Callbacks are the default ones: an option of theirs adds some.
+    """
+    choices = compose_overrides(without_runs(words)).choices
+    chosen = [group for group in GROUPS if group != "callbacks" and choices.get(group)]
+    return json.loads(composed(" ".join(f"{group}={choices[group]}" for group in chosen)))
+
+
+def without_runs(words: str) -> list[str]:
+    """The words but for those that name the run of a row."""
+    return [word for word in words.split() if not OF_ROW.search(word)]
 
 
 def read_rows(file: Path = ROWS) -> tuple[list[Row], list[Claim]]:

@@ -5,7 +5,8 @@
     python docs/results.py --page                           writes the page alone, with what has finished here
 
 The same command continues where it was stopped, within a run as well, and trains no seed again that has a record, from
-whichever machine. A row is trained again whose recipe has changed: its words, or the YAML files that they name.
+whichever machine. A row is trained again whose recipe has changed: its words, or what the YAML files say of them; its
+old records are then left out of the page, and of results.jsonl, by --page too.
 """
 
 import argparse
@@ -14,8 +15,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from math import ceil
 from pathlib import Path
-from typing import Any
 
 from records import ROWS, Record, Row, changes, composed, make_record, read_records, read_rows, recipe_of, write_records
 from results_page import write_page
@@ -47,16 +48,23 @@ def command(row: Row, rows: dict[str, Row], records: Sequence[Record]) -> list[s
 
 def trained(row: Row, rows: dict[str, Row]) -> dict[int, Path]:
     """The folders of the row's runs that have finished on this machine, by seed."""
-    found = RUNS.glob(f"sweeps/{study_of(row, rows, '*')}/*/summary.json")
+    found = sorted(RUNS.glob(f"sweeps/{study_of(row, rows, '*')}/*/summary.json"))
     return {json.loads(file.read_text())["seed"]: file.parent for file in found}
 
 
 def seeds_here(row: Row, rows: dict[str, Row], records: Sequence[Record]) -> list[int]:
-    """All seeds of a row but those of which a record is all there is; seed 0 as well if another row needs its run."""
-    elsewhere = {record.run.seed for record in records if record.row == row.name} - set(trained(row, rows))
-    if any(row.name in other.sources for other in rows.values()):
-        elsewhere -= {0}
-    return [seed for seed in range(row.seeds) if seed not in elsewhere]
+    """The seeds of the sweep that has begun here and lacks runs; else, of a new one, those without run and record.
+
+    Seed 0 as well where there is only a record, if another row may need its run.
+    """
+    here = trained(row, rows)
+    done = {*here, *(record.run.seed for record in records if record.row == row.name)}
+    if any(row.name in other.sources for other in rows.values()) and 0 not in here:
+        done -= {0}
+    lacking = [seed for seed in range(row.seeds) if seed not in done]
+    names = [path.name for path in RUNS.glob(f"sweeps/{study_of(row, rows, '*')}")]
+    begun = [[int(seed) for seed in name.rpartition("-seed-")[2].split("-")] for name in sorted(names)]
+    return next((seeds for seeds in begun if set(seeds) & set(lacking)), lacking)
 
 
 def missing(row: Row, records: Sequence[Record]) -> int:
@@ -67,7 +75,8 @@ def missing(row: Row, records: Sequence[Record]) -> int:
 
 def hours(row: Row, records: Sequence[Record]) -> float:
     """How long the missing runs of a row are going to take; of one whose runs are gone from this machine, one run."""
-    return (missing(row, records) or 1) * row.minutes / min(row.jobs, row.seeds) / 60
+    runs = missing(row, records) or 1
+    return ceil(runs / row.jobs) * row.minutes / 60
 
 
 def print_state(rows: Sequence[Row], chosen: Sequence[Row], records: Sequence[Record]) -> None:
@@ -118,15 +127,18 @@ def with_trained(some: Iterable[Row], rows: dict[str, Row], records: Iterable[Re
 
 
 def without_outdated(rows: dict[str, Row], records: Sequence[Record]) -> list[Record]:
-    """The records but for those whose YAML files have changed, or those of a row that they need, each with a line."""
-    outdated: dict[str, dict[str, tuple[Any, Any]]] = {}
+    """The records but for those whose YAML files have changed, and those of rows that need such a row's run."""
+    old: dict[str, list[str]] = {}
     for record in records:
-        outdated.setdefault(record.row, {}).update(changes(rows[record.row], record))
-    for name, keys in outdated.items():
-        for key, (then, now) in keys.items():
-            print(f"{name}: {key} was {then} and is {now}; to be trained again")
-    again = {row.name for row in rows.values() if any(outdated.get(each.name) for each in (row, *needed(row, rows)))}
-    return [record for record in records if record.row not in again]
+        keys = changes(rows[record.row], record)
+        lines = [f"{key} was {then} and is {now}" for key, (then, now) in keys.items()]
+        old[record.row] = list(dict.fromkeys([*old.get(record.row, []), *lines]))
+    for row in rows.values():
+        sources = [each.name for each in needed(row, rows) if old.get(each.name)]
+        old.setdefault(row.name, []).extend(f"it needs {name}" for name in sources)
+    for name in {record.row: None for record in records if old[record.row]}:
+        print(f"{name} is to be trained again: {', '.join(old[name])}")
+    return [record for record in records if not old[record.row]]
 
 
 def main() -> None:

@@ -54,7 +54,7 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
         "report", "runs", "training", "trust",
     },
     "cli": {
-        "config", "data", "durability", "errors", "evaluation", "figures", "files", "hardware", "inference", "logs",
+        "config", "config_keys", "data", "durability", "errors", "evaluation", "figures", "files", "hardware", "inference", "logs",
         "models", "report", "runs", "training",
         "catalog", "page",
         "explain",

@@ -40,7 +40,7 @@ FIXED_ON_RESUME = {  # neither changes the experiment, and yet a resumed run kee
     "data.eval_batch_size": "sums over other parts differ in their last bits",
     "test": "a finished run is not opened again to test it",
 }
-OF_RUNS = ("pretrained", "data.pseudo_labels", "task.teacher")  # whose values may be run directories; like, resume: are
+OF_RUNS = ("pretrained", "data.pseudo_labels", "task.teacher")  # may name runs, as like and resume do
 OWN = (  # a new run like=RUN does not take these over: which run it is, and where
     "resume", "trust", "debug", "check", "run.", "hydra.", "callbacks.pruning.", "trainer.default_root_dir",
     "trainer.enable_progress_bar",

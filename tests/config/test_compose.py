@@ -23,6 +23,8 @@ from trainyard.errors import UserError
         (["optimizer.lrr=1"], r"optimizer.lrr is not a key .*Did you mean optimizer.lr\?"),
         (["+model.dim=3", "model=bow"], r"model.dim is a key of the config already, .* write model.dim=... without it"),
         (["+model=mlp"], r"model is a key of the config already, .* write model=... without it"),
+        (["~optimizer.lr=5"], r"The value of 'optimizer.lr' is [\d.]+ and not 5"),
+        (["x=1"], r"x is not a key of the config"),
         (["lr=0.1"], r"lr is not a key .*Did you mean optimizer.lr\?"),
         (["optimizer.learning_rate=0.1"], r"Did you mean optimizer.lr\?"),
         (["learning_rate=0.1"], r"Did you mean optimizer.lr\?"),

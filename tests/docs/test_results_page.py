@@ -1,7 +1,9 @@
 """docs/results.md: what stands between its markers is made from the records, and says what they say."""
 
+import json
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "docs"))
 import results
-from records import RECORDS, Claim, Record, Row, make_record, read_records, read_rows, recipe_of, write_records
+from records import RECORDS, Claim, Record, Row, changes, make_record, read_records, read_rows, recipe_of, write_records
 from results_page import PAGE, of_row, tables
 
 import trainyard
@@ -60,13 +62,35 @@ def test_a_row_with_other_words_is_trained_again(record: Record, tmp_path: Path)
 def test_a_row_whose_yaml_has_changed_is_trained_again(record: Record, capsys: pytest.CaptureFixture) -> None:
     """And the rows that start with its weights; here other words stand for what a YAML file says by now."""
     same, other = (replace(SOME[0], words=" ".join([*WORDS, *more])) for more in ([], ["optimizer.lr=0.5"]))
-    tuned = Row("tuned", "model=mlp data=xor data.size=40 trainer.max_epochs=3 logger=none pretrained=@good", 1)
+    tuned = Row("tuned", f"{same.words} pretrained=@good", 1)
     records = [record, replace(record, row="tuned")]
-    assert results.without_outdated({"good": same, "tuned": tuned}, records) == records
+    assert results.without_outdated({"tuned": tuned, "good": same}, records) == records
     assert results.study_of(same, {}, "0") != results.study_of(other, {}, "0"), "its old runs are not continued"
     capsys.readouterr()
-    assert results.without_outdated({"good": other, "tuned": tuned}, records) == []
-    assert re.fullmatch(r"good: optimizer.lr was [\d.]+ and is 0.5; to be trained again\n", capsys.readouterr().out)
+    assert results.without_outdated({"tuned": tuned, "good": other}, records) == []
+    good, last = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"good is to be trained again: optimizer.lr was [\d.]+ and is 0.5", good)
+    assert last == "tuned is to be trained again: it needs good"
+
+
+@pytest.mark.parametrize(
+    ("words", "gone", "changed"),
+    [
+        ("model.widths=[3]", (), ["model.widths"]),
+        ("task.label_smoothing=0.1", ["task.label_smoothing"], ["task.label_smoothing"]),  # a new key, not as it was
+        ("", ["task.label_smoothing", "model.widths"], []),  # new keys with the values of their options
+        ("callbacks=lookahead", (), ["callbacks.lookahead._target_", "callbacks.lookahead.every"]),
+        ("data.path=@good", (), []),
+        ("hardware.precision=auto", (), []),
+    ],
+)
+def test_keys_are_compared_with_those_of_the_record(
+    record: Record, words: str, gone: Sequence[str], changed: list[str]
+) -> None:
+    config = {key: value for key, value in json.loads(record.run.config).items() if not key.startswith(tuple(gone))}
+    old = replace(record, run=replace(record.run, config=json.dumps(config)))
+    found = changes(replace(SOME[0], words=" ".join([*WORDS, words])), old)
+    assert set(changed) <= set(found) and bool(changed) == bool(found)
 
 
 def test_no_record_is_of_a_recipe_that_has_changed() -> None:
@@ -87,7 +111,7 @@ def test_marks_and_claims_are_judged(record: Record) -> None:
 
 def test_hours_are_of_what_is_missing(record: Record) -> None:
     assert results.hours(SOME[1], scored(record, SOME[1], [1, 1])) == pytest.approx(1)
-    assert results.hours(SOME[0], []) == pytest.approx(1.5 / 60)
+    assert results.hours(SOME[0], []) == pytest.approx(2 / 60)
 
 
 def test_a_pretraining_comes_first_where_its_weights_are_needed(record: Record) -> None:
@@ -110,8 +134,11 @@ def test_a_seed_with_a_record_of_another_machine_is_not_trained_again(
     records = results.with_trained([row], rows, records)
     assert [each.run.seed for each in records] == [0, 1] and results.missing(row, records) == 1
     assert "seed=1,2" in results.command(row, rows, records), "the same sweep continues"
+    records += [replace(records[0], run=replace(records[0].run, seed=2))]
+    assert results.seeds_here(row, rows, records) == [], "pulled meanwhile"
+    assert results.seeds_here(replace(row, seeds=5), rows, records) == [3, 4], "only those that are new"
     rows["tuned"] = Row("tuned", "model=mlp pretrained=@bad", 1)
-    assert results.seeds_here(row, rows, records) == [0, 1, 2], "another row needs the run of seed 0"
+    assert results.seeds_here(row, rows, records) == [0], "another row needs the run of seed 0"
 
 
 def test_what_is_needed_for_what_is_needed_comes_first() -> None:

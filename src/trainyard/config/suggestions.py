@@ -26,8 +26,13 @@ def explain_composition_error(error: Exception, overrides: list[str]) -> str:
         return (
             f"{error.override} cannot be parsed: {text.splitlines()[0]}; put quotes around commas, spaces and brackets"
         )
-    refused = re.search(r"(?:Could not (?:override|append|delete)[^']*'|Multiple values for )([\w/.@+~-]+\w)", text)
-    return _unknown_key(refused[1].lstrip("+~").split("@")[0], overrides) if refused else text
+    refused = re.search(r"Could not (?:override|append|delete)[^']*'([^']+)'|Multiple values for (\S+)\.", text)
+    if not refused:
+        return text
+    key = (refused[1] or refused[2]).lstrip("+~").split("@")[0]
+    if any(re.match(rf"\+{re.escape(key)}[@=]", word) for word in overrides):
+        return f"{key} is a key of the config already, and + only adds others: write {key}=... without it."
+    return text if refused[2] or "The value of" in text else _unknown_key(key, overrides)
 
 
 def fitting_options(group: str, word: str, reader: str) -> list[str]:
@@ -71,8 +76,6 @@ def _unknown_key(key: str, overrides: list[str]) -> str:
         return f"{key} is now called {RENAMED[key]}."
     others = [word for word in overrides if word.lstrip("+~").split("=")[0].split("@")[0] != key]
     known = list(_known_keys(others))
-    if key in known:
-        return f"{key} is a key of the config already, and + only adds others: write {key}=... without it."
     hint = did_you_mean(key, known)
     parent = key.rpartition(".")[0]
     siblings = [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == parent and "._" not in name]

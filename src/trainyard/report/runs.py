@@ -12,7 +12,7 @@ from trainyard.files import read_small
 from trainyard.loggers.metrics_lines import read_metrics, usual_name
 from trainyard.trust.safe_yaml import read_config, read_yaml
 
-GROUPS = ("model", "data", "task", "optimizer", "scheduler", "trainer")  # of the config, on which the scores depend
+GROUPS = ("model", "data", "task", "optimizer", "scheduler", "trainer", "callbacks")  # on which the scores depend
 MAX_METRICS = 1 << 27  # bytes of a metrics.jsonl: half a million lines
 GROUPED_OVER = ("seed", "data.seed", "data.fold")  # runs that differ in these alone are one row
 

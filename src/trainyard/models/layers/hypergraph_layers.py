@@ -74,7 +74,7 @@ class HyperedgeEmbedding(nn.Embedding):
 class HypergraphAttention(nn.Module):
     """Each hyperedge the weighted sum of its words, a ReLU, each word the weighted sum of its hyperedges.
 
-    Before the ReLU each hyperedge is added what it has of its `own`.
+    `own`, a vector for each hyperedge, is added before the ReLU.
     """
 
     def __init__(self, dim: int, heads: int) -> None:
@@ -90,7 +90,7 @@ class HypergraphAttention(nn.Module):
 class HypergraphConvolution(nn.Module):
     """Dv^-1/2 H W De^-1 H^T Dv^-1/2 X Theta of HGNN, where all hyperedges have the weight 1.
 
-    The means De^-1 H^T ... of the hyperedges are added what these have of their `own`.
+    `own`, a vector for each hyperedge, is added to the means De^-1 H^T ... of the hyperedges.
     """
 
     def __init__(self, dim: int) -> None:
