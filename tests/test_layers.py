@@ -54,8 +54,8 @@ ALLOWED_IMPORTS: dict[str, set[str]] = {  # a package: what it may import, besid
         "report", "runs", "training", "trust",
     },
     "cli": {
-        "config", "config_keys", "data", "durability", "errors", "evaluation", "figures", "files", "hardware", "inference", "logs",
-        "models", "report", "runs", "training",
+        "config", "config_keys", "data", "durability", "errors", "evaluation", "figures", "files", "hardware",
+        "inference", "logs", "models", "report", "runs", "training",
         "catalog", "page",
         "explain",
         "serving",

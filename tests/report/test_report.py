@@ -49,9 +49,14 @@ def test_runs_that_differ_in_their_seed_alone_are_one_row(seeds: Path) -> None:
     assert "run.root" not in row["command"]
 
 
-def test_a_recipe_that_changed_is_another_row(seeds: Path) -> None:
+@pytest.mark.parametrize(
+    ("old", "new"), [(r"^  lr: .*$", "  lr: 0.123"), (r"^  best:\n", "  lookahead:\n    every: 5\n  best:\n")]
+)
+def test_a_recipe_that_changed_is_another_row(seeds: Path, old: str, new: str) -> None:
     config = seeds / "2" / "config.resolved.yaml"
-    config.write_text(re.sub(r"(?m)^  lr: .*$", "  lr: 0.123", config.read_text()))
+    text, count = re.subn(f"(?m){old}", new, config.read_text())
+    assert count == 1
+    config.write_text(text)
     done, _ = find_runs([seeds])
     assert sorted(row["test"] for row in rows(done)) == ["55.00 % ± 7.07", "70.00 %"]
 
