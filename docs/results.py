@@ -58,7 +58,7 @@ def seeds_here(row: Row, rows: dict[str, Row], records: Sequence[Record]) -> lis
     Seed 0 as well where there is only a record, if another row may need its run.
     """
     here = trained(row, rows)
-    done = {*here, *(record.run.seed for record in records if record.row == row.name)}
+    done = {*here, *recorded(row, records)}
     if any(row.name in other.sources for other in rows.values()) and 0 not in here:
         done -= {0}
     lacking = [seed for seed in range(row.seeds) if seed not in done]
@@ -67,10 +67,14 @@ def seeds_here(row: Row, rows: dict[str, Row], records: Sequence[Record]) -> lis
     return next((seeds for seeds in begun if set(seeds) & set(lacking)), lacking)
 
 
+def recorded(row: Row, records: Sequence[Record]) -> set[int]:
+    """The seeds of the row's runs that there is a record of."""
+    return {record.run.seed for record in records if record.row == row.name}
+
+
 def missing(row: Row, records: Sequence[Record]) -> int:
     """How many of the row's runs there is no record of."""
-    seeds = {record.run.seed for record in records if record.row == row.name}
-    return len(set(range(row.seeds)) - seeds)
+    return len(set(range(row.seeds)) - recorded(row, records))
 
 
 def hours(row: Row, records: Sequence[Record]) -> float:

@@ -57,13 +57,10 @@ class AttentiveSum(nn.Module):
 
 
 class HyperedgeEmbedding(nn.Embedding):
-    """An embedding of each hyperedge: the same for the same set of words, one of `buckets` by a hash of them.
+    """An embedding of each hyperedge: the same for the same set of words, one of `num_embeddings` by a hash of them.
 
     So a hyperedge of two words can say what neither of them says (as the word pairs of fastText; Joulin et al., 2016).
     """
-
-    def __init__(self, buckets: int, dim: int) -> None:
-        super().__init__(buckets, dim)
 
     def forward(self, tokens: Tensor, graph: Hypergraph) -> Tensor:  # (B, T) -> (B E, dim)
         words = tokens.gather(1, graph.place.view(tokens.shape[0], -1)).flatten()
