@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -72,6 +73,21 @@ def test_a_signal_before_the_training_starts_asks_for_a_restart_as_well(number: 
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 75 and "Traceback" not in errors
+
+
+@pytest.mark.parametrize(("word", "code"), [("--version", 0), ("--nothing", 1)])
+def test_a_signal_to_a_command_that_has_done_its_work_does_not_change_its_exit_code(word: str, code: int) -> None:
+    program = "import atexit; from trainyard import main; atexit.register(input, 'ending'); main()"
+    command, pipe = [sys.executable, "-c", program, word], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout
+        if code == 0:
+            process.stdout.readline()
+        assert process.stdout.read(len("ending")) == "ending"
+        for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP):
+            process.send_signal(number)
+        process.communicate("\n")
+    assert process.returncode == code
 
 
 def test_a_busy_directory_names_its_process(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ DEBUG = "debug=true"  # works with every command
 def main(argv: list[str] | None = None) -> None:
     """Run a command. `argv` comes before the words of the command line: train.py calls main(["train"])."""
     words = [*(argv or []), *sys.argv[1:]]
-    with exit_on_signal(), exit_on_error(debug=DEBUG in words):
+    with exit_on_signal(ends_process=True), exit_on_error(debug=DEBUG in words):
         if completion.is_completion(words):
             completion.complete(words, [command.__name__.rpartition(".")[2] for command in COMMANDS])
             return

@@ -21,10 +21,11 @@ class Stopped(SystemExit):
 
 
 @contextmanager
-def exit_on_signal() -> Iterator[None]:
+def exit_on_signal(ends_process: bool = False) -> Iterator[None]:
     """Exit immediately with a scheduler's exit code: before and after the training there is nothing to save.
 
-    The exception that does so may be lost in someone else's code, or become another one; it is raised again here.
+    The exception that does so may be lost in someone else's code, or become another one; it is raised again here. With
+    `ends_process`, later signals are ignored: Python takes a second or more to end, and its exit code is settled.
     """
     stopped = False
 
@@ -52,7 +53,7 @@ def exit_on_signal() -> Iterator[None]:
     finally:
         _state.depth -= 1
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if ends_process else handler)
 
 
 def wanted_exit_code() -> int:

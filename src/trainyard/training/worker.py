@@ -34,7 +34,7 @@ def run(file: Path) -> int:
     from trainyard.durability.signals import exit_on_signal
 
     try:
-        with exit_on_signal():
+        with exit_on_signal(ends_process=True):
             announce_process(file.parent)
             run_job(file)
     except SystemExit as error:
