@@ -60,11 +60,11 @@ def compose_overrides(overrides: list[str]) -> Composed:
     register_experiment_files(overrides)
     with _initialized():
         cfg = hydra.compose(CONFIG_NAME, addable(overrides), return_hydra_config=True)
-    choices, sweeper = dict(cfg.hydra.runtime.choices), cfg.hydra.sweeper
+    choices, sweeper = dict(cfg.hydra.runtime.choices), OmegaConf.to_container(cfg.hydra.sweeper, resolve=True)
     OmegaConf.set_struct(cfg, False)
     del cfg["hydra"]
     OmegaConf.set_struct(cfg, True)
-    return Composed(cfg, choices, list(overrides), sweeper=sweeper)
+    return Composed(cfg, choices, list(overrides), sweeper=DictConfig(sweeper))
 
 
 def from_hydra(cfg: DictConfig) -> Composed:
