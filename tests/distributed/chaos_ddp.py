@@ -110,8 +110,7 @@ class Variant:
         self.outcome.longest = max(self.outcome.longest, seconds)
         what = f"{self.name}: {path}, {type(start).__name__}, {kind} ({target}) during {place}"
         self.outcome.wrong += [f"{what}: {text}" for text in wrong]
-        if orphans:
-            self.outcome.wrong.append(f"{what}: {orphan} is left after {PATIENCE} s" for orphan in orphans)
+        self.outcome.wrong += [f"{what}: {orphan} is left after {PATIENCE:g} s" for orphan in orphans]
 
     def again(self, path: Path, draw: random.Random) -> list[str]:
         """The two ways to continue: the same words, or resume=; only the first before there is a run."""

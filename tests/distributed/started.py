@@ -13,7 +13,7 @@ from typing import Any
 
 from lightning import Callback
 
-PATIENCE = 30.0  # seconds from a kill to the end of all processes
+PATIENCE = 45.0  # seconds from a kill to the end of all processes; torch's agent gives those that are left 30
 
 
 class Slow(Callback):

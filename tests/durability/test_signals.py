@@ -18,7 +18,7 @@ from processes import Process
 
 import trainyard
 from trainyard.durability.run_lock import STATUS, RunLock, is_locked, read_status
-from trainyard.durability.signals import PREEMPTED, Stopped, exit_on_signal
+from trainyard.durability.signals import PREEMPTED, Stopped, StopSignal, exit_on_signal
 from trainyard.errors import UserError
 
 WORDS = ["data=shapes", "data.size=300", "data.test_size=100", "data.batch_size=10", "model=mlp", "model.widths=[8]",
@@ -273,3 +273,58 @@ def test_a_signal_whose_exception_is_lost_ends_the_process_still() -> None:
             signal.raise_signal(signal.SIGUSR1)
         with pytest.raises(Stopped), exit_on_signal():
             raise AssertionError("the signal came before")
+
+
+class Unheard:
+    """An object whose finalizer is interrupted by a signal: Python ignores exceptions there, but for a message."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGUSR1)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_next_signal_is_obeyed_where_the_exception_of_the_first_is_lost() -> None:
+    with pytest.raises(Stopped) as caught, exit_on_signal():
+        Unheard()
+        signal.raise_signal(signal.SIGTERM)
+        raise AssertionError("the second signal was ignored")
+    assert caught.value.code == PREEMPTED
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_training_heeds_a_signal_whose_exception_is_lost() -> None:
+    with exit_on_signal():
+        Unheard()
+        with StopSignal() as stop:
+            assert stop.received is not None and stop.error().code == PREEMPTED
+    with exit_on_signal(), StopSignal() as stop:  # the next command in this process
+        assert stop.received is None
+
+
+def test_signals_that_come_while_a_process_stops_do_not_disturb_it() -> None:
+    cleaned = []
+    with pytest.raises(Stopped), exit_on_signal():
+        try:
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            except Stopped:
+                signal.raise_signal(signal.SIGTERM)
+                raise ValueError from None
+        finally:
+            signal.raise_signal(signal.SIGUSR1)
+            cleaned.append(True)
+    assert cleaned
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_during_an_import_ends_the_process_at_once(number: int, tmp_path: Path) -> None:
+    """An exception there would be lost in a callback of Python's, or abort the process in C++ that is being loaded."""
+    (tmp_path / "slow.py").write_text("try:\n    input()\nexcept BaseException:\n    print('raised')\n")
+    program = "from trainyard.durability.signals import *\nwith exit_on_signal(): print(1, flush=True); import slow"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "1\n"
+        time.sleep(0.1)
+        process.send_signal(number)
+        printed, _ = process.communicate()
+    assert process.returncode == PREEMPTED and not printed

@@ -22,7 +22,6 @@ from trainyard.distributed.ranks import STARTED_HERE
 from trainyard.durability.signals import INTERRUPTED, PREEMPTED, Stopped
 from trainyard.errors import UserError
 
-GRACE = 15  # seconds in which the processes that are left when one has failed may end by themselves
 UNUSED_SIGNAL = "SIGQUIT"  # all that torch's agent may handle; the others are handed on
 log = logging.getLogger(__name__)
 
@@ -56,7 +55,6 @@ def start(words: Sequence[str], processes: int, folder: Path) -> dict[int, Proce
     """Run the processes once; None if all succeeded, else how each of those that failed ended, the first one first."""
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # it tells of each process in 20 lines
     os.environ[STARTED_HERE] = "1"
-    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(GRACE))
     output = Path(tempfile.mkdtemp(prefix="output-", dir=folder))
     config = LaunchConfig(
         min_nodes=1, max_nodes=1, nproc_per_node=processes, max_restarts=0, monitor_interval=0.1,
@@ -77,7 +75,7 @@ def in_order(failures: Mapping[int, ProcessFailure]) -> dict[int, ProcessFailure
     """The processes that failed, the first one first.
 
     Of those that were found in the same second it is one that was killed: the others may have failed for want of it.
-    (Torch's agent ends those that are left with SIGTERM, and with SIGKILL when their GRACE is over.)
+    (Torch's agent ends those that are left with SIGTERM, and with SIGKILL 30 s later.)
     """
     since = min(failure.timestamp for failure in failures.values()) + 1
 

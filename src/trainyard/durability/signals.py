@@ -7,13 +7,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from traceback import walk_stack
 from types import FrameType, SimpleNamespace
 from typing import Any
 
 PREEMPTED, INTERRUPTED = 75, 130  # exit codes: EX_TEMPFAIL of sysexits.h (run again), and the shell's for Ctrl-C
 _NAMES = ("SIGTERM", "SIGINT", "SIGUSR1", "SIGHUP")  # of a scheduler, the keyboard, a terminal that was closed
 SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
-_state = SimpleNamespace(depth=0, code=0)  # code: the exit code that a signal asks for; further ones change nothing
+_state = SimpleNamespace(depth=0, code=0)  # code: the exit code that a signal asks for; further ones do not change it
 
 
 class Stopped(SystemExit):
@@ -24,18 +25,24 @@ class Stopped(SystemExit):
 def exit_on_signal(ends_process: bool = False) -> Iterator[None]:
     """Exit immediately with a scheduler's exit code: before and after the training there is nothing to save.
 
-    The exception that does so may be lost in someone else's code, or become another one; it is raised again here. With
-    `ends_process`, later signals are ignored: Python takes a second or more to end, and its exit code is settled.
+    The exception that does so may be lost in someone else's code, or become another one; it is raised again here, and
+    by the next signal. During an import none is raised: Python loses it in its callbacks, and C++ that is being loaded
+    aborts the process. With `ends_process`, later signals are ignored: Python takes a second or more to end, and its
+    exit code is settled.
     """
-    stopped = False
+    stopped, imports = False, count_imports(None)
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal stopped
-        if _state.code:
+        if is_stopping():
             return
-        _state.code, stopped = PREEMPTED, True
-        _write(f"\n{signal.Signals(number).name}: stopping; there is nothing to save\n")
-        raise Stopped(PREEMPTED)
+        if not _state.code:
+            _write(f"\n{signal.Signals(number).name}: stopping; there is nothing to save\n")
+        _state.code, stopped = _state.code or PREEMPTED, True
+        if count_imports(frame) > imports:
+            kill_data_workers()
+            os._exit(_state.code)
+        raise Stopped(_state.code)
 
     before = {}
     if _state.code and _state.depth:
@@ -48,12 +55,25 @@ def exit_on_signal(ends_process: bool = False) -> Iterator[None]:
         yield
     except (Exception, SystemExit) as error:
         if stopped and not isinstance(error, Stopped):
-            raise Stopped(PREEMPTED) from error
+            raise Stopped(_state.code) from error
         raise
     finally:
         _state.depth -= 1
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if ends_process else handler)
+
+
+def count_imports(frame: FrameType | None) -> int:
+    """How many frames of Python's import system there are from this one outwards; None: from the caller's."""
+    return sum("<frozen importlib._bootstrap" in each.f_code.co_filename for each, _ in walk_stack(frame))
+
+
+def is_stopping() -> bool:
+    """Whether the code that runs cleans up after Stopped, or after what has become of it."""
+    error = sys.exception()
+    while error is not None and not isinstance(error, Stopped):
+        error = error.__context__
+    return error is not None
 
 
 def wanted_exit_code() -> int:
@@ -108,11 +128,16 @@ class StopSignal:
         self.release()
 
     def listen(self) -> None:
-        """Handle the signals from now on; does nothing in another thread than the main one (Python's rule)."""
+        """Handle the signals from now on; does nothing in another thread than the main one (Python's rule).
+
+        One that came before has raised an exception, which is lost.
+        """
         try:
             self.before = {number: signal.signal(number, self.handle) for number in not_ignored()}
         except ValueError:
             self.before = {}
+        if _state.depth and _state.code and self.received is None:
+            self.handle(signal.SIGTERM, None)
 
     def release(self) -> None:
         """Restore the handlers that were there before."""
