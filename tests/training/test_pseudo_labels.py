@@ -109,3 +109,12 @@ def test_what_cannot_be_is_said(more: list[str], message: str, root: Path, words
     others = [word for word in words if word not in NET] if "data=imdb_lm" in more else words
     with pytest.raises(UserError, match=message):
         trainyard.train([*others, *named, *more])
+
+
+@pytest.mark.parametrize("tune", [[], ["tune=lr"]])
+def test_the_run_is_looked_for_before_the_data(
+    tune: list[str], words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINYARD_DATA", str(tmp_path / "no data"))
+    with pytest.raises(UserError, match="nowhere has no config"):
+        trainyard.train([*words, *tune, "data.pseudo_labels=nowhere"])

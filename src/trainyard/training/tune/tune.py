@@ -19,6 +19,7 @@ from trainyard.tasks.base import Task
 from trainyard.training.devices import process_count
 from trainyard.training.factory import make_task_and_data, make_trainer
 from trainyard.training.job import Job
+from trainyard.training.pseudo_labels import check_labeler
 from trainyard.training.setup import set_up
 from trainyard.training.tune.bench import Bench, Found
 
@@ -65,6 +66,7 @@ def prepare_bench(job: Job) -> Bench:
                 f"tune={kind} needs a {ours.__name__} of Trainyard, and {type(part).__name__} is none: set its "
                 "learning rate or batch size yourself"
             )
+    check_labeler(data, cfg)
     data.prepare_data()
     data.setup("fit")
     alone = make_trainer(cfg, [], [], fast_dev_run=True, enable_progress_bar=False, profiler=None)
