@@ -316,15 +316,43 @@ def test_signals_that_come_while_a_process_stops_do_not_disturb_it() -> None:
     assert cleaned
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_a_signal_during_an_import_ends_the_process_at_once(number: int, tmp_path: Path) -> None:
+def test_a_process_that_handles_an_earlier_stop_obeys_signals() -> None:
+    """As one that trains again where the first training was stopped."""
+    obeyed = []
+
+    def stop_again() -> None:
+        with exit_on_signal():
+            signal.raise_signal(signal.SIGTERM)
+
+    try:
+        stop_again()
+    except Stopped:
+        with pytest.raises(Stopped):
+            stop_again()
+        obeyed.append(True)
+    assert obeyed
+
+
+@pytest.mark.parametrize(("seconds", "printed"), [(60.0, "imported\ncleaned\n"), (0.2, "")])
+def test_a_signal_waits_for_the_end_of_an_import_for_some_time(seconds: float, printed: str, tmp_path: Path) -> None:
     """An exception there would be lost in a callback of Python's, or abort the process in C++ that is being loaded."""
-    (tmp_path / "slow.py").write_text("try:\n    input()\nexcept BaseException:\n    print('raised')\n")
-    program = "from trainyard.durability.signals import *\nwith exit_on_signal(): print(1, flush=True); import slow"
+    (tmp_path / "slow.py").write_text("import time\ntime.sleep(1)\nprint('imported')\n")
+    program = f"""
+import time
+from trainyard.durability import signals
+signals.IMPORT = {seconds}
+with signals.exit_on_signal():
+    try:
+        print(1, flush=True)
+        import slow
+        time.sleep(60)
+    finally:
+        print("cleaned")
+"""
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdout and process.stdout.readline() == "1\n"
         time.sleep(0.1)
-        process.send_signal(number)
-        printed, _ = process.communicate()
-    assert process.returncode == PREEMPTED and not printed
+        process.send_signal(signal.SIGUSR1)
+        found, _ = process.communicate()
+    assert process.returncode == PREEMPTED and found == printed

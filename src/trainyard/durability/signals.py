@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from traceback import walk_stack
@@ -14,6 +15,7 @@ from typing import Any
 PREEMPTED, INTERRUPTED = 75, 130  # exit codes: EX_TEMPFAIL of sysexits.h (run again), and the shell's for Ctrl-C
 _NAMES = ("SIGTERM", "SIGINT", "SIGUSR1", "SIGHUP")  # of a scheduler, the keyboard, a terminal that was closed
 SIGNALS = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
+IMPORT = 5.0  # seconds that a signal waits for the end of an import
 _state = SimpleNamespace(depth=0, code=0)  # code: the exit code that a signal asks for; further ones do not change it
 
 
@@ -26,20 +28,21 @@ def exit_on_signal(ends_process: bool = False) -> Iterator[None]:
     """Exit immediately with a scheduler's exit code: before and after the training there is nothing to save.
 
     The exception that does so may be lost in someone else's code, or become another one; it is raised again here, and
-    by the next signal. During an import none is raised: Python loses it in its callbacks, and C++ that is being loaded
-    aborts the process. With `ends_process`, later signals are ignored: Python takes a second or more to end, and its
-    exit code is settled.
+    by the next signal. During an import none is raised (Python loses it in its callbacks, and C++ that is being loaded
+    aborts the process): the signal comes again, and after IMPORT seconds the process ends without cleaning up. With
+    `ends_process`, later signals are ignored: Python takes a second or more to end, and its exit code is settled.
     """
-    stopped, imports = False, count_imports(None)
+    stopped, imports, handled, since = False, count_imports(None), sys.exception(), 0.0
 
     def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal stopped
-        if is_stopping():
+        nonlocal stopped, since
+        is_importing, since = count_imports(frame) > imports, since or time.monotonic()
+        if is_stopping(handled) or (is_importing and is_sent_again(number, since)):
             return
         if not _state.code:
             _write(f"\n{signal.Signals(number).name}: stopping; there is nothing to save\n")
         _state.code, stopped = _state.code or PREEMPTED, True
-        if count_imports(frame) > imports:
+        if is_importing:
             kill_data_workers()
             os._exit(_state.code)
         raise Stopped(_state.code)
@@ -68,12 +71,22 @@ def count_imports(frame: FrameType | None) -> int:
     return sum("<frozen importlib._bootstrap" in each.f_code.co_filename for each, _ in walk_stack(frame))
 
 
-def is_stopping() -> bool:
-    """Whether the code that runs cleans up after Stopped, or after what has become of it."""
+def is_sent_again(number: int, since: float) -> bool:
+    """Whether this process gets a signal again in a moment: not when the first came IMPORT seconds ago."""
+    if time.monotonic() > since + IMPORT:
+        return False
+    timer = threading.Timer(0.05, os.kill, (os.getpid(), number))
+    timer.daemon = True
+    timer.start()
+    return True
+
+
+def is_stopping(handled: BaseException | None) -> bool:
+    """Whether the code that runs cleans up after Stopped, or what has become of it; `handled` is an earlier error."""
     error = sys.exception()
-    while error is not None and not isinstance(error, Stopped):
+    while error not in (None, handled) and not isinstance(error, Stopped):
         error = error.__context__
-    return error is not None
+    return error not in (None, handled)
 
 
 def wanted_exit_code() -> int:
