@@ -143,12 +143,13 @@ class StopSignal:
     def listen(self) -> None:
         """Handle the signals from now on; does nothing in another thread than the main one (Python's rule).
 
-        One that came before has raised an exception, which is lost.
+        One that came before, and whose exception was lost, is obeyed now.
         """
         try:
             self.before = {number: signal.signal(number, self.handle) for number in not_ignored()}
         except ValueError:
             self.before = {}
+            return
         if _state.depth and _state.code and self.received is None:
             self.handle(signal.SIGTERM, None)
 

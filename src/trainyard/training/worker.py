@@ -47,7 +47,7 @@ def run(file: Path) -> int:
 
 
 def run_job(file: Path) -> None:
-    """Train; what it imports takes seconds, within which signals are obeyed already."""
+    """Train; what it imports takes seconds, within which a signal ends it already (exit_on_signal)."""
     from trainyard.distributed.failures import report_failure
     from trainyard.distributed.ranks import find_ranks
     from trainyard.logs import log_to_console, silence
